@@ -1,1 +1,6 @@
-
+pub mod document;
+pub mod system;
+pub mod discipline;
+pub mod distribution;
+pub mod math;
+pub mod unit;

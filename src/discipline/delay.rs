@@ -1,0 +1,236 @@
+//! The law of a waiting time: mostly zero or a few exponentials, whatever the queue.
+
+use crate::distribution::{Distribution, Law};
+use crate::math::{inversion, inversion::Line, roots, special};
+use crate::unit::{PerSecond, Seconds};
+use num_complex::Complex64;
+
+/// One term of a sum of exponentials: `weight × exp(-rate t)`. Complex terms come in conjugate pairs, of which one is
+/// kept with twice its weight: the real part counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Term {
+    /// Its part of the probability to wait.
+    pub weight: Complex64,
+    /// How fast it falls, per second, real part above zero.
+    pub rate: Complex64,
+}
+
+/// The law of a waiting time, with its mass at zero.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delay {
+    /// Nobody waits.
+    None,
+    /// `P(W > t) = Σ weight exp(-rate t)`.
+    Exponentials(Vec<Term>),
+    /// With probability `weights[k]` the sum of `k + 1` exponentials of rate `rate`; otherwise zero.
+    Erlangs {
+        /// Probability of each number of stages, from one.
+        weights: Vec<f64>,
+        /// Rate of each stage, per second.
+        rate: PerSecond,
+    },
+    /// The wait of M/G/1 by Pollaczek and Khinchine.
+    Pollaczek {
+        /// Arrival rate, per second.
+        arrival_rate: PerSecond,
+        /// Service time.
+        service: Law,
+    },
+    /// With probability `probability` a time of this law; otherwise zero.
+    Of {
+        /// Probability to wait at all.
+        probability: f64,
+        /// The wait of those who wait.
+        law: Law,
+    },
+}
+
+impl Delay {
+    /// `P(W > t) = probability × exp(-rate t)`.
+    pub fn exponential(probability: f64, rate: PerSecond) -> Delay {
+        if probability <= 0.0 {
+            return Delay::None;
+        }
+        Delay::Exponentials(vec![Term { weight: probability.into(), rate: rate.into() }])
+    }
+
+    /// Probability to wait at all.
+    pub fn probability(&self) -> f64 {
+        match self {
+            Delay::None => 0.0,
+            Delay::Exponentials(terms) => terms.iter().map(|t| t.weight.re).sum(),
+            Delay::Erlangs { weights, .. } => weights.iter().sum(),
+            Delay::Pollaczek { arrival_rate, service } => arrival_rate * service.mean(),
+            Delay::Of { probability, .. } => *probability,
+        }
+    }
+
+    /// Mean, in seconds.
+    pub fn mean(&self) -> Seconds {
+        match self {
+            Delay::None => 0.0,
+            Delay::Exponentials(terms) => terms.iter().map(|t| (t.weight / t.rate).re).sum(),
+            Delay::Erlangs { weights, rate } => {
+                weights.iter().enumerate().map(|(k, w)| w * (k + 1) as f64).sum::<f64>() / rate
+            }
+            Delay::Pollaczek { arrival_rate, service } => {
+                arrival_rate * service.moment(2) / (2.0 * (1.0 - arrival_rate * service.mean()))
+            }
+            Delay::Of { probability, law } => probability * law.mean(),
+        }
+    }
+
+    /// Mean of the square, in square seconds; infinite when the service time's third moment is.
+    pub fn second_moment(&self) -> f64 {
+        match self {
+            Delay::None => 0.0,
+            Delay::Exponentials(terms) => terms.iter().map(|t| (2.0 * t.weight / (t.rate * t.rate)).re).sum(),
+            Delay::Erlangs { weights, rate } => {
+                let stages = |k: usize| ((k + 1) * (k + 2)) as f64;
+                weights.iter().enumerate().map(|(k, w)| w * stages(k)).sum::<f64>() / (rate * rate)
+            }
+            Delay::Pollaczek { arrival_rate, service } => {
+                let mean = self.mean();
+                2.0 * mean * mean
+                    + arrival_rate * service.moment(3) / (3.0 * (1.0 - arrival_rate * service.mean()))
+            }
+            Delay::Of { probability, law } => probability * law.moment(2),
+        }
+    }
+
+    /// Probability to wait longer than `t`.
+    pub fn exceeding(&self, t: Seconds) -> f64 {
+        match self {
+            Delay::None => 0.0,
+            Delay::Exponentials(terms) => terms.iter().map(|x| (x.weight * (-x.rate * t).exp()).re).sum(),
+            Delay::Erlangs { weights, rate } => erlangs_exceeding(weights, rate * t),
+            Delay::Pollaczek { .. } if t <= 0.0 => self.probability(),
+            Delay::Pollaczek { .. } => {
+                let tilt = 0.9 * self.decay_rate();
+                inversion::PRECISE.exceeding(t, tilt, 1.0, |line, out| self.transform(line, out))
+            }
+            Delay::Of { probability, law } => probability * law.exceeding(t),
+        }
+    }
+
+    /// The smallest wait that is not exceeded with probability `p`.
+    pub fn quantile(&self, p: f64) -> Seconds {
+        roots::falling_to(1.0 - p, self.mean(), |t| self.exceeding(t))
+    }
+
+    /// The mean of `exp(-sW)` along a line.
+    pub fn transform(&self, line: Line, out: &mut [Complex64]) {
+        match self {
+            Delay::None => out.fill(Complex64::ONE),
+            Delay::Exponentials(terms) => {
+                let zero = 1.0 - self.probability();
+                line.fill(out, |s| {
+                    let sum: Complex64 = terms
+                        .iter()
+                        .map(|t| {
+                            let term = t.weight * t.rate / (s + t.rate);
+                            if t.rate.im == 0.0 {
+                                term
+                            } else {
+                                // The kept half of a conjugate pair has twice its weight.
+                                0.5 * (term + t.weight.conj() * t.rate.conj() / (s + t.rate.conj()))
+                            }
+                        })
+                        .sum();
+                    zero + sum
+                });
+            }
+            Delay::Erlangs { weights, rate } => {
+                let zero = 1.0 - self.probability();
+                line.fill(out, |s| {
+                    let x = rate / (s + rate);
+                    weights.iter().rev().fold(Complex64::ZERO, |sum, w| (sum + w) * x) + zero
+                });
+            }
+            Delay::Pollaczek { arrival_rate, service } => {
+                service.transform(line, out);
+                let free = 1.0 - arrival_rate * service.mean();
+                for (k, value) in out.iter_mut().enumerate() {
+                    let s = line.point(k);
+                    *value = free * s / (s - arrival_rate * (1.0 - *value));
+                }
+            }
+            Delay::Of { probability, law } => {
+                law.transform(line, out);
+                out.iter_mut().for_each(|value| *value = 1.0 - probability + *probability * *value);
+            }
+        }
+    }
+
+    /// The rate at which the tail falls, per second; zero for a heavy one, infinite where there is none.
+    pub fn decay_rate(&self) -> f64 {
+        match self {
+            Delay::None => f64::INFINITY,
+            Delay::Exponentials(terms) => terms.iter().map(|t| t.rate.re).fold(f64::INFINITY, f64::min),
+            Delay::Erlangs { rate, .. } => *rate,
+            Delay::Pollaczek { arrival_rate, service } => pollaczek_decay(*arrival_rate, service),
+            Delay::Of { law, .. } => law.decay_rate(),
+        }
+    }
+}
+
+/// `Σ w[k] P(Erlang(k + 1) > x)`, by the Poisson probabilities that all terms share.
+fn erlangs_exceeding(weights: &[f64], x: f64) -> f64 {
+    // P(Erlang(k + 1) > x) = P(Poisson(x) ≤ k), so each Poisson term counts for all weights at or above it.
+    let mut above: f64 = weights.iter().sum();
+    let mut sum = 0.0;
+    for (j, weight) in weights.iter().enumerate() {
+        sum += above * special::ln_poisson(j as f64, x).exp();
+        above -= weight;
+    }
+    sum
+}
+
+/// The root of `λ (B(-θ) - 1) = θ`: how fast the wait of M/G/1 falls (Cramér and Lundberg).
+fn pollaczek_decay(arrival_rate: f64, service: &Law) -> f64 {
+    let limit = service.decay_rate();
+    if limit == 0.0 {
+        return 0.0;
+    }
+    let excess = |theta: f64| arrival_rate * (service.transform_at(-theta) - 1.0) - theta;
+    // Starts below the root by the heavy-traffic formula, which an increasing convex function cannot undershoot.
+    let mut low = 0.0;
+    let mut high = (1.0 - arrival_rate * service.mean()) / (arrival_rate * service.moment(2));
+    for _ in 0..200 {
+        if high >= limit {
+            high = limit * (1.0 - 1e-12);
+            break;
+        }
+        if excess(high) > 0.0 {
+            break;
+        }
+        (low, high) = (high, 1.5 * high);
+    }
+    if excess(high) <= 0.0 { low.max(0.9 * high) } else { roots::bracketed(low, high, 1e-9, excess) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pollaczek_with_exponential_service_is_one_exponential() {
+        let delay = Delay::Pollaczek { arrival_rate: 8.0, service: Law::exponential(0.1) };
+        for t in [0.01, 0.3, 2.0, 6.0] {
+            let exact = 0.8 * (-2.0 * t as f64).exp();
+            assert!((delay.exceeding(t) / exact - 1.0).abs() < 1e-7, "{t}");
+        }
+        assert!((delay.decay_rate() - 2.0).abs() < 1e-6);
+        assert!((delay.mean() - 0.4).abs() < 1e-12);
+        assert!((delay.second_moment() - 0.4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn erlang_stages_sum_by_shared_poisson_terms() {
+        let delay = Delay::Erlangs { weights: vec![0.3, 0.0, 0.4], rate: 2.0 };
+        let t = 1.3f64;
+        let exact = 0.3 * special::gamma_upper(1.0, 2.0 * t) + 0.4 * special::gamma_upper(3.0, 2.0 * t);
+        assert!((delay.exceeding(t) - exact).abs() < 1e-13);
+        assert!((delay.mean() - (0.3 * 0.5 + 0.4 * 1.5)).abs() < 1e-15);
+    }
+}

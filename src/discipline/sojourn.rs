@@ -1,0 +1,124 @@
+//! A whole visit to a station: the wait and the service after it.
+
+use super::Delay;
+use crate::distribution::{Distribution, Law};
+use crate::math::{inversion, inversion::Line, roots};
+use crate::unit::Seconds;
+use num_complex::Complex64;
+
+/// The response time of one visit: a wait, then an independent service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sojourn<'a> {
+    /// Time before service.
+    pub wait: &'a Delay,
+    /// Time in service.
+    pub service: &'a Law,
+}
+
+impl Sojourn<'_> {
+    /// Mean, in seconds.
+    pub fn mean(&self) -> Seconds {
+        self.wait.mean() + self.service.mean()
+    }
+
+    /// Probability to take longer than `t`, in closed form where there is one, by inversion otherwise.
+    pub fn exceeding(&self, t: Seconds) -> f64 {
+        if t <= 0.0 {
+            return 1.0;
+        }
+        match (self.wait, self.service) {
+            (Delay::None, service) => service.exceeding(t),
+            (wait, Law::Constant(service)) if t >= service.value => wait.exceeding(t - service.value),
+            (_, Law::Constant(_)) => 1.0,
+            (Delay::Exponentials(_), Law::Exponential(law)) => self.exponential_parts(t, &[(1.0, law.mean)]),
+            (Delay::Exponentials(_), Law::Hyperexponential(law)) => {
+                let parts = [(law.weights[0], law.means[0]), (law.weights[1], law.means[1])];
+                self.exponential_parts(t, &parts)
+            }
+            _ => {
+                let tilt = 0.9 * self.wait.decay_rate().min(self.service.decay_rate());
+                inversion::PRECISE.exceeding(t, tilt, 1.0, |line, out| self.transform(line, out))
+            }
+        }
+    }
+
+    /// The smallest time that is not exceeded with probability `p`.
+    pub fn quantile(&self, p: f64) -> Seconds {
+        roots::falling_to(1.0 - p, self.mean(), |t| self.exceeding(t))
+    }
+
+    /// The mean of `exp(-sT)` along a line.
+    pub fn transform(&self, line: Line, out: &mut [Complex64]) {
+        let mut service = vec![Complex64::ZERO; out.len()];
+        self.wait.transform(line, out);
+        self.service.transform(line, &mut service);
+        out.iter_mut().zip(&service).for_each(|(wait, service)| *wait *= service);
+    }
+
+    /// A sum of exponentials followed by a mixture of exponentials, `(probability, mean)` each.
+    fn exponential_parts(&self, t: Seconds, parts: &[(f64, Seconds)]) -> f64 {
+        let Delay::Exponentials(terms) = self.wait else { return 0.0 };
+        parts
+            .iter()
+            .map(|&(p, mean)| {
+                if mean == 0.0 {
+                    return p * self.wait.exceeding(t);
+                }
+                let mu = 1.0 / mean;
+                let alone = (-mu * t).exp();
+                let behind: f64 = terms.iter().map(|x| (x.weight * two_stages(mu, x.rate, t)).re).sum();
+                p * (alone + behind)
+            })
+            .sum()
+    }
+}
+
+/// What a wait that falls at rate `eta` adds to the tail of an exponential of rate `mu` after it:
+/// `∫ exp(-η u) μ exp(-μ (t - u)) du = μ (exp(-μt) - exp(-ηt)) / (η - μ)`, without loss where both rates meet.
+fn two_stages(mu: f64, eta: Complex64, t: f64) -> Complex64 {
+    let x = (eta - mu) * t;
+    let shared = if x.norm() < 1e-3 {
+        1.0 - x * (0.5 - x * (1.0 / 6.0 - x / 24.0))
+    } else if x.im == 0.0 {
+        Complex64::from(-(-x.re).exp_m1() / x.re)
+    } else {
+        (1.0 - (-x).exp()) / x
+    };
+    mu * t * (-mu * t).exp() * shared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_response_of_a_single_memoryless_server_is_exponential() {
+        let wait = Delay::exponential(0.8, 2.0);
+        let service = Law::exponential(0.1);
+        let visit = Sojourn { wait: &wait, service: &service };
+        for p in [0.01, 0.5, 0.95, 0.999] {
+            assert!((visit.quantile(p) / (-(1.0f64 - p).ln() / 2.0) - 1.0).abs() < 1e-12, "{p}");
+        }
+    }
+
+    #[test]
+    fn equal_rates_of_wait_and_service_lose_no_digits() {
+        let service = Law::exponential(0.5);
+        for eta in [2.0, 2.0 + 1e-9, 2.0 - 1e-5] {
+            let wait = Delay::exponential(1.0, eta);
+            let got = Sojourn { wait: &wait, service: &service }.exceeding(1.0);
+            assert!((got - 3.0 * (-2.0f64).exp()).abs() < 2e-5, "{eta} {got}");
+        }
+    }
+
+    #[test]
+    fn closed_form_and_inversion_agree() {
+        let wait = Delay::exponential(0.4, 3.0);
+        let mixed = Law::Hyperexponential(crate::distribution::Hyperexponential::new(0.2, 1.5));
+        let closed = Sojourn { wait: &wait, service: &mixed };
+        for t in [0.1, 1.0, 3.0] {
+            let inverted = inversion::PRECISE.exceeding(t, 1.0, 1.0, |line, out| closed.transform(line, out));
+            assert!((closed.exceeding(t) - inverted).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The Lomax law: a power tail from zero on (Pareto of the second kind).
+
+use super::{Distribution, numeric};
+use crate::math::inversion::Line;
+use crate::unit::Seconds;
+use num_complex::Complex64;
+
+/// `P(X > x) = (1 + x / scale)^-shape` with the scale that gives `mean`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lomax {
+    /// Mean, in seconds.
+    pub mean: Seconds,
+    /// Shape, above one; the variance is infinite up to two.
+    pub shape: f64,
+}
+
+impl Lomax {
+    fn scale(&self) -> f64 {
+        self.mean * (self.shape - 1.0)
+    }
+}
+
+impl Distribution for Lomax {
+    fn moment(&self, k: u8) -> f64 {
+        if f64::from(k) >= self.shape {
+            return f64::INFINITY;
+        }
+        (1..=k).map(|j| f64::from(j) * self.scale() / (self.shape - f64::from(j))).product()
+    }
+
+    fn exceeding(&self, t: Seconds) -> f64 {
+        (-self.shape * (t / self.scale()).ln_1p()).exp()
+    }
+
+    fn quantile(&self, p: f64) -> Seconds {
+        self.scale() * (-(-p).ln_1p() / self.shape).exp_m1()
+    }
+
+    fn transform(&self, line: Line, out: &mut [Complex64]) {
+        let (scale, shape) = (self.scale(), self.shape);
+        let density = |x: f64| shape / scale * (-(shape + 1.0) * (x / scale).ln_1p()).exp();
+        let support =
+            numeric::Support { from: scale * 1e-17, to: scale * (40.0 / shape).exp(), grain: 1.0 };
+        numeric::transform(support, density, line, out);
+    }
+
+    fn decay_rate(&self) -> f64 {
+        0.0
+    }
+
+    fn scaled(&self, factor: f64) -> Self {
+        Lomax { mean: self.mean * factor, ..*self }
+    }
+}

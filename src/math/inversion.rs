@@ -1,0 +1,114 @@
+//! From a Laplace transform to the function at one time.
+//!
+//! | symbol | meaning                                          | unit       |
+//! |--------|--------------------------------------------------|------------|
+//! | `t`    | the time at which the function is wanted         | seconds    |
+//! | `M`    | order: 2M + 1 evaluations                        | 1          |
+//! | `θ`    | tilt: the function is inverted times `exp(θt)`   | per second |
+//!
+//! Euler's algorithm in the unified frame of Abate and Whitt (2006): a sum of the transform at points on a vertical
+//! line, linear in the transform. Its error is near 10^(-0.6 M) of the function's size, its rounding error near
+//! 10^(M/3) times that of the transform: [`PRECISE`] is where both meet in double precision, about 1e-10.
+//!
+//! A tail of 1e-3 known to 1e-10 is known to seven digits only. Tilting by a rate below the decay rate of the tail
+//! makes the function nearly flat, so that the tail itself is found to ten digits.
+
+use num_complex::Complex64;
+use std::sync::LazyLock;
+
+/// Nodes and weights for time 1.
+pub struct Euler {
+    /// Real part shared by all nodes.
+    pub real: f64,
+    /// Weight of each node; node `k` is at `real + iπk`.
+    pub weights: Vec<f64>,
+}
+
+/// 33 nodes, error about 1e-10.
+pub static PRECISE: LazyLock<Euler> = LazyLock::new(|| Euler::of_order(16));
+
+impl Euler {
+    /// The nodes and weights of order `m`.
+    pub fn of_order(m: usize) -> Euler {
+        let size = 2 * m + 1;
+        let mut xi = vec![1.0; size];
+        xi[0] = 0.5;
+        xi[2 * m] = 2f64.powi(-(m as i32));
+        let mut binomial = 1.0;
+        for k in 1..m {
+            binomial *= (m + 1 - k) as f64 / k as f64;
+            xi[2 * m - k] = xi[2 * m - k + 1] + 2f64.powi(-(m as i32)) * binomial;
+        }
+        let scale = 10f64.powf(m as f64 / 3.0);
+        let weights = xi.iter().enumerate().map(|(k, x)| if k % 2 == 0 { scale * x } else { -scale * x }).collect();
+        Euler { real: m as f64 * std::f64::consts::LN_10 / 3.0, weights }
+    }
+
+    /// The line on which the transform is wanted for time `t`, moved left by `tilt`.
+    pub fn line(&self, t: f64, tilt: f64) -> Line {
+        Line { real: self.real / t - tilt, step: std::f64::consts::PI / t }
+    }
+
+    /// The function at time `t > 0` from its Laplace transform's values on [`Euler::line`] without tilt.
+    pub fn sum(&self, t: f64, values: &[Complex64]) -> f64 {
+        self.weights.iter().zip(values).map(|(w, f)| w * f.re).sum::<f64>() / t
+    }
+
+    /// The chance to exceed `t > 0` of a random time of total mass `mass`, whose Laplace-Stieltjes transform `lst`
+    /// fills in along a line. `tilt` must lie below the tail's decay rate, 0 for none.
+    pub fn exceeding(&self, t: f64, tilt: f64, mass: f64, lst: impl Fn(Line, &mut [Complex64])) -> f64 {
+        // Beyond this the factor exp(θt) costs more digits in the body than it wins in the tail.
+        let tilt = tilt.min(20.0 / t);
+        let line = self.line(t, tilt);
+        let mut values = vec![Complex64::ZERO; self.weights.len()];
+        lst(line, &mut values);
+        for (k, value) in values.iter_mut().enumerate() {
+            *value = (mass - *value) / line.point(k);
+        }
+        self.sum(t, &values) * (-tilt * t).exp()
+    }
+}
+
+/// Points `real + i step k`, `k = 0, 1, …`, on which a transform is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// Real part of every point, per second.
+    pub real: f64,
+    /// Distance of neighbours, per second.
+    pub step: f64,
+}
+
+impl Line {
+    /// Point `k`.
+    pub fn point(&self, k: usize) -> Complex64 {
+        Complex64::new(self.real, self.step * k as f64)
+    }
+
+    /// Fills in a transform known in closed form.
+    pub fn fill(&self, out: &mut [Complex64], f: impl Fn(Complex64) -> Complex64) {
+        for (k, value) in out.iter_mut().enumerate() {
+            *value = f(self.point(k));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exponential_is_inverted_to_ten_digits() {
+        for t in [0.01, 1.0, 7.0] {
+            let got = PRECISE.exceeding(t, 0.0, 1.0, |line, out| line.fill(out, |s| 1.0 / (1.0 + s)));
+            assert!((got - (-t as f64).exp()).abs() < 1e-9, "{t} {got}");
+        }
+    }
+
+    #[test]
+    fn tilting_gives_the_tail_its_digits() {
+        // Two exponential stages, far out: (1 + t) exp(-t).
+        let t = 25.0;
+        let got = PRECISE.exceeding(t, 0.8, 1.0, |line, out| line.fill(out, |s| 1.0 / ((1.0 + s) * (1.0 + s))));
+        assert!((got / ((1.0 + t) * (-t as f64).exp()) - 1.0).abs() < 1e-8, "{got}");
+    }
+}
