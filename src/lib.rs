@@ -1,3 +1,8 @@
+pub mod report;
+pub mod plan;
+pub mod analytic;
+pub mod prediction;
+pub mod network;
 pub mod document;
 pub mod system;
 pub mod discipline;

@@ -43,6 +43,10 @@ impl Distribution for Lognormal {
         (self.mu + self.sigma * special::normal_quantile(p)).exp()
     }
 
+    fn at_score(&self, score: f64, _tail: f64) -> Seconds {
+        (self.mu + self.sigma * score).exp()
+    }
+
     fn transform(&self, line: Line, out: &mut [Complex64]) {
         let (mu, sigma) = (self.mu, self.sigma);
         let density = |x: f64| {

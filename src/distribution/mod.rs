@@ -49,6 +49,11 @@ pub trait Distribution {
         roots::falling_to(1.0 - p, self.moment(1), |t| self.exceeding(t))
     }
 
+    /// The quantile at a standard normal score, which a normal exceeds with probability `tail`.
+    fn at_score(&self, _score: f64, tail: f64) -> Seconds {
+        self.quantile(1.0 - tail)
+    }
+
     /// The Laplace-Stieltjes transform, the mean of `exp(-sX)`, along a line to the right of [`Self::decay_rate`].
     fn transform(&self, line: Line, out: &mut [Complex64]);
 
@@ -204,6 +209,10 @@ impl Distribution for Law {
 
     fn quantile(&self, p: f64) -> Seconds {
         each!(self, law => law.quantile(p))
+    }
+
+    fn at_score(&self, score: f64, tail: f64) -> Seconds {
+        each!(self, law => law.at_score(score, tail))
     }
 
     fn transform(&self, line: Line, out: &mut [Complex64]) {

@@ -4,10 +4,20 @@ use super::Distribution;
 use crate::math::{inversion::Line, special};
 use crate::unit::Seconds;
 use num_complex::Complex64;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Knots of a tabulated law: 96 keep its distribution function to about 1e-4.
 const KNOTS: usize = 96;
+
+/// Normal scores of the knots, and the probability to exceed each.
+static SCORES: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| {
+    (0..KNOTS)
+        .map(|i| {
+            let score = -4.0 + 9.0 * i as f64 / (KNOTS - 1) as f64;
+            (score, special::normal_upper(score))
+        })
+        .collect()
+});
 
 /// Mass spread evenly between neighbouring knots, and possibly an atom at the first.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,15 +34,13 @@ impl Table {
         Table { knots: knots.into(), scale: 1.0 }
     }
 
-    /// A law on knots at normal scores of its quantiles, with the same mean and, where finite, variance.
+    /// A continuous law on knots at normal scores of its quantiles, with the same mean.
     pub fn of(law: &impl Distribution) -> Self {
-        let quantile = |z: f64| law.quantile(1.0 - special::normal_upper(z));
         let mut knots: Vec<(Seconds, f64)> = Vec::with_capacity(KNOTS);
-        for i in 0..KNOTS {
-            let z = -4.0 + 9.0 * i as f64 / (KNOTS - 1) as f64;
-            let t = quantile(z);
+        for (score, tail) in SCORES.iter() {
+            let t = law.at_score(*score, *tail);
             if knots.last().is_none_or(|(last, _)| t > *last) {
-                knots.push((t, law.exceeding(t)));
+                knots.push((t, *tail));
             }
         }
         if let Some(first) = knots.first_mut() {
@@ -104,7 +112,8 @@ impl Distribution for Table {
     }
 
     fn decay_rate(&self) -> f64 {
-        f64::INFINITY
+        // Bounded, but its far end stands for a tail that may be heavy: no tilt is safe.
+        0.0
     }
 
     fn scaled(&self, factor: f64) -> Self {

@@ -59,23 +59,30 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
     }
     let mut system = reader.system(root.get_ref());
     if reader.diagnostics.is_empty() || system_is_whole(&reader) {
-        for problem in check::check(&system) {
-            let span = locate::locate(root.get_ref(), &problem.path);
-            reader.diagnostics.push(Diagnostic {
-                severity: problem.severity,
-                code: problem.code,
-                span,
-                message: problem.message,
-                label: problem.label,
-                advice: problem.advice,
-            });
-        }
+        reader.diagnostics.extend(check::check(&system).into_iter().map(|problem| placed(root.get_ref(), problem)));
     }
     system.uncertainties = std::mem::take(&mut reader.uncertainties);
     system.assumptions = std::mem::take(&mut reader.assumptions);
     let (errors, warnings): (Vec<_>, Vec<_>) =
         reader.diagnostics.into_iter().partition(|d| d.severity == Severity::Error);
     if errors.is_empty() { Ok(Document { system, warnings: in_order(warnings) }) } else { Err(in_order(errors)) }
+}
+
+/// Problems of a system at their places in the text it was read from.
+pub fn place(text: &str, problems: Vec<check::Problem>) -> Vec<Diagnostic> {
+    let (root, _) = DeTable::parse_recoverable(text);
+    in_order(problems.into_iter().map(|problem| placed(root.get_ref(), problem)).collect())
+}
+
+fn placed(root: &DeTable<'_>, problem: check::Problem) -> Diagnostic {
+    Diagnostic {
+        severity: problem.severity,
+        code: problem.code,
+        span: locate::locate(root, &problem.path),
+        message: problem.message,
+        label: problem.label,
+        advice: problem.advice,
+    }
 }
 
 /// Whether what was read so far lost no name that a later check would miss: mistakes in values only.

@@ -5,6 +5,7 @@
 
 pub mod birth_death;
 pub mod cache;
+pub mod curve;
 pub mod erlang;
 pub mod inversion;
 pub mod mva;

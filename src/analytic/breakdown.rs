@@ -1,0 +1,121 @@
+//! Where the mean response time of a workload goes, by service and cause.
+
+use super::Solution;
+use super::compose::Composed;
+use crate::network::{OperationId, Step};
+use crate::prediction::Share;
+
+/// What each service, and the network, contributes to the mean response time of workload `w`.
+pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usize) -> Vec<Share> {
+    let network = solution.network;
+    let workload = &network.workloads[w];
+    let class = workload.class;
+    let mut walk = Walk {
+        solution,
+        composed,
+        class,
+        runs: vec![0.0; network.operations.len()],
+        queueing: vec![0.0; network.services.len()],
+        service_time: vec![0.0; network.services.len()],
+        network: 0.0,
+    };
+    let succeed = |operation: OperationId| composed.success(operation, class);
+    let total: f64 = workload.mix.iter().map(|(operation, share)| share * succeed(*operation)).sum();
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    for (operation, share) in &workload.mix {
+        walk.runs[*operation] += share * succeed(*operation) / total;
+    }
+    for &operation in &network.order {
+        let runs = walk.runs[operation];
+        if runs > 0.0 {
+            walk.steps(&network.operations[operation].steps, runs, network.operations[operation].service);
+        }
+    }
+    walk.shares(w)
+}
+
+struct Walk<'a> {
+    solution: &'a Solution<'a>,
+    composed: &'a Composed<'a>,
+    class: usize,
+    /// How often each operation counts on the critical path of a request.
+    runs: Vec<f64>,
+    queueing: Vec<f64>,
+    service_time: Vec<f64>,
+    network: f64,
+}
+
+impl Walk<'_> {
+    fn steps(&mut self, steps: &[Step], runs: f64, service: usize) {
+        for step in steps {
+            match step {
+                Step::Visit(visit) => {
+                    let station = self.solution.network.visits[*visit].station;
+                    let owner = self.solution.network.stations[station].service;
+                    let wait = &self.solution.stations[station].classes[self.class].wait;
+                    let work = self.solution.network.visits[*visit].time.mean();
+                    let served = self.composed.served_mean(*visit, self.class).unwrap_or(work);
+                    self.queueing[owner] += runs * (wait.as_ref().map_or(0.0, |w| w.mean()) + served - work);
+                    self.service_time[owner] += runs * work;
+                }
+                Step::Delay(law) => self.service_time[service] += runs * law.mean(),
+                Step::Send(_) | Step::Fail(_) => {}
+                Step::Call(call) => {
+                    let success = self.composed.success(call.target, self.class).powf(f64::from(call.times));
+                    let made = call.probability * success;
+                    if made <= 0.0 {
+                        continue;
+                    }
+                    let runs = runs * f64::from(call.times) * made / (made + 1.0 - call.probability);
+                    self.runs[call.target] += runs;
+                    self.network += runs * call.network.as_ref().map_or(0.0, |law| law.mean());
+                }
+                Step::Repeat { times, steps } => self.steps(steps, runs * f64::from(*times), service),
+                Step::Choose(ways) => {
+                    let chance = |(weight, steps): &(f64, Vec<Step>)| {
+                        if *weight > 0.0 { weight * self.composed.sequence_success(steps, self.class) } else { 0.0 }
+                    };
+                    let chances: Vec<f64> = ways.iter().map(chance).collect();
+                    let total: f64 = chances.iter().sum();
+                    for ((_, steps), chance) in ways.iter().zip(chances) {
+                        if chance > 0.0 {
+                            self.steps(steps, runs * chance / total, service);
+                        }
+                    }
+                }
+                Step::Parallel { branches, id, .. } => {
+                    let critical = self.composed.critical(*id, self.class).map(<[f64]>::to_vec).unwrap_or_default();
+                    for (steps, weight) in branches.iter().zip(critical) {
+                        self.steps(steps, runs * weight, service);
+                    }
+                }
+            }
+        }
+    }
+
+    fn shares(self, w: usize) -> Vec<Share> {
+        let network = self.solution.network;
+        let rate = self.solution.rates[w];
+        let mut shares: Vec<Share> = network
+            .services
+            .iter()
+            .enumerate()
+            .map(|(s, service)| {
+                let runs: f64 = service.operations.iter().map(|o| self.solution.flows.operations[*o][w]).sum();
+                Share {
+                    service: service.name.clone(),
+                    queueing: self.queueing[s],
+                    service_time: self.service_time[s],
+                    visits: if rate > 0.0 { runs / rate } else { 0.0 },
+                }
+            })
+            .filter(|share| share.visits > 0.0 || share.queueing + share.service_time > 0.0)
+            .collect();
+        if self.network > 0.0 {
+            shares.push(Share { service: "network".to_string(), queueing: 0.0, service_time: self.network, visits: 1.0 });
+        }
+        shares
+    }
+}

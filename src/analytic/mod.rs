@@ -1,0 +1,70 @@
+//! The analytic engine: flows, then stations, then whole response-time distributions through the call graph.
+//!
+//! In the order of the data: [`support`] says what this engine cannot solve; `traffic` how variable the arrivals at
+//! each station are; `stations` what each class of requests meets there; `compose` puts the response-time
+//! distributions of operations together; `saturation` and `breakdown` explain the result.
+
+mod breakdown;
+mod compose;
+mod results;
+mod saturation;
+mod stations;
+mod support;
+mod tails;
+mod traffic;
+mod trust;
+
+pub use support::unsupported;
+
+use crate::network::flows::{Flows, flows};
+use crate::network::{Network, StationId};
+use crate::prediction::Prediction;
+use stations::StationState;
+
+/// Rounds of the fixed point over refusals and overload. Flows settle one station after the other along a path, so a
+/// few rounds more than the longest chain of overloaded or limited stations is enough; most models need one.
+const MAX_ROUNDS: usize = 200;
+
+/// Refusal probabilities that move less than this have settled.
+const SETTLED: f64 = 1e-10;
+
+/// A network in steady state.
+struct Solution<'n> {
+    network: &'n Network,
+    /// Arrival rate of each workload.
+    rates: Vec<f64>,
+    flows: Flows,
+    stations: Vec<StationState>,
+}
+
+/// Predicts the steady state of a network of open workloads, in which nothing stands that [`unsupported`] names.
+pub fn solve(network: &Network) -> Prediction {
+    let rates: Vec<f64> = network.workloads.iter().map(|workload| workload.rate()).collect();
+    let solution = steady_state(network, rates);
+    results::predict(&solution)
+}
+
+/// The fixed point of flows, variability and stations.
+fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
+    // The part of the requests of each class that a station does not let through: refused, or stuck for ever.
+    let mut held: Vec<Vec<f64>> = vec![vec![0.0; network.classes]; network.stations.len()];
+    let mut rounds = 0;
+    loop {
+        let stop = |station: StationId, class: usize| held[station][class];
+        let flows = flows(network, &rates, &stop);
+        let variability = traffic::variability(network, &flows, &held);
+        let stations = stations::solve(network, &flows, &variability);
+        let mut moved = 0.0f64;
+        for (station, state) in stations.iter().enumerate() {
+            for class in 0..network.classes {
+                let next = state.held(class);
+                moved = moved.max((next - held[station][class]).abs());
+                held[station][class] = next;
+            }
+        }
+        rounds += 1;
+        if moved < SETTLED || rounds == MAX_ROUNDS {
+            return Solution { network, rates, flows, stations };
+        }
+    }
+}

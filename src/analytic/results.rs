@@ -1,0 +1,307 @@
+//! From a solved network to the prediction people read.
+
+use super::Solution;
+use super::breakdown::breakdown;
+use super::compose::Composed;
+use super::saturation::Offered;
+use super::tails::Tail;
+use super::trust;
+use crate::discipline::Delay;
+use crate::distribution::Law;
+use crate::math::curve::Curve;
+use crate::network::flows::flows;
+use crate::network::{ServiceId, Step, VisitId};
+use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
+use crate::system::Metric;
+
+/// Above this many operations the ladder's percentiles, right to 0.1%, are not refined any further.
+const REFINED: usize = 64;
+
+/// An overloaded resource is brought to this utilization by the advice.
+const COMFORTABLE: f64 = 0.8;
+
+pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
+    let composed = Composed::new(solution);
+    let offered = Offered::new(solution);
+    let network = solution.network;
+    let workloads = (0..network.workloads.len()).map(|w| workload(solution, &composed, &offered, w)).collect();
+    let services = (0..network.services.len()).map(|s| service(solution, &composed, &offered, s)).collect();
+    let together = offered.together();
+    Prediction {
+        stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some())),
+        workloads,
+        services,
+        bottleneck: together.map(|(_, station)| network.stations[station].name.clone()),
+        headroom: together.map(|(factor, _)| factor),
+        overloads: overloads(solution),
+    }
+}
+
+fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, w: usize) -> WorkloadResult {
+    let network = solution.network;
+    let workload = &network.workloads[w];
+    let class = workload.class;
+    let rate = solution.rates[w];
+    let passed: f64 =
+        workload.mix.iter().map(|(operation, share)| share * solution.flows.success[*operation][class]).sum();
+    // Errors are what is refused or fails; what is stuck in an overloaded queue is neither answer nor error.
+    let succeeded: f64 = workload.mix.iter().map(|(o, share)| share * clean_success(solution, composed, *o, class)).sum();
+    let means: Option<Vec<f64>> = workload.mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
+    let parts: Vec<(f64, &Tail)> = workload
+        .mix
+        .iter()
+        .filter_map(|(o, share)| composed.tail(*o, class).map(|tail| (share * composed.success(*o, class), tail)))
+        .collect();
+    let response = match means {
+        Some(means) if parts.len() == workload.mix.len() && rate > 0.0 => {
+            let total: f64 = parts.iter().map(|(p, _)| p).sum();
+            let mean: f64 = parts.iter().zip(&means).map(|((p, _), mean)| p * mean).sum::<f64>() / total;
+            if total > 0.0 { refined(solution, composed, w, mixture(&parts, mean)) } else { Times::default() }
+        }
+        _ => Times::default(),
+    };
+    let stable = response.mean.is_some();
+    WorkloadResult {
+        name: workload.name.clone(),
+        arrival_rate: rate,
+        throughput: rate * passed,
+        error_rate: (1.0 - succeeded).clamp(0.0, 1.0),
+        saturation_rate: offered.alone(w).map(|factor| factor * rate).filter(|_| rate > 0.0),
+        breakdown: if stable { breakdown(solution, composed, w) } else { Vec::new() },
+        accuracy: if stable { trust::accuracy(solution, composed, w, &response) } else { Accuracy::Overloaded },
+        response,
+    }
+}
+
+fn clean_success(solution: &Solution<'_>, composed: &Composed<'_>, operation: usize, class: usize) -> f64 {
+    if composed.tail(operation, class).is_some() {
+        return composed.success(operation, class);
+    }
+    // With overload somewhere, errors are counted as if everything got through.
+    let refusal = |station: usize, class: usize| solution.stations[station].classes[class].refused;
+    let clean = flows(solution.network, &solution.rates, &refusal);
+    clean.success[operation][class]
+}
+
+/// A mixture of tails, by weight.
+fn mixture(parts: &[(f64, &Tail)], mean: f64) -> Times {
+    if let [(_, tail)] = parts {
+        return tail.times(mean);
+    }
+    let total: f64 = parts.iter().map(|(p, _)| p).sum();
+    let each: Vec<(f64, Times)> = parts.iter().map(|(p, tail)| (p / total, tail.times(mean))).collect();
+    let mut at: Vec<f64> = each.iter().flat_map(|(_, times)| times.curve.iter().map(|(t, _)| *t)).collect();
+    at.sort_by(f64::total_cmp);
+    at.dedup();
+    let exceeding = |t: f64| parts.iter().map(|(p, tail)| p / total * tail.exceeding(t)).sum::<f64>();
+    let curve = Curve::new(at.into_iter().filter(|t| *t > 0.0).map(|t| (t, exceeding(t))));
+    Tail::Curve { shift: 0.0, curve }.times(mean)
+}
+
+/// Percentiles of a workload with all the digits there are, where the model is small enough.
+fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, mut times: Times) -> Times {
+    let workload = &solution.network.workloads[w];
+    let class = workload.class;
+    let curved = workload.mix.iter().any(|(o, _)| matches!(composed.tail(*o, class), Some(Tail::Curve { .. })));
+    if !curved || solution.network.operations.len() > REFINED {
+        return times;
+    }
+    let total: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();
+    let exceeding = |t: f64| -> Option<f64> {
+        let mut sum = 0.0;
+        for (operation, share) in &workload.mix {
+            sum += share * composed.success(*operation, class) / total
+                * composed.exceeding_precisely(*operation, class, t)?;
+        }
+        Some(sum)
+    };
+    let coarse = Curve::new(times.curve.iter().copied().filter(|(t, _)| *t > 0.0));
+    for (slot, (_, level)) in times.percentiles.iter_mut().zip(Metric::PERCENTILES) {
+        if let Some(start) = *slot {
+            *slot = Some(polish(start, 1.0 - level, &coarse, &exceeding).unwrap_or(start));
+        }
+    }
+    for i in 1..times.percentiles.len() {
+        times.percentiles[i] = match (times.percentiles[i], times.percentiles[i - 1]) {
+            (Some(this), Some(before)) => Some(this.max(before)),
+            (this, _) => this,
+        };
+    }
+    times
+}
+
+/// Newton's steps from a percentile that is right to 0.1%, on the logarithm of the tail.
+fn polish(start: f64, level: f64, coarse: &Curve, exceeding: &dyn Fn(f64) -> Option<f64>) -> Option<f64> {
+    let mut t = start;
+    for _ in 0..3 {
+        let tail = exceeding(t)?;
+        let slope = (coarse.exceeding(t * 1.002) / coarse.exceeding(t * 0.998)).ln() / 0.004;
+        if tail <= 0.0 || slope >= -1e-6 || !slope.is_finite() {
+            return None;
+        }
+        let step = ((tail / level).ln() / -slope).clamp(-0.05, 0.05);
+        t *= step.exp();
+        if step.abs() < 1e-11 {
+            break;
+        }
+    }
+    t.is_finite().then_some(t)
+}
+
+fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, id: ServiceId) -> ServiceResult {
+    let network = solution.network;
+    let service = &network.services[id];
+    let arrival_rate: f64 = service.operations.iter().flat_map(|o| &solution.flows.operations[*o]).sum();
+    // Runs of each operation and class, of which the successful ones have a response time.
+    let mut runs: Vec<(f64, usize, usize)> = Vec::new();
+    for &operation in &service.operations {
+        for class in 0..network.classes {
+            let rate: f64 = solution.flows.operations[operation]
+                .iter()
+                .zip(&network.workloads)
+                .filter(|(_, workload)| workload.class == class)
+                .map(|(rate, _)| rate)
+                .sum();
+            if rate > 0.0 {
+                runs.push((rate, operation, class));
+            }
+        }
+    }
+    let throughput: f64 = runs.iter().map(|(rate, o, class)| rate * solution.flows.success[*o][*class]).sum();
+    let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * clean_success(solution, composed, *o, *class)).sum();
+    let stations: Vec<usize> = service.cores.iter().chain(&service.devices).copied().collect();
+    let highest = stations.iter().map(|s| offered.utilization(*s)).fold(0.0, f64::max);
+    ServiceResult {
+        name: service.name.clone(),
+        external: service.external,
+        instances: service.instances,
+        utilization: service.cores.map(|s| solution.stations[s].utilization),
+        arrival_rate,
+        throughput,
+        error_rate: if arrival_rate > 0.0 { (1.0 - succeeded / arrival_rate).clamp(0.0, 1.0) } else { 0.0 },
+        queue_length: service.cores.map_or(Some(0.0), |s| solution.stations[s].queue_length),
+        wait: waits(solution, composed, id, &runs),
+        response: responses(composed, &runs),
+        workers_utilization: None,
+        saturation_rate: (highest > 0.0 && arrival_rate > 0.0).then(|| arrival_rate / highest),
+        devices: service
+            .devices
+            .iter()
+            .map(|s| (network.stations[*s].name.clone(), solution.stations[*s].utilization))
+            .collect(),
+    }
+}
+
+fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)]) -> Times {
+    let mut parts = Vec::with_capacity(runs.len());
+    let (mut total, mut sum) = (0.0, 0.0);
+    for (rate, operation, class) in runs {
+        let (Some(mean), Some(tail)) = (composed.mean(*operation, *class), composed.tail(*operation, *class)) else {
+            return Times::default();
+        };
+        let weight = rate * composed.success(*operation, *class);
+        total += weight;
+        sum += weight * mean;
+        parts.push((weight, tail));
+    }
+    if total > 0.0 { mixture(&parts, sum / total) } else { Times::default() }
+}
+
+/// Time in the queues of a service, by each of its runs.
+fn waits(solution: &Solution<'_>, composed: &Composed<'_>, id: ServiceId, runs: &[(f64, usize, usize)]) -> Times {
+    let mut parts: Vec<(f64, Option<Tail>, f64)> = Vec::new();
+    for (rate, operation, class) in runs {
+        let mut visits = Vec::new();
+        own_visits(&solution.network.operations[*operation].steps, 1.0, &mut visits);
+        visits.retain(|(visit, _)| solution.network.stations[solution.network.visits[*visit].station].service == id);
+        match wait_of(solution, composed, &visits, *class) {
+            Some((tail, mean)) => parts.push((*rate, tail, mean)),
+            None => return Times::default(),
+        }
+    }
+    let total: f64 = parts.iter().map(|(rate, _, _)| rate).sum();
+    if total <= 0.0 {
+        return Times::default();
+    }
+    let mean = parts.iter().map(|(rate, _, mean)| rate * mean).sum::<f64>() / total;
+    if mean <= 0.0 {
+        return Times::zero();
+    }
+    let none = Tail::Single { wait: Delay::None, law: Law::constant(0.0) };
+    let tails: Vec<(f64, &Tail)> =
+        parts.iter().map(|(rate, tail, _)| (*rate, tail.as_ref().unwrap_or(&none))).collect();
+    mixture(&tails, mean)
+}
+
+/// The visits some steps make themselves, with how often.
+fn own_visits(steps: &[Step], weight: f64, found: &mut Vec<(VisitId, f64)>) {
+    for step in steps {
+        match step {
+            Step::Visit(visit) => found.push((*visit, weight)),
+            Step::Repeat { times, steps } => own_visits(steps, weight * f64::from(*times), found),
+            Step::Choose(ways) => ways.iter().for_each(|(w, steps)| own_visits(steps, weight * w, found)),
+            Step::Parallel { branches, .. } => branches.iter().for_each(|steps| own_visits(steps, weight, found)),
+            Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
+}
+
+/// The total wait of several visits: exact for one; otherwise a gamma with the right mean and variance, waits taken as
+/// independent. `None` when a queue grows without end.
+fn wait_of(
+    solution: &Solution<'_>,
+    composed: &Composed<'_>,
+    visits: &[(VisitId, f64)],
+    class: usize,
+) -> Option<(Option<Tail>, f64)> {
+    let network = solution.network;
+    let delay = |visit: VisitId| solution.stations[network.visits[visit].station].classes[class].wait.as_ref();
+    let beyond = |visit: VisitId| composed.served_mean(visit, class).map(|t| (t - network.visits[visit].time.mean()).max(0.0));
+    if let [(visit, weight)] = visits
+        && *weight == 1.0
+        && beyond(*visit)? == 0.0
+    {
+        let wait = delay(*visit)?;
+        let tail = Tail::Single { wait: wait.clone(), law: Law::constant(0.0) };
+        return Some((Some(tail), wait.mean()));
+    }
+    let (mut mean, mut variance, mut none) = (0.0, 0.0, 1.0);
+    for (visit, weight) in visits {
+        let wait = delay(*visit)?;
+        let extra = beyond(*visit)?;
+        let own = wait.mean() + extra;
+        mean += weight * own;
+        let second = wait.second_moment().min(1e4 * own * own) + 2.0 * extra * own;
+        // A visit made by chance waits by chance: its second moment counts by its weight.
+        variance += if *weight <= 1.0 { weight * second - weight * weight * own * own } else { weight * (second - own * own) };
+        let busy = if extra > 0.0 { 1.0 } else { wait.probability() };
+        none *= if *weight <= 1.0 { 1.0 - weight * busy } else { (1.0 - busy).powf(*weight) };
+    }
+    if mean <= 0.0 {
+        return Some((None, 0.0));
+    }
+    let some = (1.0 - none).max(1e-12);
+    let conditional = mean / some;
+    let second = (variance + mean * mean) / some;
+    let cv = (second / (conditional * conditional) - 1.0).clamp(1e-2, 1e3).sqrt();
+    let law = Law::Gamma(crate::distribution::Gamma { mean: conditional, cv });
+    let tail = Tail::Single { wait: Delay::Of { probability: some, law }, law: Law::constant(0.0) };
+    Some((Some(tail), mean))
+}
+
+fn overloads(solution: &Solution<'_>) -> Vec<Overload> {
+    let network = solution.network;
+    network
+        .stations
+        .iter()
+        .zip(&solution.stations)
+        .filter(|(station, state)| station.queue.is_none() && state.load >= 1.0)
+        .map(|(station, state)| Overload {
+            station: station.name.clone(),
+            service: network.services[station.service].name.clone(),
+            load: state.load,
+            instances_needed: (f64::from(station.instances) * state.load / COMFORTABLE).ceil().min(4e9) as u32,
+            external: network.services[station.service].external,
+        })
+        .collect()
+}

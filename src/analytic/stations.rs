@@ -1,0 +1,300 @@
+//! What each class of requests meets at each station: a wait, and the law of the service after it.
+
+use super::traffic::Variability;
+use crate::discipline::fcfs::{self, Arrivals, Queue};
+use crate::discipline::{Delay, Discipline, Knowledge, balancer, lifo, priority, ps};
+use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
+use crate::network::flows::Flows;
+use crate::network::{Network, Station};
+use crate::system::Balancer;
+
+/// A station in steady state.
+#[derive(Debug, Clone)]
+pub(super) struct StationState {
+    /// Work that arrives over what all servers can do; above 1 it is overloaded.
+    pub load: f64,
+    /// Busy share of the servers.
+    pub utilization: f64,
+    /// Requests waiting, over all instances; `None` when it grows without end.
+    pub queue_length: Option<f64>,
+    /// One for each class of urgency.
+    pub classes: Vec<ClassState>,
+    /// Whether the arrivals are Poisson by theory.
+    pub poisson: bool,
+    /// Whether it serves all alike, one after the other, with equal exponential services: a product-form queue.
+    pub memoryless: bool,
+}
+
+/// What a class of requests meets at a station.
+#[derive(Debug, Clone)]
+pub(super) struct ClassState {
+    /// Time before service begins; `None` when it grows without end.
+    pub wait: Option<Delay>,
+    /// How a service proceeds once begun.
+    pub treatment: Treatment,
+    /// Share of visits that are refused.
+    pub refused: f64,
+    /// Share of visits that never get through an overloaded station.
+    pub stuck: f64,
+    /// How all this is known.
+    pub knowledge: Knowledge,
+}
+
+/// How a service proceeds once begun.
+#[derive(Debug, Clone)]
+pub(super) enum Treatment {
+    /// Without interruption.
+    Plain,
+    /// Interrupted by more urgent work: so many times as long in the mean.
+    Stretched(f64),
+    /// Shared with all present, in a station that looks like this queue.
+    Shared(Queue),
+}
+
+impl StationState {
+    /// The share of a class that does not get through: refused, or stuck.
+    pub fn held(&self, class: usize) -> f64 {
+        1.0 - (1.0 - self.classes[class].refused) * (1.0 - self.classes[class].stuck)
+    }
+}
+
+/// Work that one class brings to one station.
+#[derive(Debug, Clone, Default)]
+struct Demand {
+    rate: f64,
+    parts: Vec<(f64, Law)>,
+}
+
+impl Demand {
+    fn add(&mut self, rate: f64, law: &Law) {
+        self.rate += rate;
+        match self.parts.iter_mut().find(|(_, known)| known == law) {
+            Some((sum, _)) => *sum += rate,
+            None => self.parts.push((rate, law.clone())),
+        }
+    }
+
+    fn law(&self) -> Law {
+        match self.parts.as_slice() {
+            [] => Law::constant(0.0),
+            [(_, law)] => law.clone(),
+            parts => Law::Mixture(Mixture::new(parts.to_vec())),
+        }
+    }
+}
+
+/// Solves every station.
+pub(super) fn solve(network: &Network, flows: &Flows, variability: &[Variability]) -> Vec<StationState> {
+    let mut demands = vec![vec![Demand::default(); network.classes]; network.stations.len()];
+    for (visit, rates) in network.visits.iter().zip(&flows.visits) {
+        for (rate, workload) in rates.iter().zip(&network.workloads) {
+            if *rate > 0.0 {
+                demands[visit.station][workload.class].add(*rate, &visit.time);
+            }
+        }
+    }
+    network
+        .stations
+        .iter()
+        .zip(demands)
+        .zip(variability)
+        .map(|((station, demands), variability)| solve_station(station, &demands, variability))
+        .collect()
+}
+
+fn solve_station(station: &Station, demands: &[Demand], variability: &Variability) -> StationState {
+    let mut all = Demand::default();
+    for demand in demands {
+        demand.parts.iter().for_each(|(rate, law)| all.add(*rate, law));
+    }
+    let queue = Queue {
+        arrival_rate: all.rate,
+        arrivals: arrivals(variability, all.rate),
+        service: fast(all.law()),
+        servers: station.servers.saturating_mul(station.instances),
+    };
+    let load = queue.utilization();
+    let memoryless = all.parts.len() <= 1 && queue.service.is_exponential() && station.discipline == Discipline::Fcfs;
+    let mut state = StationState {
+        load,
+        utilization: load.min(1.0),
+        queue_length: Some(0.0),
+        classes: Vec::with_capacity(demands.len()),
+        poisson: variability.poisson,
+        memoryless: memoryless && station.queue.is_none() && station.balancer == Balancer::Shared,
+    };
+    if station.queue.is_some() {
+        limited(station, &queue, demands.len(), &mut state);
+    } else if station.discipline.uses_priority() {
+        by_priority(station, &queue, demands, &mut state);
+    } else if load >= 1.0 {
+        let stuck = 1.0 - 1.0 / load;
+        state.queue_length = None;
+        state.classes = vec![overloaded(stuck); demands.len()];
+    } else {
+        let class = alike(station, &queue);
+        state.queue_length = class.wait.as_ref().map(|wait| all.rate * wait.mean());
+        if let Treatment::Shared(queue) = &class.treatment {
+            let slowdown = ps::slowdown(queue).unwrap_or(1.0);
+            let present = all.rate * queue.service.mean() * slowdown;
+            state.queue_length = Some((present - queue.offered_load()).max(0.0));
+        }
+        state.classes = vec![class; demands.len()];
+    }
+    state
+}
+
+fn overloaded(stuck: f64) -> ClassState {
+    ClassState {
+        wait: None,
+        treatment: Treatment::Plain,
+        refused: 0.0,
+        stuck,
+        knowledge: Knowledge::Approximate { p95_error: 1.0 },
+    }
+}
+
+fn arrivals(variability: &Variability, rate: f64) -> Arrivals {
+    if variability.poisson {
+        Arrivals::Poisson
+    } else if let (Some(law), true) = (&variability.renewal, rate > 0.0) {
+        Arrivals::Renewal(law.scaled(1.0 / rate))
+    } else {
+        Arrivals::Scv(variability.scv)
+    }
+}
+
+/// A law whose transform costs little: those known only by their density are tabulated.
+pub(super) fn fast(law: Law) -> Law {
+    if law.has_closed_transform() {
+        return law;
+    }
+    match law {
+        Law::Mixture(mixture) => Law::Mixture(Mixture::new(
+            mixture.parts().iter().map(|(p, law)| (*p, fast(law.clone()))).collect(),
+        )),
+        law => Law::Table(Table::of(&law)),
+    }
+}
+
+/// The queue of one instance, when every instance has its own.
+fn one_instance(station: &Station, queue: &Queue) -> Queue {
+    let n = f64::from(station.instances);
+    let arrivals = match (station.balancer, &queue.arrivals) {
+        (Balancer::Random, Arrivals::Poisson) => Arrivals::Poisson,
+        (Balancer::Random, arrivals) => Arrivals::Scv(1.0 + (arrivals.scv() - 1.0) / n),
+        (_, Arrivals::Poisson) => {
+            Arrivals::Renewal(Law::Erlang(Erlang { mean: n / queue.arrival_rate, stages: station.instances }))
+        }
+        (_, Arrivals::Renewal(law)) if law.is_constant() => Arrivals::Renewal(law.scaled(n)),
+        (_, arrivals) => Arrivals::Scv(arrivals.scv() / n),
+    };
+    Queue { arrival_rate: queue.arrival_rate / n, arrivals, service: queue.service.clone(), servers: station.servers }
+}
+
+/// A stable station without priorities and without a limit: one answer for all classes.
+fn alike(station: &Station, queue: &Queue) -> ClassState {
+    let mut class = ClassState {
+        wait: Some(Delay::None),
+        treatment: Treatment::Plain,
+        refused: 0.0,
+        stuck: 0.0,
+        knowledge: Knowledge::Exact,
+    };
+    if queue.arrival_rate <= 0.0 {
+        return class;
+    }
+    let split = station.instances > 1
+        && matches!(station.balancer, Balancer::Random | Balancer::RoundRobin)
+        || station.instances > 1 && station.discipline == Discipline::Ps && station.balancer != Balancer::Shared;
+    let own = if split { one_instance(station, queue) } else { queue.clone() };
+    if station.discipline == Discipline::Ps {
+        let sharp = matches!(station.balancer, Balancer::LeastOutstanding | Balancer::PowerOfTwo);
+        let error = if sharp { 0.15 } else { 0.05 };
+        class.treatment = Treatment::Shared(own);
+        class.knowledge = Knowledge::Approximate { p95_error: error };
+        return class;
+    }
+    let (delay, knowledge) = match station.balancer {
+        Balancer::LeastOutstanding if station.instances > 1 => balancer::least_outstanding(queue, station.instances),
+        Balancer::PowerOfTwo if station.instances > 1 => balancer::power_of_two(queue, station.instances),
+        _ => match fcfs::solve(&own) {
+            Some(waiting) => (waiting.delay, waiting.knowledge),
+            None => return overloaded(0.0),
+        },
+    };
+    let (delay, knowledge) = if station.discipline == Discipline::Lifo {
+        lifo::reversed(&delay, queue.utilization())
+    } else {
+        (delay, knowledge)
+    };
+    class.wait = Some(delay);
+    class.knowledge = knowledge;
+    class
+}
+
+/// A station with priorities: every class its own answer, the urgent ones served first also in overload.
+fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut StationState) {
+    let own = if station.instances > 1 && station.balancer != Balancer::Shared {
+        one_instance(station, queue)
+    } else {
+        queue.clone()
+    };
+    let share = own.arrival_rate / queue.arrival_rate.max(f64::MIN_POSITIVE);
+    let classes: Vec<priority::Class> = demands
+        .iter()
+        .map(|demand| priority::Class { arrival_rate: demand.rate * share, service: fast(demand.law()) })
+        .collect();
+    let preemptive = station.discipline == Discipline::Preemptive;
+    let treated = priority::solve(&classes, own.arrivals.scv(), own.servers, preemptive);
+    let mut left = f64::from(own.servers);
+    let mut waiting = Some(0.0);
+    for (treatment, class) in treated.into_iter().zip(&classes) {
+        let load = class.arrival_rate * class.service.mean();
+        match treatment {
+            Some(treatment) => {
+                waiting = waiting.map(|sum| sum + class.arrival_rate / share.max(f64::MIN_POSITIVE) * treatment.wait.mean());
+                state.classes.push(ClassState {
+                    wait: Some(treatment.wait),
+                    treatment: if treatment.stretch > 1.0 { Treatment::Stretched(treatment.stretch) } else { Treatment::Plain },
+                    refused: 0.0,
+                    stuck: 0.0,
+                    knowledge: treatment.knowledge,
+                });
+            }
+            None => {
+                waiting = None;
+                let stuck = if load > 0.0 { (1.0 - left / load).clamp(0.0, 1.0) } else { 0.0 };
+                state.classes.push(overloaded(stuck));
+            }
+        }
+        left = (left - load).max(0.0);
+    }
+    state.queue_length = waiting;
+}
+
+/// A station with a limited queue: any load, and refusals.
+fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut StationState) {
+    let places = station.queue.unwrap_or(0);
+    let shared = station.instances == 1 || station.balancer == Balancer::Shared;
+    let (own, instances) = if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
+    let places = if shared { places.saturating_mul(station.instances) } else { places };
+    if own.arrival_rate <= 0.0 {
+        state.classes = vec![alike(station, queue); classes];
+        return;
+    }
+    let answer = fcfs::limited(&own, own.servers.saturating_add(places));
+    state.utilization = state.load * (1.0 - answer.blocking);
+    state.queue_length = Some(answer.queue_length * instances);
+    let plain = station.discipline == Discipline::Fcfs
+        && matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin);
+    let knowledge = if plain { answer.knowledge } else { Knowledge::Approximate { p95_error: 0.2 } };
+    let class = ClassState {
+        wait: Some(answer.wait),
+        treatment: Treatment::Plain,
+        refused: answer.blocking,
+        stuck: 0.0,
+        knowledge,
+    };
+    state.classes = vec![class; classes];
+}

@@ -1,0 +1,57 @@
+//! `plimsoll solve`: predict.
+
+use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output};
+use clap::Args;
+use plimsoll::network::{compile, unsolved_cycle};
+use plimsoll::prediction::Prediction;
+use plimsoll::system::System;
+use plimsoll::{analytic, plan, report};
+
+/// Predict: response times, errors, utilization, saturation, objectives.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plimsoll solve shop.toml\n  plimsoll solve shop.toml --scenario black-friday --format json\n  plimsoll solve shop.toml --set service.db.instances=4 --set workload.shoppers.rate=x2")]
+pub(crate) struct Solve {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Solve {
+    pub(crate) fn run(self) -> Outcome {
+        let model = input::read(&self.model, &self.output)?;
+        let system = model.with_scenarios(&self.model.scenario)?;
+        model.supported(&system, &self.output)?;
+        let prediction = solved(&system)?;
+        let verdicts = plan::assess(&system, &prediction);
+        let warnings = warnings(&model, &prediction);
+        let report = report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
+        let json = report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
+        output::print(&self.output, &report, &json)?;
+        Ok(0)
+    }
+}
+
+/// The prediction of a system that was found supported.
+pub(crate) fn solved(system: &System) -> Result<Prediction, Failure> {
+    let network = compile(system);
+    if let Some(name) = unsolved_cycle(&network) {
+        return Err(Failure::Wrong(format!(
+            "error[unsupported]: \"{name}\" calls itself by way of others\n  the analytic engine of this version solves calls without circles; take one of the calls out"
+        )));
+    }
+    Ok(analytic::solve(&network))
+}
+
+/// What is odd about the model, and what is over capacity.
+pub(crate) fn warnings(model: &input::Model, prediction: &Prediction) -> Vec<String> {
+    let mut warnings = model.warnings.clone();
+    for overload in &prediction.overloads {
+        warnings.push(format!(
+            "{} is over capacity: it gets {} of the work it can do",
+            overload.station,
+            plimsoll::unit::ratio::print(overload.load)
+        ));
+    }
+    warnings
+}

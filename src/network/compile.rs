@@ -1,0 +1,295 @@
+//! System to network: names become numbers.
+
+use super::{Call, Network, Operation, OperationId, Service, ServiceId, Station, StationId, Step, Visit, Workload};
+use crate::discipline::Discipline;
+use crate::distribution::{Distribution, Law};
+use crate::math::cache;
+use crate::system::{self, Balancer, Hits, System, Target, Wait};
+use std::collections::HashMap;
+
+/// Compiles a system that [`crate::system::check`] found nothing wrong with. Targets that lead nowhere are left out.
+pub fn compile(system: &System) -> Network {
+    let mut compiler = Compiler::new(system);
+    compiler.declare();
+    let mut operations: Vec<Operation> = Vec::with_capacity(compiler.ids.len());
+    for (id, service) in system.services.iter().enumerate() {
+        for operation in &service.operations {
+            let steps = compiler.steps(&operation.steps, service, id);
+            operations.push(Operation { name: format!("{}.{}", service.name, operation.name), service: id, steps });
+        }
+    }
+    for (i, external) in system.externals.iter().enumerate() {
+        let id = system.services.len() + i;
+        let slots = compiler.services[id].cores;
+        let mut steps = vec![compiler.visit(slots, external.latency.clone())];
+        if external.failure > 0.0 {
+            steps.push(Step::Fail(external.failure));
+        }
+        operations.push(Operation { name: external.name.clone(), service: id, steps });
+    }
+    let (workloads, classes) = compiler.workloads();
+    let order = callers_first(&operations);
+    Network {
+        services: compiler.services,
+        stations: compiler.stations,
+        operations,
+        order,
+        workloads,
+        classes,
+        visits: compiler.visits,
+        parallels: compiler.parallels,
+    }
+}
+
+struct Compiler<'a> {
+    system: &'a System,
+    services: Vec<Service>,
+    stations: Vec<Station>,
+    ids: HashMap<Target, OperationId>,
+    devices: HashMap<(ServiceId, &'a str), StationId>,
+    hits: HashMap<&'a str, f64>,
+    visits: Vec<Visit>,
+    parallels: usize,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(system: &'a System) -> Self {
+        let hits = system
+            .caches
+            .iter()
+            .map(|cache| {
+                let ratio = match cache.hits {
+                    Hits::Ratio(ratio) => ratio,
+                    Hits::Lru { size, objects, zipf } => cache::hit_ratio(size, objects, zipf),
+                };
+                (cache.name.as_str(), ratio)
+            })
+            .collect();
+        Compiler {
+            system,
+            services: Vec::with_capacity(system.services.len()),
+            stations: Vec::new(),
+            ids: HashMap::new(),
+            devices: HashMap::new(),
+            hits,
+            visits: Vec::new(),
+            parallels: 0,
+        }
+    }
+
+    /// Gives a number to every service, station and operation.
+    fn declare(&mut self) {
+        let system = self.system;
+        let mut next = 0;
+        for (id, service) in system.services.iter().enumerate() {
+            let cores = service.cores.map(|servers| {
+                self.stations.push(Station {
+                    name: service.name.clone(),
+                    service: id,
+                    servers,
+                    instances: service.instances,
+                    balancer: service.balancer,
+                    discipline: service.discipline,
+                    queue: service.queue,
+                });
+                self.stations.len() - 1
+            });
+            let mut devices = Vec::new();
+            for device in &service.devices {
+                self.stations.push(Station {
+                    name: format!("{} {}", service.name, device.name),
+                    service: id,
+                    servers: device.servers,
+                    instances: service.instances,
+                    balancer: service.balancer,
+                    discipline: device.discipline,
+                    queue: None,
+                });
+                devices.push(self.stations.len() - 1);
+                self.devices.insert((id, device.name.as_str()), self.stations.len() - 1);
+            }
+            let mut operations = Vec::new();
+            for operation in &service.operations {
+                let target = Target::Operation { service: service.name.clone(), operation: operation.name.clone() };
+                self.ids.insert(target, next);
+                operations.push(next);
+                next += 1;
+            }
+            self.services.push(Service {
+                name: service.name.clone(),
+                external: false,
+                instances: service.instances,
+                cores,
+                devices,
+                operations,
+                workers: service.workers,
+            });
+        }
+        for (i, external) in system.externals.iter().enumerate() {
+            let cores = external.concurrency.map(|servers| {
+                self.stations.push(Station {
+                    name: external.name.clone(),
+                    service: system.services.len() + i,
+                    servers,
+                    instances: 1,
+                    balancer: Balancer::Shared,
+                    discipline: Discipline::Fcfs,
+                    queue: None,
+                });
+                self.stations.len() - 1
+            });
+            self.ids.insert(Target::External(external.name.clone()), next);
+            self.services.push(Service {
+                name: external.name.clone(),
+                external: true,
+                instances: 1,
+                cores,
+                devices: Vec::new(),
+                operations: vec![next],
+                workers: None,
+            });
+            next += 1;
+        }
+    }
+
+    fn steps(&mut self, steps: &[system::Step], service: &system::Service, id: ServiceId) -> Vec<Step> {
+        steps.iter().filter_map(|step| self.step(step, service, id)).collect()
+    }
+
+    fn step(&mut self, step: &system::Step, service: &system::Service, id: ServiceId) -> Option<Step> {
+        Some(match step {
+            system::Step::Work(law) => {
+                let time = if service.speed == 1.0 { law.clone() } else { law.scaled(1.0 / service.speed) };
+                let cores = self.services[id].cores;
+                self.visit(cores, time)
+            }
+            system::Step::Use { device, time } => {
+                let station = *self.devices.get(&(id, device.as_str()))?;
+                self.visit(Some(station), time.clone())
+            }
+            system::Step::Delay(law) => Step::Delay(law.clone()),
+            system::Step::Call(call) => Step::Call(Call {
+                target: *self.ids.get(&call.target)?,
+                times: call.times,
+                probability: call.probability,
+                network: call.network.clone(),
+                timeout: call.timeout,
+                retries: call.retries,
+                backoff: call.backoff,
+                hedge: call.hedge,
+            }),
+            system::Step::Parallel { branches, wait } => {
+                self.parallels += 1;
+                let number = self.parallels - 1;
+                let needed = match wait {
+                    Wait::All => branches.len(),
+                    Wait::Any => 1,
+                    Wait::Some(k) => *k as usize,
+                };
+                let branches = branches.iter().map(|steps| self.steps(steps, service, id)).collect();
+                Step::Parallel { branches, needed, id: number }
+            }
+            system::Step::Send(target) => Step::Send(*self.ids.get(target)?),
+            // What is held is no station of this network: the engines that solve pools read them from the system.
+            system::Step::Hold { steps, .. } => Step::Repeat { times: 1, steps: self.steps(steps, service, id) },
+            system::Step::Choose(ways) => {
+                Step::Choose(ways.iter().map(|(weight, steps)| (*weight, self.steps(steps, service, id))).collect())
+            }
+            system::Step::Cache { cache, miss } => {
+                let hit = self.hits.get(cache.as_str()).copied()?;
+                Step::Choose(vec![(hit, Vec::new()), (1.0 - hit, self.steps(miss, service, id))])
+            }
+            system::Step::Repeat { times, steps } => {
+                Step::Repeat { times: *times, steps: self.steps(steps, service, id) }
+            }
+            system::Step::Fail(chance) => Step::Fail(*chance),
+        })
+    }
+
+    fn visit(&mut self, station: Option<StationId>, time: Law) -> Step {
+        match station {
+            Some(station) => {
+                self.visits.push(Visit { station, time });
+                Step::Visit(self.visits.len() - 1)
+            }
+            None => Step::Delay(time),
+        }
+    }
+
+    /// Workloads with their classes: as many as there are different priorities, where a station heeds them.
+    fn workloads(&self) -> (Vec<Workload>, usize) {
+        let heeded = self.stations.iter().any(|station| station.discipline.uses_priority());
+        let mut priorities: Vec<u32> = self.system.workloads.iter().map(|w| w.priority).collect();
+        priorities.sort_unstable();
+        priorities.dedup();
+        if !heeded || priorities.is_empty() {
+            priorities = vec![0];
+        }
+        let workloads = self
+            .system
+            .workloads
+            .iter()
+            .map(|workload| Workload {
+                name: workload.name.clone(),
+                mix: workload
+                    .mix
+                    .iter()
+                    .filter_map(|(target, share)| self.ids.get(target).map(|id| (*id, *share)))
+                    .collect(),
+                load: workload.load.clone(),
+                class: if heeded { priorities.iter().position(|p| *p == workload.priority).unwrap_or(0) } else { 0 },
+            })
+            .collect();
+        (workloads, priorities.len())
+    }
+}
+
+/// Whom each operation asks, in any way.
+fn callees(steps: &[Step], found: &mut Vec<OperationId>) {
+    for step in steps {
+        match step {
+            Step::Call(call) => found.push(call.target),
+            Step::Send(target) => found.push(*target),
+            Step::Parallel { branches, .. } => branches.iter().for_each(|steps| callees(steps, found)),
+            Step::Choose(ways) => ways.iter().for_each(|(_, steps)| callees(steps, found)),
+            Step::Repeat { steps, .. } => callees(steps, found),
+            Step::Visit(_) | Step::Delay(_) | Step::Fail(_) => {}
+        }
+    }
+}
+
+/// Kahn's order: an operation after all that ask it. Operations on a cycle are left out.
+fn callers_first(operations: &[Operation]) -> Vec<OperationId> {
+    let calls: Vec<Vec<OperationId>> = operations
+        .iter()
+        .map(|operation| {
+            let mut found = Vec::new();
+            callees(&operation.steps, &mut found);
+            found
+        })
+        .collect();
+    let mut waiting = vec![0usize; operations.len()];
+    calls.iter().flatten().for_each(|callee| waiting[*callee] += 1);
+    let mut order: Vec<OperationId> = (0..operations.len()).filter(|id| waiting[*id] == 0).collect();
+    let mut next = 0;
+    while next < order.len() {
+        for callee in &calls[order[next]] {
+            waiting[*callee] -= 1;
+            if waiting[*callee] == 0 {
+                order.push(*callee);
+            }
+        }
+        next += 1;
+    }
+    order
+}
+
+/// The name of an operation that calls itself by way of others, if there is one: [`Network::order`] lacks it.
+pub fn unsolved_cycle(network: &Network) -> Option<&str> {
+    if network.order.len() == network.operations.len() {
+        return None;
+    }
+    let mut seen = vec![false; network.operations.len()];
+    network.order.iter().for_each(|id| seen[*id] = true);
+    seen.iter().position(|seen| !seen).map(|id| network.operations[id].name.as_str())
+}

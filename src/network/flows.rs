@@ -1,0 +1,188 @@
+//! How often everything is visited: success probabilities from the callees up, rates from the workloads down.
+
+use super::{Call, Network, StationId, Step};
+use crate::unit::PerSecond;
+
+/// Rates through the network, given the chance of a refusal at each station.
+#[derive(Debug, Clone)]
+pub struct Flows {
+    /// Success probability of each operation, per class of urgency: `[operation][class]`.
+    pub success: Vec<Vec<f64>>,
+    /// Times each operation runs per second, for each workload: `[operation][workload]`.
+    pub operations: Vec<Vec<PerSecond>>,
+    /// Times each visit is made per second, refused ones included, for each workload: `[visit][workload]`.
+    pub visits: Vec<Vec<PerSecond>>,
+}
+
+/// Chance that a visit of a class is refused at a station.
+pub type Refusals<'r> = &'r dyn Fn(StationId, usize) -> f64;
+
+/// Flows for workloads that ask at these rates.
+pub fn flows(network: &Network, rates: &[PerSecond], refusal: Refusals<'_>) -> Flows {
+    let success = successes(network, refusal);
+    let workloads = network.workloads.len();
+    let mut flows = Flows {
+        success,
+        operations: vec![vec![0.0; workloads]; network.operations.len()],
+        visits: vec![vec![0.0; workloads]; network.visits.len()],
+    };
+    for (w, workload) in network.workloads.iter().enumerate() {
+        for (operation, share) in &workload.mix {
+            flows.operations[*operation][w] += rates[w] * share;
+        }
+    }
+    for &operation in &network.order {
+        for (w, workload) in network.workloads.iter().enumerate() {
+            let rate = flows.operations[operation][w];
+            if rate > 0.0 {
+                let walk = Walk { network, refusal, workload: w, class: workload.class };
+                walk.steps(&network.operations[operation].steps, rate, &mut flows);
+            }
+        }
+    }
+    flows
+}
+
+/// Success probability of each operation for each class, callees first.
+fn successes(network: &Network, refusal: Refusals<'_>) -> Vec<Vec<f64>> {
+    let mut success = vec![vec![1.0; network.classes]; network.operations.len()];
+    for &operation in network.order.iter().rev() {
+        for class in 0..network.classes {
+            success[operation][class] =
+                sequence_success(network, &network.operations[operation].steps, class, &success, refusal);
+        }
+    }
+    success
+}
+
+/// Chance that all of some steps succeed.
+pub fn sequence_success(
+    network: &Network,
+    steps: &[Step],
+    class: usize,
+    success: &[Vec<f64>],
+    refusal: Refusals<'_>,
+) -> f64 {
+    steps.iter().map(|step| step_success(network, step, class, success, refusal)).product()
+}
+
+fn step_success(
+    network: &Network,
+    step: &Step,
+    class: usize,
+    success: &[Vec<f64>],
+    refusal: Refusals<'_>,
+) -> f64 {
+    let inner = |steps: &[Step]| sequence_success(network, steps, class, success, refusal);
+    match step {
+        Step::Visit(visit) => 1.0 - refusal(network.visits[*visit].station, class),
+        Step::Delay(_) | Step::Send(_) => 1.0,
+        Step::Fail(chance) => 1.0 - chance,
+        Step::Call(call) => {
+            1.0 - call.probability + call.probability * success[call.target][class].powf(f64::from(call.times))
+        }
+        Step::Choose(ways) => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
+        Step::Repeat { times, steps } => inner(steps).powf(f64::from(*times)),
+        Step::Parallel { branches, needed, .. } => {
+            let each: Vec<f64> = branches.iter().map(|steps| inner(steps)).collect();
+            at_least(&each, *needed)
+        }
+    }
+}
+
+/// Probability that at least `needed` of independent events happen.
+pub fn at_least(each: &[f64], needed: usize) -> f64 {
+    if needed == each.len() {
+        return each.iter().product();
+    }
+    if needed == 1 {
+        return 1.0 - each.iter().map(|p| 1.0 - p).product::<f64>();
+    }
+    // count[j]: probability that exactly j have happened so far, all from `needed` on together.
+    let mut count = vec![0.0; needed + 1];
+    count[0] = 1.0;
+    for p in each {
+        count[needed] += count[needed - 1] * p;
+        for j in (1..needed).rev() {
+            count[j] = count[j] * (1.0 - p) + count[j - 1] * p;
+        }
+        count[0] *= 1.0 - p;
+    }
+    count[needed]
+}
+
+/// The sum of the first `times` powers of `p`: how many of a row of calls are made when the first failure ends it.
+fn geometric_sum(p: f64, times: u32) -> f64 {
+    let n = f64::from(times);
+    if (1.0 - p).abs() < 1e-12 { n } else { (1.0 - p.powf(n)) / (1.0 - p) }
+}
+
+struct Walk<'a> {
+    network: &'a Network,
+    refusal: Refusals<'a>,
+    workload: usize,
+    class: usize,
+}
+
+impl Walk<'_> {
+    /// Adds what some steps cause when they are begun `rate` times per second; returns how often they succeed.
+    fn steps(&self, steps: &[Step], mut rate: PerSecond, flows: &mut Flows) -> PerSecond {
+        for step in steps {
+            rate = self.step(step, rate, flows);
+        }
+        rate
+    }
+
+    fn step(&self, step: &Step, rate: PerSecond, flows: &mut Flows) -> PerSecond {
+        match step {
+            Step::Visit(visit) => {
+                flows.visits[*visit][self.workload] += rate;
+                rate * (1.0 - (self.refusal)(self.network.visits[*visit].station, self.class))
+            }
+            Step::Delay(_) => rate,
+            Step::Fail(chance) => rate * (1.0 - chance),
+            Step::Send(target) => {
+                flows.operations[*target][self.workload] += rate;
+                rate
+            }
+            Step::Call(call) => self.call(call, rate, flows),
+            Step::Choose(ways) => ways.iter().map(|(weight, steps)| self.steps(steps, rate * weight, flows)).sum(),
+            Step::Repeat { times, steps } => {
+                let success = sequence_success(self.network, steps, self.class, &flows.success, self.refusal);
+                self.steps(steps, rate * geometric_sum(success, *times), flows);
+                rate * success.powf(f64::from(*times))
+            }
+            Step::Parallel { branches, needed, .. } => {
+                for steps in branches {
+                    self.steps(steps, rate, flows);
+                }
+                let each: Vec<f64> = branches
+                    .iter()
+                    .map(|steps| sequence_success(self.network, steps, self.class, &flows.success, self.refusal))
+                    .collect();
+                rate * at_least(&each, *needed)
+            }
+        }
+    }
+
+    fn call(&self, call: &Call, rate: PerSecond, flows: &mut Flows) -> PerSecond {
+        let success = flows.success[call.target][self.class];
+        let made = rate * call.probability;
+        flows.operations[call.target][self.workload] += made * geometric_sum(success, call.times);
+        rate - made + made * success.powf(f64::from(call.times))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_least_k_of_n_is_the_binomial_tail() {
+        let each = [0.5; 4];
+        assert!((at_least(&each, 2) - 11.0 / 16.0).abs() < 1e-15);
+        assert!((at_least(&each, 1) - 15.0 / 16.0).abs() < 1e-15);
+        assert!((at_least(&each, 4) - 1.0 / 16.0).abs() < 1e-15);
+        assert!((at_least(&[0.9, 0.8, 0.7], 2) - (0.9 * 0.8 * 0.3 + 0.9 * 0.2 * 0.7 + 0.1 * 0.8 * 0.7 + 0.504)).abs() < 1e-15);
+    }
+}

@@ -1,0 +1,194 @@
+//! The system compiled for solving: dense numbers instead of names, stations, programs of steps, classes of urgency.
+//!
+//! Engines receive a `&Network`. [`compile`] makes one from a checked [`System`]; [`flows`] says how often each
+//! operation and station is visited.
+
+mod compile;
+pub mod flows;
+
+pub use compile::{compile, unsolved_cycle};
+
+use crate::discipline::Discipline;
+use crate::distribution::Law;
+use crate::system::{ArrivalLaw, Backoff, Balancer, Load};
+use crate::unit::{PerSecond, Seconds};
+
+/// Number of a station.
+pub type StationId = usize;
+/// Number of a visit.
+pub type VisitId = usize;
+/// Number of an operation.
+pub type OperationId = usize;
+/// Number of a service or external, in the order of results.
+pub type ServiceId = usize;
+
+/// A network of stations with programs that visit them.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Services first, then externals.
+    pub services: Vec<Service>,
+    /// Where requests queue: cores, devices, slots of externals.
+    pub stations: Vec<Station>,
+    /// Programs of all operations; an external is an operation too.
+    pub operations: Vec<Operation>,
+    /// Operations with every caller before its callees.
+    pub order: Vec<OperationId>,
+    /// Where requests come from.
+    pub workloads: Vec<Workload>,
+    /// Number of classes of urgency; 1 where no station tells them apart.
+    pub classes: usize,
+    /// Every visit of every program.
+    pub visits: Vec<Visit>,
+    /// Number of parallel steps in all programs.
+    pub parallels: usize,
+}
+
+/// A service or an external.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a dependency that nobody here scales.
+    pub external: bool,
+    /// Replicas.
+    pub instances: u32,
+    /// The station of its cores; `None` when they are unlimited.
+    pub cores: Option<StationId>,
+    /// The stations of its devices.
+    pub devices: Vec<StationId>,
+    /// Its operations.
+    pub operations: Vec<OperationId>,
+    /// Calls in flight at once, over all instances: workers; `None` is no limit.
+    pub workers: Option<u32>,
+}
+
+/// A queue with servers.
+#[derive(Debug, Clone)]
+pub struct Station {
+    /// Its name for people: the service, or the service and device.
+    pub name: String,
+    /// The service it belongs to.
+    pub service: ServiceId,
+    /// Servers of one instance.
+    pub servers: u32,
+    /// Instances.
+    pub instances: u32,
+    /// How requests are spread over the instances.
+    pub balancer: Balancer,
+    /// How the servers serve.
+    pub discipline: Discipline,
+    /// Waiting requests an instance holds; `None` is no limit.
+    pub queue: Option<u32>,
+}
+
+impl Station {
+    /// Servers of all instances.
+    pub fn total_servers(&self) -> f64 {
+        f64::from(self.servers) * f64::from(self.instances)
+    }
+}
+
+/// A visit that a program makes to a station.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The station.
+    pub station: StationId,
+    /// The time a server is needed, already divided by the service's speed.
+    pub time: Law,
+}
+
+/// The program of an operation.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Its full name, `service.operation`.
+    pub name: String,
+    /// The service it belongs to.
+    pub service: ServiceId,
+    /// What it does.
+    pub steps: Vec<Step>,
+}
+
+/// A step of a program.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Needs a server of a station for a time.
+    Visit(VisitId),
+    /// Passes time without a resource.
+    Delay(Law),
+    /// Asks another operation and waits.
+    Call(Call),
+    /// Several sequences at once; goes on when `needed` of them have succeeded.
+    Parallel {
+        /// The sequences.
+        branches: Vec<Vec<Step>>,
+        /// How many must succeed.
+        needed: usize,
+        /// Number of this step among all parallel steps of the network.
+        id: usize,
+    },
+    /// Asks another operation and does not wait.
+    Send(OperationId),
+    /// One of several ways, with probabilities that add up to one.
+    Choose(Vec<(f64, Vec<Step>)>),
+    /// The same steps several times.
+    Repeat {
+        /// How often.
+        times: u32,
+        /// What is repeated.
+        steps: Vec<Step>,
+    },
+    /// Fails with this probability.
+    Fail(f64),
+}
+
+/// A synchronous call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who is asked.
+    pub target: OperationId,
+    /// How often, one after the other.
+    pub times: u32,
+    /// How likely it is made at all.
+    pub probability: f64,
+    /// Time on the network, there and back.
+    pub network: Option<Law>,
+    /// The caller gives up after this time.
+    pub timeout: Option<Seconds>,
+    /// Further attempts after a failed one.
+    pub retries: u32,
+    /// Time between attempts.
+    pub backoff: Option<Backoff>,
+    /// A second copy is sent after this time.
+    pub hedge: Option<Seconds>,
+}
+
+/// Where requests come from.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// Its name.
+    pub name: String,
+    /// Operations it asks for, with their shares.
+    pub mix: Vec<(OperationId, f64)>,
+    /// How much it asks.
+    pub load: Load,
+    /// Its class of urgency, 0 the most urgent.
+    pub class: usize,
+}
+
+impl Workload {
+    /// Mean arrival rate of an open workload, per second; zero for the others.
+    pub fn rate(&self) -> PerSecond {
+        match self.load {
+            Load::Open { rate, .. } => rate,
+            Load::Closed { .. } | Load::Profile { .. } => 0.0,
+        }
+    }
+
+    /// How its arrivals are spaced; `None` when it is not open.
+    pub fn arrivals(&self) -> Option<&ArrivalLaw> {
+        match &self.load {
+            Load::Open { arrivals, .. } => Some(arrivals),
+            Load::Closed { .. } | Load::Profile { .. } => None,
+        }
+    }
+}

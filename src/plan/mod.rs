@@ -1,0 +1,10 @@
+//! From predictions to answers: objectives met or missed, the cheapest counts that meet them, what happens as a
+//! parameter moves.
+
+mod sizing;
+mod sweep;
+mod verdict;
+
+pub use sizing::{Losing, Plan, PlanError, PlannedService, Survive, size};
+pub use sweep::{Point, Sweep, knee, sweep};
+pub use verdict::{Verdict, assess, margin_of, name_of};

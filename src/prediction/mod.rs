@@ -1,0 +1,182 @@
+//! What an engine predicts, and how each figure is known.
+//!
+//! Both engines fill the same [`Prediction`]. Times are in seconds, rates per second, ratios from 0 to 1; what does not
+//! exist, such as the p95 of a queue that grows without end, is `None`.
+
+pub mod laws;
+
+use crate::discipline::Knowledge;
+use crate::system::Metric;
+use crate::unit::{PerSecond, Seconds};
+
+/// The result of solving a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Whether every queue has a steady state.
+    pub stable: bool,
+    /// One for each workload, in the order of the model.
+    pub workloads: Vec<WorkloadResult>,
+    /// One for each service and external, in the order of the model.
+    pub services: Vec<ServiceResult>,
+    /// The resource that saturates first when all workloads grow together.
+    pub bottleneck: Option<String>,
+    /// How many times all workloads together could grow before it does.
+    pub headroom: Option<f64>,
+    /// Resources over capacity.
+    pub overloads: Vec<Overload>,
+}
+
+/// What a workload gets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadResult {
+    /// Its name.
+    pub name: String,
+    /// Requests that arrive, per second.
+    pub arrival_rate: PerSecond,
+    /// Requests that succeed, per second.
+    pub throughput: PerSecond,
+    /// Share of requests that fail.
+    pub error_rate: f64,
+    /// Response time of the successful ones.
+    pub response: Times,
+    /// The arrival rate at which the first resource saturates, the other workloads as they are.
+    pub saturation_rate: Option<PerSecond>,
+    /// Where the mean response time goes; adds up to it.
+    pub breakdown: Vec<Share>,
+    /// How the figures are known.
+    pub accuracy: Accuracy,
+}
+
+/// What a service or external does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceResult {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a dependency that nobody here scales.
+    pub external: bool,
+    /// Replicas.
+    pub instances: u32,
+    /// Busy share of its cores; `None` where they are unlimited.
+    pub utilization: Option<f64>,
+    /// Attempts it receives, per second.
+    pub arrival_rate: PerSecond,
+    /// Successful answers, per second.
+    pub throughput: PerSecond,
+    /// Share of attempts that fail.
+    pub error_rate: f64,
+    /// Requests that wait for its cores.
+    pub queue_length: Option<f64>,
+    /// Time in the queues of this service.
+    pub wait: Times,
+    /// Time from receipt to answer.
+    pub response: Times,
+    /// Busy share of its workers.
+    pub workers_utilization: Option<f64>,
+    /// The arrival rate at which its first resource saturates.
+    pub saturation_rate: Option<PerSecond>,
+    /// Busy share of each of its devices.
+    pub devices: Vec<(String, f64)>,
+}
+
+/// A random time: mean, percentiles, and the curve they were read from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Times {
+    /// Mean.
+    pub mean: Option<Seconds>,
+    /// One for each of [`Metric::PERCENTILES`].
+    pub percentiles: [Option<Seconds>; 6],
+    /// Points of the distribution, `(seconds, probability to exceed)`, rising in time.
+    pub curve: Vec<(Seconds, f64)>,
+}
+
+impl Times {
+    /// A time that is always zero.
+    pub fn zero() -> Times {
+        Times { mean: Some(0.0), percentiles: [Some(0.0); 6], curve: vec![(0.0, 0.0)] }
+    }
+
+    /// A percentile of [`Metric::PERCENTILES`].
+    pub fn percentile(&self, level: f64) -> Option<Seconds> {
+        Metric::PERCENTILES.iter().position(|(_, p)| *p == level).and_then(|i| self.percentiles[i])
+    }
+
+    /// The 95th percentile.
+    pub fn p95(&self) -> Option<Seconds> {
+        self.percentile(0.95)
+    }
+
+    /// The probability to take longer than `t`, by a straight line between points on the logarithm of the tail.
+    pub fn exceeding(&self, t: Seconds) -> Option<f64> {
+        self.mean?;
+        let after = self.curve.partition_point(|(x, _)| *x <= t);
+        let ((a, p), (b, q)) = match (after.checked_sub(1).map(|i| self.curve[i]), self.curve.get(after)) {
+            (Some(before), Some(next)) => (before, *next),
+            (None, Some(next)) => ((0.0, 1.0), *next),
+            (Some(last), None) => {
+                // Past the last point the tail goes on as it fell between the last two.
+                let before = self.curve.get(after.wrapping_sub(2)).copied().unwrap_or((0.0, 1.0));
+                if last.1 <= 0.0 || last.0 <= before.0 || before.1 <= last.1 {
+                    return Some(last.1.max(0.0));
+                }
+                let rate = (before.1 / last.1).ln() / (last.0 - before.0);
+                return Some(last.1 * (-rate * (t - last.0)).exp());
+            }
+            (None, None) => return None,
+        };
+        if q <= 0.0 || p <= 0.0 {
+            return Some(p + (q - p) * (t - a) / (b - a));
+        }
+        Some((p.ln() + (q / p).ln() * (t - a) / (b - a)).exp())
+    }
+}
+
+/// Where a part of the mean response time goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    /// The service, external, or `network`.
+    pub service: String,
+    /// Time in its queues.
+    pub queueing: Seconds,
+    /// Time it works.
+    pub service_time: Seconds,
+    /// Visits per request.
+    pub visits: f64,
+}
+
+/// How figures are known.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Accuracy {
+    /// Theory is exact for this model.
+    Exact,
+    /// An approximation with the relative error of p95 to expect.
+    Approximate {
+        /// Expected relative error of p95.
+        p95_error: f64,
+    },
+    /// No steady state: percentiles do not exist.
+    Overloaded,
+}
+
+impl From<Knowledge> for Accuracy {
+    fn from(knowledge: Knowledge) -> Accuracy {
+        match knowledge {
+            Knowledge::Exact => Accuracy::Exact,
+            Knowledge::Approximate { p95_error } => Accuracy::Approximate { p95_error },
+        }
+    }
+}
+
+/// A resource that gets more work than it can do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overload {
+    /// The resource.
+    pub station: String,
+    /// The service it belongs to.
+    pub service: String,
+    /// Work that arrives over what it can do, above 1.
+    pub load: f64,
+    /// Instances that would bring it to 80% busy.
+    pub instances_needed: u32,
+    /// Whether instances of the service can be added at all.
+    pub external: bool,
+}

@@ -1,0 +1,5 @@
+//! Forms of output: one file a form. Each prints a [`Report`](super::Report) and decides nothing.
+
+pub mod csv;
+pub mod markdown;
+pub mod terminal;
