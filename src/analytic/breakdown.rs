@@ -114,7 +114,12 @@ impl Walk<'_> {
             .filter(|share| share.visits > 0.0 || share.queueing + share.service_time > 0.0)
             .collect();
         if self.network > 0.0 {
-            shares.push(Share { service: "network".to_string(), queueing: 0.0, service_time: self.network, visits: 1.0 });
+            shares.push(Share {
+                service: "network".to_string(),
+                queueing: 0.0,
+                service_time: self.network,
+                visits: 1.0,
+            });
         }
         shares
     }

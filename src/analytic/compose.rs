@@ -166,7 +166,13 @@ impl<'s> Composed<'s> {
             let (mean, second) = (law.mean(), law.moment(2));
             let shift = if law.is_constant() { mean } else { 0.0 };
             // Infinite variance says nothing of where the percentiles lie.
-            Rough { shift, mean, variance: (second - mean * mean).clamp(0.0, 100.0 * mean * mean), success: 1.0, level: 0 }
+            Rough {
+                shift,
+                mean,
+                variance: (second - mean * mean).clamp(0.0, 100.0 * mean * mean),
+                success: 1.0,
+                level: 0,
+            }
         };
         match step {
             Step::Visit(visit) => {
@@ -424,11 +430,8 @@ impl<'s> Composed<'s> {
         for (k, (value, factor)) in out.iter_mut().zip(&made).enumerate() {
             let factor = if call.times == 1 { *factor } else { factor.powu(call.times) };
             // A call that may not be made has no shift of its own: its constant part is passed by chance only.
-            *value *= if q == 0.0 {
-                factor
-            } else {
-                q + p * factor * (-line.point(k) * shift * f64::from(call.times)).exp()
-            };
+            *value *=
+                if q == 0.0 { factor } else { q + p * factor * (-line.point(k) * shift * f64::from(call.times)).exp() };
         }
     }
 
@@ -691,10 +694,8 @@ fn mixed(parts: &[(f64, Rough)]) -> Rough {
     let success: f64 = certain.clone().map(|(weight, rough)| weight * rough.success).sum();
     let share = |weight: f64, rough: &Rough| if success > 0.0 { weight * rough.success / success } else { 0.0 };
     let mean: f64 = certain.clone().map(|(weight, rough)| share(*weight, rough) * rough.mean).sum();
-    let second: f64 = certain
-        .clone()
-        .map(|(weight, rough)| share(*weight, rough) * (rough.variance + rough.mean * rough.mean))
-        .sum();
+    let second: f64 =
+        certain.clone().map(|(weight, rough)| share(*weight, rough) * (rough.variance + rough.mean * rough.mean)).sum();
     Rough {
         shift: certain.clone().map(|(_, rough)| rough.shift).fold(f64::INFINITY, f64::min),
         mean,
@@ -740,11 +741,8 @@ fn parallel_law(statistic: &OrderStatistic, means: &[f64], roughs: &[Rough]) -> 
         Law::Table(table.scaled(factor))
     };
     let chances = statistic.decisive();
-    let critical = chances
-        .iter()
-        .zip(means)
-        .map(|(chance, own)| if *own > 0.0 { chance * mean / own } else { 0.0 })
-        .collect();
+    let critical =
+        chances.iter().zip(means).map(|(chance, own)| if *own > 0.0 { chance * mean / own } else { 0.0 }).collect();
     ParallelLaw { law, success, mean, critical }
 }
 

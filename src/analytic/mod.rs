@@ -56,10 +56,10 @@ fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
         let stations = stations::solve(network, &flows, &variability);
         let mut moved = 0.0f64;
         for (station, state) in stations.iter().enumerate() {
-            for class in 0..network.classes {
+            for (class, held) in held[station].iter_mut().enumerate() {
                 let next = state.held(class);
-                moved = moved.max((next - held[station][class]).abs());
-                held[station][class] = next;
+                moved = moved.max((next - *held).abs());
+                *held = next;
             }
         }
         rounds += 1;

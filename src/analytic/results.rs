@@ -45,7 +45,8 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
     let passed: f64 =
         workload.mix.iter().map(|(operation, share)| share * solution.flows.success[*operation][class]).sum();
     // Errors are what is refused or fails; what is stuck in an overloaded queue is neither answer nor error.
-    let succeeded: f64 = workload.mix.iter().map(|(o, share)| share * clean_success(solution, composed, *o, class)).sum();
+    let succeeded: f64 =
+        workload.mix.iter().map(|(o, share)| share * clean_success(solution, composed, *o, class)).sum();
     let means: Option<Vec<f64>> = workload.mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
     let parts: Vec<(f64, &Tail)> = workload
         .mix
@@ -256,7 +257,8 @@ fn wait_of(
 ) -> Option<(Option<Tail>, f64)> {
     let network = solution.network;
     let delay = |visit: VisitId| solution.stations[network.visits[visit].station].classes[class].wait.as_ref();
-    let beyond = |visit: VisitId| composed.served_mean(visit, class).map(|t| (t - network.visits[visit].time.mean()).max(0.0));
+    let beyond =
+        |visit: VisitId| composed.served_mean(visit, class).map(|t| (t - network.visits[visit].time.mean()).max(0.0));
     if let [(visit, weight)] = visits
         && *weight == 1.0
         && beyond(*visit)? == 0.0
@@ -273,7 +275,8 @@ fn wait_of(
         mean += weight * own;
         let second = wait.second_moment().min(1e4 * own * own) + 2.0 * extra * own;
         // A visit made by chance waits by chance: its second moment counts by its weight.
-        variance += if *weight <= 1.0 { weight * second - weight * weight * own * own } else { weight * (second - own * own) };
+        variance +=
+            if *weight <= 1.0 { weight * second - weight * weight * own * own } else { weight * (second - own * own) };
         let busy = if extra > 0.0 { 1.0 } else { wait.probability() };
         none *= if *weight <= 1.0 { 1.0 - weight * busy } else { (1.0 - busy).powf(*weight) };
     }

@@ -170,9 +170,9 @@ pub(super) fn fast(law: Law) -> Law {
         return law;
     }
     match law {
-        Law::Mixture(mixture) => Law::Mixture(Mixture::new(
-            mixture.parts().iter().map(|(p, law)| (*p, fast(law.clone()))).collect(),
-        )),
+        Law::Mixture(mixture) => {
+            Law::Mixture(Mixture::new(mixture.parts().iter().map(|(p, law)| (*p, fast(law.clone()))).collect()))
+        }
         law => Law::Table(Table::of(&law)),
     }
 }
@@ -204,8 +204,7 @@ fn alike(station: &Station, queue: &Queue) -> ClassState {
     if queue.arrival_rate <= 0.0 {
         return class;
     }
-    let split = station.instances > 1
-        && matches!(station.balancer, Balancer::Random | Balancer::RoundRobin)
+    let split = station.instances > 1 && matches!(station.balancer, Balancer::Random | Balancer::RoundRobin)
         || station.instances > 1 && station.discipline == Discipline::Ps && station.balancer != Balancer::Shared;
     let own = if split { one_instance(station, queue) } else { queue.clone() };
     if station.discipline == Discipline::Ps {
@@ -253,10 +252,15 @@ fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut
         let load = class.arrival_rate * class.service.mean();
         match treatment {
             Some(treatment) => {
-                waiting = waiting.map(|sum| sum + class.arrival_rate / share.max(f64::MIN_POSITIVE) * treatment.wait.mean());
+                waiting =
+                    waiting.map(|sum| sum + class.arrival_rate / share.max(f64::MIN_POSITIVE) * treatment.wait.mean());
                 state.classes.push(ClassState {
                     wait: Some(treatment.wait),
-                    treatment: if treatment.stretch > 1.0 { Treatment::Stretched(treatment.stretch) } else { Treatment::Plain },
+                    treatment: if treatment.stretch > 1.0 {
+                        Treatment::Stretched(treatment.stretch)
+                    } else {
+                        Treatment::Plain
+                    },
                     refused: 0.0,
                     stuck: 0.0,
                     knowledge: treatment.knowledge,
@@ -277,7 +281,8 @@ fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut
 fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut StationState) {
     let places = station.queue.unwrap_or(0);
     let shared = station.instances == 1 || station.balancer == Balancer::Shared;
-    let (own, instances) = if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
+    let (own, instances) =
+        if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
     let places = if shared { places.saturating_mul(station.instances) } else { places };
     if own.arrival_rate <= 0.0 {
         state.classes = vec![alike(station, queue); classes];

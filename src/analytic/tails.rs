@@ -106,11 +106,12 @@ fn looked_at(wait: &Delay, law: &Law) -> Tail {
     let visit = Sojourn { wait, service: law };
     let shift = if law.is_constant() { law.mean() } else { 0.0 };
     let beyond = visit.mean() - shift;
-    let exceeding = |t: f64| {
-        QUICK.exceeding(t, 0.0, 1.0, |line, out: &mut [Complex64]| {
-            if shift > 0.0 { wait.transform(line, out) } else { visit.transform(line, out) }
-        })
-    };
+    let exceeding =
+        |t: f64| {
+            QUICK.exceeding(t, 0.0, 1.0, |line, out: &mut [Complex64]| {
+                if shift > 0.0 { wait.transform(line, out) } else { visit.transform(line, out) }
+            })
+        };
     let mut points = Vec::with_capacity(LOOKS + 8);
     let mut t = beyond;
     // Downwards until most exceed it, upwards until hardly any does.

@@ -107,10 +107,9 @@ fn servers(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Server> {
             let unrefusing = station.queue.is_none() && held[i].iter().all(|h| *h == 0.0);
             // Processor sharing is quasi-reversible for any work; one queue of equal exponentials for any order that
             // does not look at the work. Balancers that look at the instances break it.
-            let plain_balancer = matches!(
-                station.balancer,
-                crate::system::Balancer::Shared | crate::system::Balancer::Random
-            ) || station.instances == 1;
+            let plain_balancer =
+                matches!(station.balancer, crate::system::Balancer::Shared | crate::system::Balancer::Random)
+                    || station.instances == 1;
             let reversible = matches!(station.discipline, Discipline::Ps) || same_exponential[i];
             Server {
                 rho: (load[i] / station.total_servers()).min(1.0),
@@ -367,7 +366,7 @@ fn exit_of(
             }
             Step::Parallel { branches, .. } => {
                 let all = branches.iter().map(|steps| exit_of(network, steps, exits));
-                let slowest = all.filter(|exit| exit.iter().any(|(e, _)| e.is_some())).last();
+                let slowest = all.filter(|exit| exit.iter().any(|(e, _)| e.is_some())).next_back();
                 slowest.map_or(at.clone(), |exit| onward(&exit, &at, 1.0))
             }
         };

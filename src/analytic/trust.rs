@@ -30,11 +30,13 @@ pub(super) fn accuracy(solution: &Solution<'_>, composed: &Composed<'_>, w: usiz
     let mean = response.mean.unwrap_or(0.0);
     let mut error = DEPENDENCE;
     for (visit, runs) in &way.visits {
-        if let Knowledge::Approximate { p95_error } = solution.stations[network.visits[*visit].station].classes[workload.class].knowledge
+        if let Knowledge::Approximate { p95_error } =
+            solution.stations[network.visits[*visit].station].classes[workload.class].knowledge
         {
             let work = network.visits[*visit].time.mean();
             let wait = solution.stations[network.visits[*visit].station].classes[workload.class].wait.as_ref();
-            let queueing = wait.map_or(0.0, |w| w.mean()) + composed.served_mean(*visit, workload.class).unwrap_or(work) - work;
+            let queueing =
+                wait.map_or(0.0, |w| w.mean()) + composed.served_mean(*visit, workload.class).unwrap_or(work) - work;
             let share = if mean > 0.0 { (runs * queueing / mean).min(1.0) } else { 0.0 };
             error += p95_error * share;
         }
@@ -121,7 +123,9 @@ impl Way {
             let single = station.servers == 1 && station.instances == 1;
             let closed = solution.network.visits[*visit].time.has_closed_transform();
             let alone = last == 0;
-            known && closed && (alone || (state.poisson && (state.memoryless || i == last) && (single || i == 0 || i == last)))
+            known
+                && closed
+                && (alone || (state.poisson && (state.memoryless || i == last) && (single || i == 0 || i == last)))
         })
     }
 }

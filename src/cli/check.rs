@@ -6,7 +6,9 @@ use plimsoll::{plan, report};
 
 /// The objectives alone, for CI: exit 1 when one is missed.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plimsoll check shop.toml\n  plimsoll check shop.toml --scenario black-friday --format json")]
+#[command(
+    after_help = "Examples:\n  plimsoll check shop.toml\n  plimsoll check shop.toml --scenario black-friday --format json"
+)]
 pub(crate) struct Check {
     #[command(flatten)]
     model: ModelArgs,
@@ -29,7 +31,8 @@ impl Check {
         let verdicts = plan::assess(&system, &prediction);
         let warnings = solve::warnings(&model, &prediction);
         let report = report::checked(&system, &prediction, &verdicts);
-        let json = report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
+        let json =
+            report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
         output::print(&self.output, &report, &json)?;
         Ok(u8::from(verdicts.iter().any(|v| !v.met)))
     }

@@ -47,7 +47,12 @@ pub(crate) fn read(args: &ModelArgs, output: &OutputArgs) -> Result<Model, Failu
         model_sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         version: env!("CARGO_PKG_VERSION"),
         method: "analytic",
-        changes: args.set.iter().map(|c| format!("--set {c}")).chain(args.scenario.iter().map(|s| format!("--scenario {s}"))).collect(),
+        changes: args
+            .set
+            .iter()
+            .map(|c| format!("--set {c}"))
+            .chain(args.scenario.iter().map(|s| format!("--scenario {s}")))
+            .collect(),
     };
     let warnings = document.warnings.iter().map(|w| w.message.clone()).collect();
     Ok(Model { text, name, system, warnings, manifest })

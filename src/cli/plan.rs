@@ -8,7 +8,9 @@ use plimsoll::{analytic, report};
 
 /// Find the cheapest instance counts that meet every objective, and why not one fewer.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plimsoll plan shop.toml\n  plimsoll plan shop.toml --scenario black-friday     for the model and that scenario\n  plimsoll plan shop.toml --survive zone              with one zone lost")]
+#[command(
+    after_help = "Examples:\n  plimsoll plan shop.toml\n  plimsoll plan shop.toml --scenario black-friday     for the model and that scenario\n  plimsoll plan shop.toml --survive zone              with one zone lost"
+)]
 pub(crate) struct PlanCommand {
     #[command(flatten)]
     model: ModelArgs,
@@ -57,8 +59,10 @@ impl PlanCommand {
                 let after = predict(&plan.system);
                 let verdicts = plan::assess(&plan.system, &after);
                 let warnings = solve::warnings(&model, &after);
-                let report = report::planned(&model.system, &plan, &before, &after, &verdicts, &warnings, &model.manifest);
-                let solved = report::json::solved(&plan.system, scenario, &after, &verdicts, &warnings, &model.manifest);
+                let report =
+                    report::planned(&model.system, &plan, &before, &after, &verdicts, &warnings, &model.manifest);
+                let solved =
+                    report::json::solved(&plan.system, scenario, &after, &verdicts, &warnings, &model.manifest);
                 output::print(&self.output, &report, &report::json::planned(solved, &plan))?;
                 // A cost objective is the plan's own aim: a plan that misses it is no plan.
                 Ok(u8::from(verdicts.iter().any(|v| !v.met)))
@@ -67,7 +71,8 @@ impl PlanCommand {
                 let verdicts = plan::assess(&model.system, &before);
                 let warnings = solve::warnings(&model, &before);
                 let report = report::no_plan(&model.system, &error);
-                let solved = report::json::solved(&model.system, scenario, &before, &verdicts, &warnings, &model.manifest);
+                let solved =
+                    report::json::solved(&model.system, scenario, &before, &verdicts, &warnings, &model.manifest);
                 output::print(&self.output, &report, &report::json::no_plan(solved, &error))?;
                 Ok(1)
             }

@@ -9,7 +9,9 @@ use plimsoll::{analytic, plan, report};
 
 /// Predict: response times, errors, utilization, saturation, objectives.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plimsoll solve shop.toml\n  plimsoll solve shop.toml --scenario black-friday --format json\n  plimsoll solve shop.toml --set service.db.instances=4 --set workload.shoppers.rate=x2")]
+#[command(
+    after_help = "Examples:\n  plimsoll solve shop.toml\n  plimsoll solve shop.toml --scenario black-friday --format json\n  plimsoll solve shop.toml --set service.db.instances=4 --set workload.shoppers.rate=x2"
+)]
 pub(crate) struct Solve {
     #[command(flatten)]
     model: ModelArgs,
@@ -26,7 +28,8 @@ impl Solve {
         let verdicts = plan::assess(&system, &prediction);
         let warnings = warnings(&model, &prediction);
         let report = report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
-        let json = report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
+        let json =
+            report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
         output::print(&self.output, &report, &json)?;
         Ok(0)
     }

@@ -12,7 +12,9 @@ const POINTS: usize = 11;
 
 /// Predict along a parameter.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plimsoll sweep shop.toml --vary workload.shoppers.rate=100/s..900/s:20\n  plimsoll sweep shop.toml --vary service.db.instances=1..8\n  plimsoll sweep shop.toml --vary external.payments.latency=50ms..500ms --format csv -o sweep.csv")]
+#[command(
+    after_help = "Examples:\n  plimsoll sweep shop.toml --vary workload.shoppers.rate=100/s..900/s:20\n  plimsoll sweep shop.toml --vary service.db.instances=1..8\n  plimsoll sweep shop.toml --vary external.payments.latency=50ms..500ms --format csv -o sweep.csv"
+)]
 pub(crate) struct SweepCommand {
     #[command(flatten)]
     model: ModelArgs,
@@ -68,7 +70,7 @@ fn range(text: &str, system: &mut System) -> Result<(Sweep, Kind), Failure> {
     };
     let (from, to) = (value(from.trim())?, value(to.trim())?);
     let whole = kind == Kind::Count;
-    if !(from < to) {
+    if from >= to {
         return Err(wrong("the range should rise"));
     }
     let n = count.unwrap_or(if whole { (to - from) as usize + 1 } else { POINTS });

@@ -91,8 +91,7 @@ impl Delay {
             }
             Delay::Pollaczek { arrival_rate, service } => {
                 let mean = self.mean();
-                2.0 * mean * mean
-                    + arrival_rate * service.moment(3) / (3.0 * (1.0 - arrival_rate * service.mean()))
+                2.0 * mean * mean + arrival_rate * service.moment(3) / (3.0 * (1.0 - arrival_rate * service.mean()))
             }
             Delay::Of { probability, law } => probability * law.moment(2),
         }

@@ -75,7 +75,8 @@ fn residual_work(classes: &[Class], load: f64, arrivals_scv: f64, servers: u32) 
     }
     if load >= 1.0 {
         // The classes below saturate the servers: every arrival finds them busy with a service of the mixture.
-        let second: f64 = classes.iter().map(|c| c.arrival_rate * crate::distribution::Distribution::moment(&c.service, 2)).sum();
+        let second: f64 =
+            classes.iter().map(|c| c.arrival_rate * crate::distribution::Distribution::moment(&c.service, 2)).sum();
         let first: f64 = classes.iter().map(|c| c.arrival_rate * c.service.mean()).sum();
         return (0.5 * second / first / f64::from(servers), 1.0);
     }

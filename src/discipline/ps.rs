@@ -15,8 +15,8 @@
 //!
 //! Source: Yashkov (1983); Zwart and Boxma (2000); several servers: Cohen (1979).
 
-use super::fcfs::Queue;
 use super::Knowledge;
+use super::fcfs::Queue;
 use crate::distribution::{Distribution, Law, Table};
 use crate::math::{erlang, special};
 

@@ -39,8 +39,7 @@ impl Distribution for Lomax {
     fn transform(&self, line: Line, out: &mut [Complex64]) {
         let (scale, shape) = (self.scale(), self.shape);
         let density = |x: f64| shape / scale * (-(shape + 1.0) * (x / scale).ln_1p()).exp();
-        let support =
-            numeric::Support { from: scale * 1e-17, to: scale * (40.0 / shape).exp(), grain: 1.0 };
+        let support = numeric::Support { from: scale * 1e-17, to: scale * (40.0 / shape).exp(), grain: 1.0 };
         numeric::transform(support, density, line, out);
     }
 

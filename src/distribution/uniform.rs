@@ -37,11 +37,7 @@ impl Distribution for Uniform {
         line.fill(out, |s| {
             let x = s * width;
             // The quotient loses its digits near zero, where three terms of its series are exact to 1e-16.
-            let mean_of_exponential = if x.norm() < 1e-5 {
-                1.0 - x * (0.5 - x / 6.0)
-            } else {
-                (1.0 - (-x).exp()) / x
-            };
+            let mean_of_exponential = if x.norm() < 1e-5 { 1.0 - x * (0.5 - x / 6.0) } else { (1.0 - (-x).exp()) / x };
             (-s * self.min).exp() * mean_of_exponential
         });
     }

@@ -44,13 +44,18 @@ impl Distribution for Weibull {
         };
         let reach = |ln: f64| scale * (ln / shape).exp();
         // P(X < from) = 1e-17 and P(X > to) = exp(-40).
-        let support =
-            numeric::Support { from: reach(1e-17f64.ln()), to: reach(40f64.ln()), grain: 1.0 / shape };
+        let support = numeric::Support { from: reach(1e-17f64.ln()), to: reach(40f64.ln()), grain: 1.0 / shape };
         numeric::transform(support, density, line, out);
     }
 
     fn decay_rate(&self) -> f64 {
-        if self.shape < 1.0 { 0.0 } else if self.shape > 1.0 { f64::INFINITY } else { 1.0 / self.mean }
+        if self.shape < 1.0 {
+            0.0
+        } else if self.shape > 1.0 {
+            f64::INFINITY
+        } else {
+            1.0 / self.mean
+        }
     }
 
     fn scaled(&self, factor: f64) -> Self {

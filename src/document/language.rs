@@ -161,17 +161,47 @@ pub static SERVICE: Section = Section {
     meaning: "A service: instances with cores, running operations.",
     keys: &[
         key("instances", Form::Count, "3", "Replicas; 1 where nothing is said."),
-        key("cores", Form::CountOrUnlimited, "2", "Servers per instance that do `work`; 1 where nothing is said, \"unlimited\" makes it a pure delay."),
+        key(
+            "cores",
+            Form::CountOrUnlimited,
+            "2",
+            "Servers per instance that do `work`; 1 where nothing is said, \"unlimited\" makes it a pure delay.",
+        ),
         key("discipline", Form::Word(disciplines), "\"ps\"", "How the cores serve; fcfs where nothing is said."),
-        key("workers", Form::Count, "16", "Requests an instance works on at once, each holding its worker until it answers; no limit where nothing is said."),
+        key(
+            "workers",
+            Form::Count,
+            "16",
+            "Requests an instance works on at once, each holding its worker until it answers; no limit where nothing is said.",
+        ),
         key("queue", Form::Count, "200", "Waiting requests an instance holds; one more is refused."),
-        key("balancer", Form::Word(balancers), "\"round-robin\"", "How requests are spread over the instances; shared where nothing is said."),
+        key(
+            "balancer",
+            Form::Word(balancers),
+            "\"round-robin\"",
+            "How requests are spread over the instances; shared where nothing is said.",
+        ),
         key("speed", Form::Number, "1.5", "Divides all `work`; 1 where nothing is said."),
-        key("contention", Form::Table(&CONTENTION), "{ alpha = 0.02, beta = 0.0001 }", "Slow-down of the cores as more of them are busy (Universal Scalability Law)."),
+        key(
+            "contention",
+            Form::Table(&CONTENTION),
+            "{ alpha = 0.02, beta = 0.0001 }",
+            "Slow-down of the cores as more of them are busy (Universal Scalability Law).",
+        ),
         key("price", Form::Price, "\"0.192/h\"", "Price of an instance."),
-        key("scale", Form::OneOf(&[Form::Table(&SCALE), Form::Word(fixed)]), "{ min = 2, max = 40 }", "What sizing may choose; 1 to 1000 where nothing is said, \"fixed\" keeps `instances`."),
+        key(
+            "scale",
+            Form::OneOf(&[Form::Table(&SCALE), Form::Word(fixed)]),
+            "{ min = 2, max = 40 }",
+            "What sizing may choose; 1 to 1000 where nothing is said, \"fixed\" keeps `instances`.",
+        ),
         key("zones", Form::Count, "3", "Zones over which the instances are spread evenly."),
-        key("devices", Form::Named(&DEVICE), "{ disk = { servers = 1 } }", "Further queues of each instance, used by `use` steps."),
+        key(
+            "devices",
+            Form::Named(&DEVICE),
+            "{ disk = { servers = 1 } }",
+            "Further queues of each instance, used by `use` steps.",
+        ),
         key("operations", Form::Named(&OPERATION), "", "What the service can be asked to do."),
     ],
 };
@@ -189,10 +219,7 @@ static CONTENTION: Section = Section {
 pub static SCALE: Section = Section {
     name: "`scale`",
     meaning: "What sizing may choose.",
-    keys: &[
-        key("min", Form::Count, "2", "Fewest instances."),
-        key("max", Form::Count, "40", "Most instances."),
-    ],
+    keys: &[key("min", Form::Count, "2", "Fewest instances."), key("max", Form::Count, "40", "Most instances.")],
 };
 
 /// `devices.NAME`.
@@ -223,7 +250,12 @@ pub static EXTERNAL: Section = Section {
     keys: &[
         key("latency", Form::Law, "{ p50 = \"80ms\", p99 = \"400ms\" }", "Time to answer."),
         key("concurrency", Form::Count, "50", "Calls in flight at once; more wait."),
-        key("limit", Form::Rate, "\"200/s\"", "Calls it accepts; a token bucket that holds one second's worth, more are refused."),
+        key(
+            "limit",
+            Form::Rate,
+            "\"200/s\"",
+            "Calls it accepts; a token bucket that holds one second's worth, more are refused.",
+        ),
         key("failure", Form::Ratio, "0.002", "Share of calls that fail."),
     ],
 };
@@ -234,7 +266,12 @@ pub static POOL: Section = Section {
     meaning: "Things that requests hold for a while, such as connections.",
     keys: &[
         key("size", Form::Count, "20", "How many there are."),
-        key("per", Form::Text, "\"orders\"", "So many in each instance of this service; one pool for all where nothing is said."),
+        key(
+            "per",
+            Form::Text,
+            "\"orders\"",
+            "So many in each instance of this service; one pool for all where nothing is said.",
+        ),
     ],
 };
 
@@ -263,12 +300,27 @@ pub static WORKLOAD: Section = Section {
     meaning: "Where requests come from: open (rate), closed (users) or profiled.",
     keys: &[
         key("entry", Form::Target, "\"gateway.checkout\"", "The operation it asks for."),
-        key("mix", Form::Mix, "{ \"gateway.browse\" = 0.8, \"gateway.checkout\" = 0.2 }", "Several operations with their shares."),
+        key(
+            "mix",
+            Form::Mix,
+            "{ \"gateway.browse\" = 0.8, \"gateway.checkout\" = 0.2 }",
+            "Several operations with their shares.",
+        ),
         key("rate", Form::Rate, "\"350/s\"", "Open: mean arrival rate."),
-        key("arrivals", Form::OneOf(&[Form::Word(regular), Form::Table(&ARRIVALS)]), "{ cv = 2.0 }", "Open: how arrivals are spaced; Poisson where nothing is said."),
+        key(
+            "arrivals",
+            Form::OneOf(&[Form::Word(regular), Form::Table(&ARRIVALS)]),
+            "{ cv = 2.0 }",
+            "Open: how arrivals are spaced; Poisson where nothing is said.",
+        ),
         key("users", Form::Count, "800", "Closed: users with one request at a time each."),
         key("think", Form::Law, "\"5s\"", "Closed: time between an answer and the next request."),
-        key("profile", Form::List(&PROFILE_POINT), "[ { at = \"0s\", rate = \"100/s\" } ]", "A rate that changes with time, instead of `rate`."),
+        key(
+            "profile",
+            Form::List(&PROFILE_POINT),
+            "[ { at = \"0s\", rate = \"100/s\" } ]",
+            "A rate that changes with time, instead of `rate`.",
+        ),
         key("shape", Form::Word(shapes), "\"linear\"", "How the rate moves between the points of the profile."),
         key("period", Form::Duration, "\"1d\"", "After this time the profile starts again."),
         key("priority", Form::Count, "1", "Lower is more urgent; used by priority disciplines."),
@@ -291,7 +343,12 @@ pub static ARRIVALS: Section = Section {
     name: "`arrivals`",
     meaning: "How arrivals are spaced: a law without its mean, bursts, or a file of arrival times.",
     keys: &[
-        key("cv", Form::Number, "2.0", "Coefficient of variation of the interarrival times (gamma where `dist` is not given)."),
+        key(
+            "cv",
+            Form::Number,
+            "2.0",
+            "Coefficient of variation of the interarrival times (gamma where `dist` is not given).",
+        ),
         key("dist", Form::Word(laws), "\"erlang\"", "Law of the interarrival times, without its mean."),
         key("k", Form::Count, "4", "Stages of an Erlang law."),
         key("shape", Form::Number, "2.2", "Shape of a Weibull, Pareto or Lomax law."),
@@ -329,7 +386,12 @@ pub static OBJECTIVE: Section = Section {
         key("p999", Form::Duration, "\"2s\"", "99.9th percentile of the response time, at most."),
         key("throughput", Form::Rate, "\"340/s\"", "Successful requests, at least."),
         key("error_rate", Form::Ratio, "\"0.1%\"", "Share of failed requests, at most."),
-        key("utilization", Form::Ratio, "\"70%\"", "Busy share of the cores, at most; each service where none is named."),
+        key(
+            "utilization",
+            Form::Ratio,
+            "\"70%\"",
+            "Busy share of the cores, at most; each service where none is named.",
+        ),
         key("within", Form::Duration, "\"300ms\"", "With `share`: that share of requests answers within this time."),
         key("share", Form::Ratio, "\"99%\"", "Goes with `within`."),
         key("cost", Form::Price, "\"4000/month\"", "Price of all instances, at most."),
@@ -404,7 +466,12 @@ pub static STEPS: [Section; 11] = [
             key("network", Form::Law, "\"0.5ms\"", "Time on the network, there and back."),
             key("timeout", Form::Duration, "\"800ms\"", "The caller gives up after this time."),
             key("retries", Form::Count, "2", "Further attempts after a failed one."),
-            key("backoff", Form::OneOf(&[Form::Duration, Form::Table(&BACKOFF)]), "\"100ms\"", "Time between attempts."),
+            key(
+                "backoff",
+                Form::OneOf(&[Form::Duration, Form::Table(&BACKOFF)]),
+                "\"100ms\"",
+                "Time between attempts.",
+            ),
             key("hedge", Form::Duration, "\"50ms\"", "A second copy is sent without an answer by then."),
         ],
     },
@@ -412,8 +479,18 @@ pub static STEPS: [Section; 11] = [
         name: "a `parallel` step",
         meaning: "All branches at once.",
         keys: &[
-            key("parallel", Form::Branches, "[\"a.find\", \"b.find\"]", "The branches: steps, lists of steps, or operations to call."),
-            key("wait", Form::OneOf(&[Form::Word(waits), Form::Count]), "\"any\"", "How many must succeed before it goes on; all where nothing is said."),
+            key(
+                "parallel",
+                Form::Branches,
+                "[\"a.find\", \"b.find\"]",
+                "The branches: steps, lists of steps, or operations to call.",
+            ),
+            key(
+                "wait",
+                Form::OneOf(&[Form::Word(waits), Form::Count]),
+                "\"any\"",
+                "How many must succeed before it goes on; all where nothing is said.",
+            ),
         ],
     },
     Section {
@@ -445,7 +522,12 @@ pub static STEPS: [Section; 11] = [
     Section {
         name: "a `choose` step",
         meaning: "One of several ways.",
-        keys: &[key("choose", Form::List(&WAY), "[ { weight = 1.0, steps = [] } ]", "The ways; their weights add up to 1.")],
+        keys: &[key(
+            "choose",
+            Form::List(&WAY),
+            "[ { weight = 1.0, steps = [] } ]",
+            "The ways; their weights add up to 1.",
+        )],
     },
     Section {
         name: "a `cache` step",

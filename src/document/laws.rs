@@ -31,7 +31,13 @@ impl Reader<'_> {
                 let law = Empirical::new(values).map(Law::Empirical);
                 if law.is_none() {
                     let span = keys.get("samples").map_or(keys.span.clone(), |n| n.span());
-                    self.error("samples", span, "these samples hold no usable value", "nothing to draw from", "give a column of times from zero up");
+                    self.error(
+                        "samples",
+                        span,
+                        "these samples hold no usable value",
+                        "nothing to draw from",
+                        "give a column of times from zero up",
+                    );
                 }
                 law
             });
@@ -57,7 +63,13 @@ impl Reader<'_> {
             return Some(Law::lognormal(mean, cv));
         }
         let advice = "write { mean = \"6ms\", cv = 1.4 }, { constant = \"6ms\" } or { p50 = \"4ms\", p99 = \"31ms\" }";
-        self.error("law", keys.span.clone(), format!("`{key}` does not say which distribution it is"), "not complete", advice);
+        self.error(
+            "law",
+            keys.span.clone(),
+            format!("`{key}` does not say which distribution it is"),
+            "not complete",
+            advice,
+        );
         None
     }
 
@@ -87,7 +99,12 @@ impl Reader<'_> {
                 let node = self.needed(keys, "k", "4")?;
                 let stages = self.count("k", node, 1)?;
                 if stages > MOST_STAGES {
-                    self.out_of_range("k", node.span(), &stages.to_string(), "write at most 10000 stages, or a constant");
+                    self.out_of_range(
+                        "k",
+                        node.span(),
+                        &stages.to_string(),
+                        "write at most 10000 stages, or a constant",
+                    );
                     return None;
                 }
                 Law::Erlang(Erlang { mean, stages })
@@ -104,7 +121,13 @@ impl Reader<'_> {
                 let cv = self.cv(keys, 0.0)?;
                 let half = cv * 3f64.sqrt() * mean;
                 if half > mean {
-                    self.error("range", keys.span.clone(), "a uniform law has a cv of at most 0.577", "out of range", "write a smaller cv, or another law");
+                    self.error(
+                        "range",
+                        keys.span.clone(),
+                        "a uniform law has a cv of at most 0.577",
+                        "out of range",
+                        "write a smaller cv, or another law",
+                    );
                     return None;
                 }
                 uniform(mean - half, mean + half)
@@ -131,14 +154,21 @@ impl Reader<'_> {
     fn through_percentiles(&mut self, key: &str, keys: &Keys<'_>, words: &[&str]) -> Option<Law> {
         self.no_others(key, keys, words);
         let [first, second] = words else {
-            self.error("law", keys.span.clone(), format!("`{key}` gives {} percentiles", words.len()), "two are needed", "write two of p50 p75 p90 p95 p99 p999");
+            self.error(
+                "law",
+                keys.span.clone(),
+                format!("`{key}` gives {} percentiles", words.len()),
+                "two are needed",
+                "write two of p50 p75 p90 p95 p99 p999",
+            );
             return None;
         };
         let (low, high) = (self.optional(keys, first, Kind::Duration), self.optional(keys, second, Kind::Duration));
         let (low, high) = (low?, high?);
         let level = |word: &str| Metric::PERCENTILES.iter().find(|(w, _)| *w == word).map_or(0.5, |(_, p)| *p);
         if low <= 0.0 || low > high {
-            let message = format!("{first} of `{key}` is {} and {second} is {}", duration::print(low), duration::print(high));
+            let message =
+                format!("{first} of `{key}` is {} and {second} is {}", duration::print(low), duration::print(high));
             self.error("range", keys.span.clone(), message, "percentiles rise from above zero", "check which is which");
             return None;
         }
@@ -164,7 +194,13 @@ impl Reader<'_> {
                 Some(scale) => scale,
                 None => {
                     let span = unit_node.map_or(keys.span.clone(), |n| n.span());
-                    self.error("unit", span, format!("\"{unit}\" is not a unit of time"), "not known", "write ns, us, ms, s, min, h or d");
+                    self.error(
+                        "unit",
+                        span,
+                        format!("\"{unit}\" is not a unit of time"),
+                        "not known",
+                        "write ns, us, ms, s, min, h or d",
+                    );
                     return None;
                 }
             },
@@ -172,7 +208,13 @@ impl Reader<'_> {
         match (self.files)(&file).and_then(|text| column_values(&text, column.as_deref())) {
             Ok(values) => Some(values.into_iter().map(|v| v * scale).collect()),
             Err(why) => {
-                self.error("samples", node.span(), format!("\"{file}\" cannot be used: {why}"), "cannot be used", "the path is relative to the model file; the file is CSV with a header");
+                self.error(
+                    "samples",
+                    node.span(),
+                    format!("\"{file}\" cannot be used: {why}"),
+                    "cannot be used",
+                    "the path is relative to the model file; the file is CSV with a header",
+                );
                 None
             }
         }
@@ -184,7 +226,13 @@ impl Reader<'_> {
             let name: &str = key.get_ref();
             if keys.section.has(name) && !allowed.contains(&name) {
                 let advice = format!("it goes with {}", allowed.join(", "));
-                self.error("law", key.span(), format!("`{name}` does not go with this form of `{what}`"), "not used", advice);
+                self.error(
+                    "law",
+                    key.span(),
+                    format!("`{name}` does not go with this form of `{what}`"),
+                    "not used",
+                    advice,
+                );
             }
         }
     }

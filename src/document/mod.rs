@@ -88,7 +88,10 @@ fn placed(root: &DeTable<'_>, problem: check::Problem) -> Diagnostic {
 /// Whether what was read so far lost no name that a later check would miss: mistakes in values only.
 fn system_is_whole(reader: &Reader<'_>) -> bool {
     const HARMLESS: [&str; 9] = ["value", "unit", "range", "unknown-key", "word", "law", "type", "missing", "step"];
-    reader.diagnostics.iter().all(|d| HARMLESS.contains(&d.code) && d.code != "missing" && d.code != "step" && d.code != "type")
+    reader
+        .diagnostics
+        .iter()
+        .all(|d| HARMLESS.contains(&d.code) && d.code != "missing" && d.code != "step" && d.code != "type")
 }
 
 fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -159,7 +162,9 @@ pub fn read_law(text: &str, files: Files<'_>) -> Result<crate::distribution::Law
 pub fn read_arrivals(text: &str) -> Result<crate::system::ArrivalLaw, String> {
     let text = text.trim();
     let value = if text.starts_with('{') { text.to_string() } else { format!("\"{text}\"") };
-    let source = format!("[service.s.operations.o]\nwork = \"1s\"\n[workload.w]\nentry = \"s.o\"\nrate = \"1/s\"\narrivals = {value}\n");
+    let source = format!(
+        "[service.s.operations.o]\nwork = \"1s\"\n[workload.w]\nentry = \"s.o\"\nrate = \"1/s\"\narrivals = {value}\n"
+    );
     let no_files = |_: &str| Err("a trace needs a model".to_string());
     match read(&source, &no_files) {
         Ok(document) => match &document.system.workloads[0].load {
@@ -177,9 +182,11 @@ impl Reader<'_> {
         if let Some(node) = keys.get("model")
             && let Some(keys) = self.table("model", node, &language::MODEL)
         {
-            for (key, slot) in
-                [("name", &mut system.name), ("description", &mut system.description), ("currency", &mut system.currency)]
-            {
+            for (key, slot) in [
+                ("name", &mut system.name),
+                ("description", &mut system.description),
+                ("currency", &mut system.currency),
+            ] {
                 if let Some(text) = keys.get(key).and_then(|n| self.text(key, n)) {
                     *slot = text;
                 }
@@ -218,7 +225,13 @@ impl Reader<'_> {
         for (key, node) in entries {
             let name: &str = key.get_ref();
             if name.contains('.') || name.trim().is_empty() {
-                self.error("name", key.span(), format!("\"{name}\" cannot be the name of a {kind}"), "not a name", "write a name without a dot");
+                self.error(
+                    "name",
+                    key.span(),
+                    format!("\"{name}\" cannot be the name of a {kind}"),
+                    "not a name",
+                    "write a name without a dot",
+                );
                 continue;
             }
             values.extend(self.within(kind, |r| r.within(name, |r| read(r, name, node))));

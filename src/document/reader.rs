@@ -52,7 +52,13 @@ impl Reader<'_> {
     /// Notes a value of another type than expected.
     pub fn wrong_type(&mut self, key: &str, node: Node<'_>, wanted: &str) {
         let found = describe(node.get_ref());
-        self.error("type", node.span(), format!("`{key}` is {found}"), format!("should be {wanted}"), format!("write {wanted}"));
+        self.error(
+            "type",
+            node.span(),
+            format!("`{key}` is {found}"),
+            format!("should be {wanted}"),
+            format!("write {wanted}"),
+        );
     }
 
     /// Notes a value outside its range.
@@ -64,7 +70,13 @@ impl Reader<'_> {
     pub fn missing(&mut self, keys: &Keys<'_>, key: &str, example: &str) {
         let what = keys.section.name;
         let advice = format!("add {key} = {example}");
-        self.error("missing", keys.span.clone(), format!("{what} needs `{key}`"), format!("`{key}` is missing"), advice);
+        self.error(
+            "missing",
+            keys.span.clone(),
+            format!("{what} needs `{key}`"),
+            format!("`{key}` is missing"),
+            advice,
+        );
     }
 
     /// The keys of a table value; notes anything else.

@@ -81,7 +81,13 @@ impl Reader<'_> {
         match node.get_ref() {
             DeValue::String(text) if text == "unlimited" => Some(None),
             DeValue::String(text) if !text.starts_with(|c: char| c.is_ascii_digit()) => {
-                self.error("word", node.span(), format!("`cores` cannot be \"{text}\""), "not a number of cores", "write a whole number, or \"unlimited\"");
+                self.error(
+                    "word",
+                    node.span(),
+                    format!("`cores` cannot be \"{text}\""),
+                    "not a number of cores",
+                    "write a whole number, or \"unlimited\"",
+                );
                 None
             }
             _ => self.within("cores", |reader| reader.count("cores", node, 1)).map(Some),
@@ -119,7 +125,13 @@ impl Reader<'_> {
         let min = self.optional_count(&keys, "min", 1).unwrap_or(1);
         let max = self.optional_count(&keys, "max", 1).unwrap_or(1000.max(min));
         if min > max {
-            self.error("range", node.span(), format!("`scale` goes from {min} down to {max}"), "out of order", "swap `min` and `max`");
+            self.error(
+                "range",
+                node.span(),
+                format!("`scale` goes from {min} down to {max}"),
+                "out of order",
+                "swap `min` and `max`",
+            );
             return None;
         }
         Some(Scale::Between { min, max })
@@ -136,7 +148,13 @@ impl Reader<'_> {
         let keys = self.table(name, node, &OPERATION)?;
         let short = keys.has("work") || keys.has("calls");
         if keys.has("steps") && short {
-            self.error("operation", keys.span.clone(), format!("operation \"{name}\" has `steps` and the short form"), "one of the two", "move `work` and `calls` into `steps`");
+            self.error(
+                "operation",
+                keys.span.clone(),
+                format!("operation \"{name}\" has `steps` and the short form"),
+                "one of the two",
+                "move `work` and `calls` into `steps`",
+            );
         }
         if !keys.has("steps") && !short {
             self.missing(&keys, "steps", "[ { work = \"3ms\" } ]");
@@ -191,7 +209,13 @@ impl Reader<'_> {
         let name = name.to_string();
         if keys.has("hit") {
             if lru.iter().any(|key| keys.has(key)) {
-                self.error("cache", keys.span.clone(), format!("cache \"{name}\" has `hit` and a size"), "one of the two", "keep `hit`, or `size`, `objects` and `popularity`");
+                self.error(
+                    "cache",
+                    keys.span.clone(),
+                    format!("cache \"{name}\" has `hit` and a size"),
+                    "one of the two",
+                    "keep `hit`, or `size`, `objects` and `popularity`",
+                );
             }
             return self.optional(&keys, "hit", Kind::Ratio).map(|hit| Cache { name, hits: Hits::Ratio(hit) });
         }
@@ -214,7 +238,12 @@ impl Reader<'_> {
             self.within("popularity", |reader| reader.optional(&keys, "zipf", Kind::Number))
         });
         if zipf.is_some_and(|z| z > 10.0) {
-            self.out_of_range("zipf", keys.span.clone(), "above 10", "write an exponent from 0 to 10; 0.6 to 1.2 are common");
+            self.out_of_range(
+                "zipf",
+                keys.span.clone(),
+                "above 10",
+                "write an exponent from 0 to 10; 0.6 to 1.2 are common",
+            );
             return None;
         }
         Some(Cache { name, hits: Hits::Lru { size: size?.into(), objects: objects?.into(), zipf: zipf? } })

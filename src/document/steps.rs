@@ -12,7 +12,13 @@ impl Reader<'_> {
     /// A list of steps.
     pub(super) fn steps(&mut self, key: &str, node: Node<'_>, depth: usize) -> Vec<Step> {
         if depth > DEEPEST {
-            self.error("depth", node.span(), "these steps are nested too deeply", format!("more than {DEEPEST} levels"), "move the inner steps into operations of their own");
+            self.error(
+                "depth",
+                node.span(),
+                "these steps are nested too deeply",
+                format!("more than {DEEPEST} levels"),
+                "move the inner steps into operations of their own",
+            );
             return Vec::new();
         }
         let Some(items) = self.list(key, node) else { return Vec::new() };
@@ -26,7 +32,13 @@ impl Reader<'_> {
     fn step(&mut self, node: Node<'_>, depth: usize) -> Option<Step> {
         let DeValue::Table(table) = node.get_ref() else {
             let found = describe(node.get_ref());
-            self.error("step", node.span(), format!("a step is a table, this is {found}"), "not a step", "write for example { work = \"3ms\" } or { call = \"service.operation\" }");
+            self.error(
+                "step",
+                node.span(),
+                format!("a step is a table, this is {found}"),
+                "not a step",
+                "write for example { work = \"3ms\" } or { call = \"service.operation\" }",
+            );
             return None;
         };
         let section = self.step_section(table, node)?;
@@ -105,7 +117,13 @@ impl Reader<'_> {
         let text = self.text(key, node)?;
         let target = target_of(&text);
         if target.is_none() {
-            self.error("target", node.span(), format!("`{key}` is \"{text}\""), "not a name", "write \"service.operation\", or the name of an external");
+            self.error(
+                "target",
+                node.span(),
+                format!("`{key}` is \"{text}\""),
+                "not a name",
+                "write \"service.operation\", or the name of an external",
+            );
         }
         target
     }
@@ -162,12 +180,24 @@ impl Reader<'_> {
 
     fn parallel(&mut self, keys: &Keys<'_>, value: Node<'_>, depth: usize) -> Option<Step> {
         if depth > DEEPEST {
-            self.error("depth", value.span(), "these steps are nested too deeply", format!("more than {DEEPEST} levels"), "move the inner steps into operations of their own");
+            self.error(
+                "depth",
+                value.span(),
+                "these steps are nested too deeply",
+                format!("more than {DEEPEST} levels"),
+                "move the inner steps into operations of their own",
+            );
             return None;
         }
         let items = self.list("parallel", value)?;
         if items.is_empty() {
-            self.error("parallel", value.span(), "this `parallel` has no branch", "nothing to do", "list the branches, or take the step out");
+            self.error(
+                "parallel",
+                value.span(),
+                "this `parallel` has no branch",
+                "nothing to do",
+                "list the branches, or take the step out",
+            );
         }
         let mut branches = Vec::with_capacity(items.len());
         for (i, item) in items.into_iter().enumerate() {
@@ -200,7 +230,13 @@ impl Reader<'_> {
     fn choose(&mut self, value: Node<'_>, depth: usize) -> Option<Step> {
         let items = self.list("choose", value)?;
         if items.is_empty() {
-            self.error("choose", value.span(), "this `choose` has no way", "nothing to choose from", "list the ways, each with weight and steps");
+            self.error(
+                "choose",
+                value.span(),
+                "this `choose` has no way",
+                "nothing to choose from",
+                "list the ways, each with weight and steps",
+            );
             return None;
         }
         let mut ways = Vec::with_capacity(items.len());

@@ -76,12 +76,23 @@ impl Reader<'_> {
         let (low, likely, high) = (read("low"), read("likely"), read("high"));
         for name in table.keys() {
             if !["low", "likely", "high"].contains(&name.get_ref().as_ref()) {
-                self.unknown_key(name.get_ref(), name.span(), "an uncertain value", ["low", "likely", "high"].into_iter());
+                self.unknown_key(
+                    name.get_ref(),
+                    name.span(),
+                    "an uncertain value",
+                    ["low", "likely", "high"].into_iter(),
+                );
             }
         }
         let (low, likely, high) = (low?, likely?, high?);
         if !(low <= likely && likely <= high) {
-            self.error("range", node.span(), format!("the range of `{key}` is out of order"), "low ≤ likely ≤ high", "sort the three values");
+            self.error(
+                "range",
+                node.span(),
+                format!("the range of `{key}` is out of order"),
+                "low ≤ likely ≤ high",
+                "sort the three values",
+            );
             return None;
         }
         self.uncertain(low, likely, high);
@@ -98,20 +109,43 @@ impl Reader<'_> {
         let text = describe(node.get_ref());
         match (kind, value) {
             (_, None) => {
-                self.out_of_range(key, node.span(), &text, "write a number that is not larger than a computer can hold");
+                self.out_of_range(
+                    key,
+                    node.span(),
+                    &text,
+                    "write a number that is not larger than a computer can hold",
+                );
                 None
             }
             (Kind::Ratio | Kind::Number | Kind::Count, value) => value,
             (Kind::Duration | Kind::Law, _) => {
-                self.error("unit", node.span(), format!("`{key}` has no unit"), "a bare number", format!("write a unit, for example \"{text}ms\""));
+                self.error(
+                    "unit",
+                    node.span(),
+                    format!("`{key}` has no unit"),
+                    "a bare number",
+                    format!("write a unit, for example \"{text}ms\""),
+                );
                 None
             }
             (Kind::Rate, _) => {
-                self.error("unit", node.span(), format!("`{key}` has no unit"), "a bare number", format!("write what it counts by, for example \"{text}/s\""));
+                self.error(
+                    "unit",
+                    node.span(),
+                    format!("`{key}` has no unit"),
+                    "a bare number",
+                    format!("write what it counts by, for example \"{text}/s\""),
+                );
                 None
             }
             _ => {
-                self.error("unit", node.span(), format!("`{key}` has no unit"), "a bare number", format!("write what it is paid by, for example \"{text}/h\""));
+                self.error(
+                    "unit",
+                    node.span(),
+                    format!("`{key}` has no unit"),
+                    "a bare number",
+                    format!("write what it is paid by, for example \"{text}/h\""),
+                );
                 None
             }
         }
@@ -144,7 +178,12 @@ impl Reader<'_> {
         };
         if value.fract() != 0.0 || !(f64::from(least)..=MOST).contains(&value) {
             let found = describe(node.get_ref());
-            self.out_of_range(key, node.span(), &found, &format!("write a whole number from {least} to a thousand million"));
+            self.out_of_range(
+                key,
+                node.span(),
+                &found,
+                &format!("write a whole number from {least} to a thousand million"),
+            );
             return None;
         }
         Some(value as u32)
@@ -162,13 +201,24 @@ impl Reader<'_> {
     }
 
     /// One of a few words.
-    pub(super) fn word(&mut self, key: &str, node: Node<'_>, words: &[(&'static str, &'static str)]) -> Option<&'static str> {
+    pub(super) fn word(
+        &mut self,
+        key: &str,
+        node: Node<'_>,
+        words: &[(&'static str, &'static str)],
+    ) -> Option<&'static str> {
         let text = self.text(key, node)?;
         if let Some((word, _)) = words.iter().find(|(word, _)| *word == text) {
             return Some(word);
         }
         let advice = crate::system::nearest_advice(&text, words.iter().map(|(word, _)| *word));
-        self.error("word", node.span(), format!("`{key}` cannot be \"{}\"", shorten(&text)), "not one of its words", advice);
+        self.error(
+            "word",
+            node.span(),
+            format!("`{key}` cannot be \"{}\"", shorten(&text)),
+            "not one of its words",
+            advice,
+        );
         None
     }
 

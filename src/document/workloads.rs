@@ -33,16 +33,29 @@ impl Reader<'_> {
                 let mut shares = Vec::new();
                 for (name, node) in table {
                     let Some(target) = super::steps::target_of(name.get_ref()) else {
-                        self.error("target", name.span(), "this is not an operation", "not a name", "write \"service.operation\"");
+                        self.error(
+                            "target",
+                            name.span(),
+                            "this is not an operation",
+                            "not a name",
+                            "write \"service.operation\"",
+                        );
                         continue;
                     };
-                    let share = self.within("mix", |r| r.within(name.get_ref(), |r| r.quantity("mix", node, Kind::Ratio)));
+                    let share =
+                        self.within("mix", |r| r.within(name.get_ref(), |r| r.quantity("mix", node, Kind::Ratio)));
                     shares.extend(share.map(|share| (target, share)));
                 }
                 Some(shares)
             }
             (Some(_), Some(mix)) => {
-                self.error("workload", mix.span(), "a workload has `entry` or `mix`, not both", "one too many", "take one of them out");
+                self.error(
+                    "workload",
+                    mix.span(),
+                    "a workload has `entry` or `mix`, not both",
+                    "one too many",
+                    "take one of them out",
+                );
                 None
             }
             (None, None) => {
@@ -65,7 +78,13 @@ impl Reader<'_> {
             [form] => {
                 for key in ["arrivals", "think", "shape", "period"] {
                     if let (Some(node), false) = (keys.get(key), belongs(form, key)) {
-                        self.error("workload", node.span(), format!("`{key}` does not go with `{form}`"), "not used", "take it out");
+                        self.error(
+                            "workload",
+                            node.span(),
+                            format!("`{key}` does not go with `{form}`"),
+                            "not used",
+                            "take it out",
+                        );
                     }
                 }
                 match *form {
@@ -80,7 +99,13 @@ impl Reader<'_> {
             }
             [first, second, ..] => {
                 let span = keys.get(second).map_or(keys.span.clone(), |n| n.span());
-                self.error("workload", span, format!("a workload has `{first}` or `{second}`, not both"), "one too many", "take one of them out");
+                self.error(
+                    "workload",
+                    span,
+                    format!("a workload has `{first}` or `{second}`, not both"),
+                    "one too many",
+                    "take one of them out",
+                );
                 None
             }
         }
@@ -111,7 +136,13 @@ impl Reader<'_> {
         let node = keys.get("profile")?;
         let items = self.list("profile", node)?;
         if items.is_empty() {
-            self.error("profile", node.span(), "this profile has no point", "empty", "list its points: [ { at = \"0s\", rate = \"100/s\" } ]");
+            self.error(
+                "profile",
+                node.span(),
+                "this profile has no point",
+                "empty",
+                "list its points: [ { at = \"0s\", rate = \"100/s\" } ]",
+            );
             return None;
         }
         let mut points = Vec::new();
@@ -135,11 +166,7 @@ impl Reader<'_> {
     fn arrivals(&mut self, node: Node<'_>) -> Option<ArrivalLaw> {
         if let DeValue::String(_) = node.get_ref() {
             let word = self.word("arrivals", node, &[("regular", ""), ("poisson", "")])?;
-            return Some(if word == "regular" {
-                ArrivalLaw::Renewal(Law::constant(1.0))
-            } else {
-                ArrivalLaw::Poisson
-            });
+            return Some(if word == "regular" { ArrivalLaw::Renewal(Law::constant(1.0)) } else { ArrivalLaw::Poisson });
         }
         let keys = self.table("arrivals", node, &ARRIVALS)?;
         if let Some(burst) = keys.get("burst") {
@@ -207,7 +234,13 @@ impl Reader<'_> {
         };
         let growth = read().filter(|g| g.is_finite() && *g > -1.0);
         if growth.is_none() {
-            self.error("value", node.span(), format!("`growth` is \"{}\"", shorten(&text)), "cannot be read", "write percent by month or year, for example \"6%/month\"");
+            self.error(
+                "value",
+                node.span(),
+                format!("`growth` is \"{}\"", shorten(&text)),
+                "cannot be read",
+                "write percent by month or year, for example \"6%/month\"",
+            );
         }
         growth
     }
@@ -220,7 +253,13 @@ impl Reader<'_> {
             (None, Some(node)) => self.text("service", node).map(Scope::Service),
             (None, None) => Some(Scope::Model),
             (Some(_), Some(node)) => {
-                self.error("objective", node.span(), "an objective is about a workload or a service, not both", "one too many", "write two objectives");
+                self.error(
+                    "objective",
+                    node.span(),
+                    "an objective is about a workload or a service, not both",
+                    "one too many",
+                    "write two objectives",
+                );
                 None
             }
         };
@@ -257,7 +296,8 @@ impl Reader<'_> {
             };
             objectives.extend(scope.clone().map(|scope| Objective { scope, metric, target }));
         }
-        let known = keys.section.keys.iter().any(|k| !["workload", "service", "share"].contains(&k.name) && keys.has(k.name));
+        let known =
+            keys.section.keys.iter().any(|k| !["workload", "service", "share"].contains(&k.name) && keys.has(k.name));
         if !known {
             self.missing(&keys, "p95", "\"300ms\"");
         }
@@ -305,7 +345,13 @@ impl Reader<'_> {
             match relative {
                 Ok(change) => return Some(change),
                 Err(advice) => {
-                    self.error("change", node.span(), format!("\"{}\" does not change `{path}`", shorten(text)), "cannot be read", advice);
+                    self.error(
+                        "change",
+                        node.span(),
+                        format!("\"{}\" does not change `{path}`", shorten(text)),
+                        "cannot be read",
+                        advice,
+                    );
                     return None;
                 }
             }
@@ -350,7 +396,9 @@ fn relative_change(text: &str, kind: Kind) -> Option<Result<Change, String>> {
     let rest = text[1..].trim();
     if let Some(percent) = rest.strip_suffix('%') {
         return Some(match percent.trim().parse::<f64>() {
-            Ok(percent) if percent.is_finite() && sign * percent >= -100.0 => Ok(Change::Times(1.0 + sign * percent / 100.0)),
+            Ok(percent) if percent.is_finite() && sign * percent >= -100.0 => {
+                Ok(Change::Times(1.0 + sign * percent / 100.0))
+            }
             _ => Err("a value cannot lose more than 100%".to_string()),
         });
     }

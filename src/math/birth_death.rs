@@ -46,19 +46,13 @@ pub fn stationary(up: impl Fn(usize) -> f64, down: impl Fn(usize) -> f64) -> Vec
 /// M/M/c with `capacity` places, those in service counted: the probability of each number of jobs present.
 pub fn limited(arrival_rate: f64, service_rate: f64, servers: u32, capacity: u32) -> Vec<f64> {
     let (c, capacity) = (servers as usize, capacity as usize);
-    stationary(
-        |n| if n < capacity { arrival_rate } else { 0.0 },
-        |n| service_rate * n.min(c) as f64,
-    )
+    stationary(|n| if n < capacity { arrival_rate } else { 0.0 }, |n| service_rate * n.min(c) as f64)
 }
 
 /// M/M/c whose waiting requests give up at rate `patience_rate` each (Erlang A).
 pub fn impatient(arrival_rate: f64, service_rate: f64, servers: u32, patience_rate: f64) -> Vec<f64> {
     let c = servers as usize;
-    stationary(
-        |_| arrival_rate,
-        |n| service_rate * n.min(c) as f64 + patience_rate * n.saturating_sub(c) as f64,
-    )
+    stationary(|_| arrival_rate, |n| service_rate * n.min(c) as f64 + patience_rate * n.saturating_sub(c) as f64)
 }
 
 #[cfg(test)]

@@ -79,7 +79,11 @@ impl Curve {
         let (mut low, mut high) = (self.x[i], self.x[i + 1]);
         for _ in 0..50 {
             let mid = 0.5 * (low + high);
-            if self.between(i, mid) > target { low = mid } else { high = mid }
+            if self.between(i, mid) > target {
+                low = mid
+            } else {
+                high = mid
+            }
             if high - low < 1e-13 {
                 break;
             }

@@ -4,12 +4,21 @@ pub use statrs::function::gamma::{gamma, ln_gamma};
 
 /// Regularised lower incomplete gamma function: the chance that an Erlang of shape `a` and rate 1 is at most `x`.
 pub fn gamma_lower(a: f64, x: f64) -> f64 {
-    if x <= 0.0 { 0.0 } else { statrs::function::gamma::gamma_lr(a, x) }
+    match x {
+        x if x <= 0.0 => 0.0,
+        // statrs refuses infinities; far out nothing is left above.
+        x if x > 1e300 => 1.0,
+        x => statrs::function::gamma::checked_gamma_lr(a, x).unwrap_or(1.0),
+    }
 }
 
 /// Regularised upper incomplete gamma function: the chance that an Erlang of shape `a` and rate 1 exceeds `x`.
 pub fn gamma_upper(a: f64, x: f64) -> f64 {
-    if x <= 0.0 { 1.0 } else { statrs::function::gamma::gamma_ur(a, x) }
+    match x {
+        x if x <= 0.0 => 1.0,
+        x if x > 1e300 => 0.0,
+        x => statrs::function::gamma::checked_gamma_ur(a, x).unwrap_or(0.0),
+    }
 }
 
 /// Probability that a standard normal exceeds `z`, with full relative precision in the tail.

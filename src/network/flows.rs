@@ -66,13 +66,7 @@ pub fn sequence_success(
     steps.iter().map(|step| step_success(network, step, class, success, refusal)).product()
 }
 
-fn step_success(
-    network: &Network,
-    step: &Step,
-    class: usize,
-    success: &[Vec<f64>],
-    refusal: Refusals<'_>,
-) -> f64 {
+fn step_success(network: &Network, step: &Step, class: usize, success: &[Vec<f64>], refusal: Refusals<'_>) -> f64 {
     let inner = |steps: &[Step]| sequence_success(network, steps, class, success, refusal);
     match step {
         Step::Visit(visit) => 1.0 - refusal(network.visits[*visit].station, class),
@@ -183,6 +177,9 @@ mod tests {
         assert!((at_least(&each, 2) - 11.0 / 16.0).abs() < 1e-15);
         assert!((at_least(&each, 1) - 15.0 / 16.0).abs() < 1e-15);
         assert!((at_least(&each, 4) - 1.0 / 16.0).abs() < 1e-15);
-        assert!((at_least(&[0.9, 0.8, 0.7], 2) - (0.9 * 0.8 * 0.3 + 0.9 * 0.2 * 0.7 + 0.1 * 0.8 * 0.7 + 0.504)).abs() < 1e-15);
+        assert!(
+            (at_least(&[0.9, 0.8, 0.7], 2) - (0.9 * 0.8 * 0.3 + 0.9 * 0.2 * 0.7 + 0.1 * 0.8 * 0.7 + 0.504)).abs()
+                < 1e-15
+        );
     }
 }

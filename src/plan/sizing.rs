@@ -117,7 +117,7 @@ pub fn size(
     systems: &[(Option<String>, System)],
     survive: Survive,
     solve: &dyn Fn(&System) -> Prediction,
-) -> Result<Plan, PlanError> {
+) -> Result<Plan, Box<PlanError>> {
     let base = &systems[0].1;
     let mut search = Search::new(base, cases(systems, survive), solve);
     search.check_possible()?;
@@ -237,9 +237,8 @@ impl<'a> Search<'a> {
             self.evaluations += 1;
             let prediction = (self.solve)(&system);
             let missed = assess(&system, &prediction).into_iter().filter(|v| v.metric != Metric::Cost && !v.met);
-            let worst = missed.min_by(|a, b| {
-                a.margin.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.margin.unwrap_or(f64::NEG_INFINITY))
-            });
+            let worst = missed
+                .min_by(|a, b| a.margin.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.margin.unwrap_or(f64::NEG_INFINITY)));
             if let Some(verdict) = worst {
                 self.suspect.set(i);
                 return Some((i, Some(verdict)));
@@ -252,7 +251,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    fn check_possible(&mut self) -> Result<(), PlanError> {
+    fn check_possible(&mut self) -> Result<(), Box<PlanError>> {
         let most = self.max.clone();
         match self.broken(&most) {
             None => Ok(()),
@@ -260,7 +259,7 @@ impl<'a> Search<'a> {
                 let system = self.apply(&self.cases[case], &most);
                 let prediction = (self.solve)(&system);
                 let saturated = prediction.overloads.iter().map(|o| o.station.clone()).collect();
-                Err(PlanError { verdict, case: self.cases[case].name.clone(), saturated })
+                Err(Box::new(PlanError { verdict, case: self.cases[case].name.clone(), saturated }))
             }
         }
     }
@@ -307,9 +306,9 @@ impl<'a> Search<'a> {
         order.sort_by(|a, b| self.price[*b].total_cmp(&self.price[*a]).then(a.cmp(b)));
         let budget = self.evaluations + MOST_EVALUATIONS;
         let mut counts = self.max.clone();
-        for i in 0..counts.len() {
+        for (i, count) in counts.iter_mut().enumerate() {
             if !self.free.contains(&i) {
-                counts[i] = self.min[i];
+                *count = self.min[i];
             }
         }
         self.branch(&order, &mut counts, budget);
@@ -318,7 +317,7 @@ impl<'a> Search<'a> {
     /// A feasible choice by adding, again and again, what helps the worst objective most for its price.
     fn climb(&mut self) {
         let mut counts = self.min.clone();
-        while let Some((case, verdict)) = self.broken(&counts) {
+        while let Some((case, _)) = self.broken(&counts) {
             let before = self.worst_margin(case, &counts);
             let mut best: Option<(f64, usize)> = None;
             for &i in &self.free.clone() {
@@ -336,9 +335,8 @@ impl<'a> Search<'a> {
                 Some((gain, i)) if gain > 0.0 => counts[i] += 1,
                 // Nothing helps by itself: move everything up, the most is known to be feasible.
                 _ => {
-                    let _ = verdict;
-                    for i in 0..counts.len() {
-                        counts[i] = (counts[i] + counts[i].div_ceil(4)).min(self.max[i]);
+                    for (count, max) in counts.iter_mut().zip(&self.max) {
+                        *count = (*count + count.div_ceil(4)).min(*max);
                     }
                 }
             }
@@ -392,10 +390,8 @@ impl<'a> Search<'a> {
             return;
         };
         let most = counts[i];
-        let fixed: f64 = (0..counts.len())
-            .filter(|k| !open.contains(k))
-            .map(|k| f64::from(counts[k]) * self.price[k])
-            .sum();
+        let fixed: f64 =
+            (0..counts.len()).filter(|k| !open.contains(k)).map(|k| f64::from(counts[k]) * self.price[k]).sum();
         let floor: f64 = rest.iter().map(|k| f64::from(self.min[*k]) * self.price[*k]).sum();
         for n in self.min[i]..=most {
             if fixed + floor + f64::from(n) * self.price[i] >= self.best_cost * (1.0 - 1e-12) {

@@ -29,11 +29,7 @@ pub struct Point {
 ///
 /// # Errors
 /// [`EditError`] when the parameter cannot take a value.
-pub fn sweep(
-    system: &System,
-    sweep: &Sweep,
-    solve: impl Fn(&System) -> Prediction,
-) -> Result<Vec<Point>, EditError> {
+pub fn sweep(system: &System, sweep: &Sweep, solve: impl Fn(&System) -> Prediction) -> Result<Vec<Point>, EditError> {
     sweep
         .values
         .iter()

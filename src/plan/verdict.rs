@@ -54,12 +54,9 @@ fn verdicts(objective: &Objective, system: &System, prediction: &Prediction) -> 
             .filter(|s| s.utilization.is_some())
             .map(|s| service_verdict(objective, s))
             .collect(),
-        Scope::Workload(name) => prediction
-            .workloads
-            .iter()
-            .filter(|w| w.name == *name)
-            .map(|w| workload_verdict(objective, w))
-            .collect(),
+        Scope::Workload(name) => {
+            prediction.workloads.iter().filter(|w| w.name == *name).map(|w| workload_verdict(objective, w)).collect()
+        }
         Scope::Service(name) => {
             prediction.services.iter().filter(|s| s.name == *name).map(|s| service_verdict(objective, s)).collect()
         }
@@ -81,9 +78,7 @@ fn workload_verdict(objective: &Objective, workload: &crate::prediction::Workloa
         Metric::Availability => {
             (workload.arrival_rate > 0.0).then(|| (workload.throughput / workload.arrival_rate).min(1.0))
         }
-        Metric::Within(t) => {
-            workload.response.exceeding(t).map(|tail| (1.0 - workload.error_rate) * (1.0 - tail))
-        }
+        Metric::Within(t) => workload.response.exceeding(t).map(|tail| (1.0 - workload.error_rate) * (1.0 - tail)),
         metric => of_times(&workload.response, metric),
     };
     verdict(&workload.name, objective, Some(workload.name.clone()), None, predicted)

@@ -118,7 +118,8 @@ impl Report {
 
 /// The last line of a report: where its figures come from.
 pub(crate) fn manifest_line(manifest: &Manifest) -> String {
-    let changes = if manifest.changes.is_empty() { String::new() } else { format!(" · {}", manifest.changes.join(" ")) };
+    let changes =
+        if manifest.changes.is_empty() { String::new() } else { format!(" · {}", manifest.changes.join(" ")) };
     format!(
         "{} · plimsoll {} · model {}{changes}",
         manifest.method,

@@ -63,10 +63,15 @@ fn headline(system: &System, prediction: &Prediction, verdicts: &[Verdict]) -> B
         let over: Vec<String> = prediction.overloads.iter().map(|o| o.station.clone()).collect();
         (format!("{name}: overloaded, {} cannot keep up", enumerate(&over)), Tone::Bad)
     } else if verdicts.is_empty() {
-        let headroom = prediction.headroom.map_or_else(String::new, |h| format!(", load can grow {} times", number::print(h)));
+        let headroom =
+            prediction.headroom.map_or_else(String::new, |h| format!(", load can grow {} times", number::print(h)));
         (format!("{name}: stable, no objectives stated{headroom}"), Tone::Plain)
     } else if missed == 0 {
-        let all = if verdicts.len() == 1 { "the objective is met".to_string() } else { format!("all {} objectives are met", verdicts.len()) };
+        let all = if verdicts.len() == 1 {
+            "the objective is met".to_string()
+        } else {
+            format!("all {} objectives are met", verdicts.len())
+        };
         (format!("{name}: {all}"), Tone::Good)
     } else {
         (format!("{name}: {missed} of {} {} missed", verdicts.len(), plural(verdicts.len(), "objective")), Tone::Bad)
@@ -84,7 +89,11 @@ fn advice(prediction: &Prediction, verdicts: &[Verdict]) -> Option<String> {
                 let fix = if o.external {
                     "its limit must rise, or fewer calls be made".to_string()
                 } else {
-                    format!("{} {} would bring it to 80% busy", o.instances_needed, plural(o.instances_needed as usize, "instance"))
+                    format!(
+                        "{} {} would bring it to 80% busy",
+                        o.instances_needed,
+                        plural(o.instances_needed as usize, "instance")
+                    )
                 };
                 format!("{} gets {} of the work it can do; {fix}.", o.station, ratio::print(o.load))
             })
@@ -232,7 +241,16 @@ fn services(prediction: &Prediction) -> Table {
         })
         .collect();
     let header = [
-        "service", "instances", "busy", "arrivals", "waiting", "mean wait", "p95 wait", "mean response", "p95 response", "saturates",
+        "service",
+        "instances",
+        "busy",
+        "arrivals",
+        "waiting",
+        "mean wait",
+        "p95 wait",
+        "mean response",
+        "p95 response",
+        "saturates",
     ];
     Table { header: header.map(String::from).to_vec(), rows, text_columns: 1, optional: vec![4, 5, 7] }
 }

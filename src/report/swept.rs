@@ -6,7 +6,14 @@ use crate::system::{Kind, System};
 use crate::unit::{duration, number, rate, ratio};
 
 /// The report of a sweep along a parameter of this kind.
-pub fn swept(system: &System, path: &str, kind: Kind, points: &[Point], knee: Option<f64>, manifest: &Manifest) -> Report {
+pub fn swept(
+    system: &System,
+    path: &str,
+    kind: Kind,
+    points: &[Point],
+    knee: Option<f64>,
+    manifest: &Manifest,
+) -> Report {
     let mut report = Report::default();
     let name = if system.name.is_empty() { "Model" } else { &system.name };
     report.push(Block::Headline(format!("{name}: along {path}"), Tone::Plain));

@@ -171,7 +171,10 @@ impl Checker<'_> {
                 self.warn(
                     "timeout",
                     path.join("timeout"),
-                    format!("this call times out always: its fastest answer takes {}", crate::unit::duration::print(fastest)),
+                    format!(
+                        "this call times out always: its fastest answer takes {}",
+                        crate::unit::duration::print(fastest)
+                    ),
                     "below the fastest answer",
                     "make it longer than the answer takes".to_string(),
                 );
@@ -225,7 +228,10 @@ impl Checker<'_> {
             Target::External(name) => match system.service(name) {
                 Some(service) => {
                     let example = service.operations.first().map_or("NAME", |o| o.name.as_str());
-                    (format!("\"{name}\" is a service, and which operation is not said"), format!("write \"{name}.{example}\""))
+                    (
+                        format!("\"{name}\" is a service, and which operation is not said"),
+                        format!("write \"{name}.{example}\""),
+                    )
                 }
                 None => {
                     let names = system.externals.iter().map(|e| e.name.as_str());
@@ -287,7 +293,13 @@ impl Checker<'_> {
             } else {
                 nearest_advice(cache, self.system.caches.iter().map(|c| c.name.as_str()))
             };
-            self.error("unknown-cache", path.clone(), format!("there is no cache \"{cache}\""), "no such cache", advice);
+            self.error(
+                "unknown-cache",
+                path.clone(),
+                format!("there is no cache \"{cache}\""),
+                "no such cache",
+                advice,
+            );
         }
     }
 
@@ -415,14 +427,16 @@ impl Checker<'_> {
                 let Some(&callee) = index.get(target) else { continue };
                 if state[callee] == 1 {
                     let from = stack.iter().position(|(n, _)| *n == callee).unwrap_or(0);
-                    let mut names: Vec<String> = stack[from..].iter().map(|(n, _)| operations[*n].0.to_string()).collect();
+                    let mut names: Vec<String> =
+                        stack[from..].iter().map(|(n, _)| operations[*n].0.to_string()).collect();
                     names.push(target.to_string());
                     self.error(
                         "cycle",
                         path.clone(),
                         format!("these calls never end: {}", names.join(" → ")),
                         "closes the circle",
-                        "break the circle: take out one of these calls, or make it a `send` to something else".to_string(),
+                        "break the circle: take out one of these calls, or make it a `send` to something else"
+                            .to_string(),
                     );
                     return;
                 }

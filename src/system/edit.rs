@@ -164,10 +164,9 @@ impl System {
                     "concurrency" => Ok(Field::MaybeCount(&mut external.concurrency)),
                     "limit" => Ok(Field::MaybeNumber(Kind::Rate, &mut external.limit)),
                     "failure" => Ok(Field::Number(Kind::Ratio, &mut external.failure)),
-                    other => Err(nowhere(nearest_advice(
-                        other,
-                        ["latency", "concurrency", "limit", "failure"].into_iter(),
-                    ))),
+                    other => {
+                        Err(nowhere(nearest_advice(other, ["latency", "concurrency", "limit", "failure"].into_iter())))
+                    }
                 }
             }
             ["pool", name, "size"] => {
@@ -266,8 +265,19 @@ fn service_field<'a>(service: &'a mut Service, rest: &[&str]) -> Result<Field<'a
         }
         other => {
             const KEYS: [&str; 13] = [
-                "instances", "cores", "workers", "queue", "speed", "price", "zones", "discipline", "balancer", "scale",
-                "contention", "devices", "operations",
+                "instances",
+                "cores",
+                "workers",
+                "queue",
+                "speed",
+                "price",
+                "zones",
+                "discipline",
+                "balancer",
+                "scale",
+                "contention",
+                "devices",
+                "operations",
             ];
             Err(nearest_advice(other.first().copied().unwrap_or(""), KEYS.into_iter()))
         }
@@ -373,7 +383,9 @@ fn apply(field: Field<'_>, path: &Path, change: &Change) -> Result<(), EditError
         }
         Field::MaybeNumber(_, value) => match (change, *value) {
             (Change::Set(Value::Unlimited), _) => *value = None,
-            (Change::Set(_), old) => *value = Some(moved(old.unwrap_or(0.0)).ok_or_else(|| unsuited("write a number"))?),
+            (Change::Set(_), old) => {
+                *value = Some(moved(old.unwrap_or(0.0)).ok_or_else(|| unsuited("write a number"))?)
+            }
             (_, Some(old)) => *value = moved(old),
             (_, None) => return Err(absent()),
         },

@@ -531,7 +531,10 @@ impl System {
     /// [`EditError`] when a change does not apply, or no scenario has this name.
     pub fn with_scenario(&self, name: &str) -> Result<System, EditError> {
         let scenario = self.scenarios.iter().find(|s| s.name == name).ok_or_else(|| {
-            EditError::new(format!("there is no scenario \"{name}\""), nearest_advice(name, self.scenarios.iter().map(|s| s.name.as_str())))
+            EditError::new(
+                format!("there is no scenario \"{name}\""),
+                nearest_advice(name, self.scenarios.iter().map(|s| s.name.as_str())),
+            )
         })?;
         let mut changed = self.clone();
         for (path, change) in &scenario.changes {

@@ -63,7 +63,8 @@ fn wait_probability(rho: f64, ca2: f64, cs2: f64, servers: u32, memoryless: f64)
     let m = f64::from(servers);
     let z = (ca2 + cs2) / (1.0 + cs2);
     let slack = (1.0 - rho) * m.sqrt();
-    let relative = |factor: f64| f64::min(1.0, memoryless * special::normal_upper(factor * slack) / special::normal_upper(slack));
+    let relative =
+        |factor: f64| f64::min(1.0, memoryless * special::normal_upper(factor * slack) / special::normal_upper(slack));
     let pi4 = relative(1.0 / z.max(1e-9));
     let pi5 = relative(2.0 / (1.0 + ca2));
     let pi1 = rho * rho * pi4 + (1.0 - rho * rho) * pi5;
@@ -118,5 +119,9 @@ fn decay_rate(queue: &Queue, drain: f64) -> Option<f64> {
         (low, high) = (high, 1.5 * high);
     }
     let at_end = excess(high);
-    if at_end.is_nan() || at_end <= 0.0 { Some(high) } else { Some(roots::bracketed(low.max(high * 1e-6), high, 1e-10, excess)) }
+    if at_end.is_nan() || at_end <= 0.0 {
+        Some(high)
+    } else {
+        Some(roots::bracketed(low.max(high * 1e-6), high, 1e-10, excess))
+    }
 }

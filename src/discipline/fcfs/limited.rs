@@ -64,13 +64,22 @@ fn scaled(queue: &Queue, capacity: u32) -> Limited {
     let capacity = capacity as usize;
     let drain = f64::from(queue.servers) * mu;
     let present = birth_death::stationary(
-        |n| if n >= capacity { 0.0 } else if n >= c { slope * drain } else { queue.arrival_rate },
+        |n| {
+            if n >= capacity {
+                0.0
+            } else if n >= c {
+                slope * drain
+            } else {
+                queue.arrival_rate
+            }
+        },
         |n| mu * n.min(c) as f64,
     );
     // Flow balance fixes the loss exactly, whatever the shape of the chain: what is served is what was admitted.
     let busy: f64 = present.iter().enumerate().map(|(n, p)| n.min(c) as f64 * p).sum();
     let blocking = (1.0 - busy * mu / queue.arrival_rate).clamp(0.0, 1.0);
-    let mut answer = from_chain(&present, c, drain, blocking.min(1.0 - 1e-12), Knowledge::Approximate { p95_error: 0.1 });
+    let mut answer =
+        from_chain(&present, c, drain, blocking.min(1.0 - 1e-12), Knowledge::Approximate { p95_error: 0.1 });
     if let Delay::Erlangs { weights, .. } = &mut answer.wait {
         // Little's law ties the admitted wait to the number waiting; the chain's own arrival rate above c is a device.
         let mean = answer.queue_length / (queue.arrival_rate * (1.0 - blocking));

@@ -55,8 +55,7 @@ fn wait_probability(interarrival: &Law, mu: f64, servers: u32, free: f64) -> f64
         ln_product += value.ln() - (-value).ln_1p();
         let ln_binomial = ln_gamma(c + 1.0) - ln_gamma(j + 1.0) - ln_gamma(c - j + 1.0);
         // Where the two zeros meet, the quotient is the mean of its neighbours.
-        let quotient =
-            if (c * free - j).abs() < 1e-5 { 0.5 * (ratio(j - 1e-3) + ratio(j + 1e-3)) } else { ratio(j) };
+        let quotient = if (c * free - j).abs() < 1e-5 { 0.5 * (ratio(j - 1e-3) + ratio(j + 1e-3)) } else { ratio(j) };
         sum += (ln_binomial - ln_product).exp() / (1.0 - value) * quotient;
     }
     1.0 / (1.0 + free * sum)

@@ -61,17 +61,21 @@ pub fn swept(result: &Value) -> Result<String, csv::Error> {
     Ok(finish(writer))
 }
 
-fn rows(writer: &mut csv::Writer<Vec<u8>>, kind: &str, name: &str, metric: &str, value: &Value) -> Result<(), csv::Error> {
+fn rows(
+    writer: &mut csv::Writer<Vec<u8>>,
+    kind: &str,
+    name: &str,
+    metric: &str,
+    value: &Value,
+) -> Result<(), csv::Error> {
     let below = |key: &str| if metric.is_empty() { key.to_string() } else { format!("{metric}_{key}") };
     match value {
-        Value::Object(map) => {
-            map.iter().try_for_each(|(key, value)| rows(writer, kind, name, &below(key), value))
-        }
+        Value::Object(map) => map.iter().try_for_each(|(key, value)| rows(writer, kind, name, &below(key), value)),
         Value::Array(items) => items.iter().try_for_each(|item| {
             let service = item["service"].as_str().unwrap_or_default();
-            ["queueing", "service_time", "visits"]
-                .iter()
-                .try_for_each(|key| writer.write_record([kind, name, &format!("{metric}_{service}_{key}"), &text(&item[*key])]))
+            ["queueing", "service_time", "visits"].iter().try_for_each(|key| {
+                writer.write_record([kind, name, &format!("{metric}_{service}_{key}"), &text(&item[*key])])
+            })
         }),
         value => writer.write_record([kind, name, metric, &text(value)]),
     }
