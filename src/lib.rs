@@ -40,6 +40,8 @@ pub mod analytic;
 
 pub mod plan;
 
+pub mod calculator;
+
 pub mod document;
 
 pub mod report;

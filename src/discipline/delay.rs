@@ -1,5 +1,6 @@
 //! The law of a waiting time: mostly zero or a few exponentials, whatever the queue.
 
+use super::fcfs::Periodic;
 use crate::distribution::{Distribution, Law};
 use crate::math::{inversion, inversion::Line, roots, special};
 use crate::unit::{PerSecond, Seconds};
@@ -36,6 +37,8 @@ pub enum Delay {
         /// Service time.
         service: Law,
     },
+    /// The wait of M/D/c.
+    Periodic(Periodic),
     /// With probability `probability` a time of this law; otherwise zero.
     Of {
         /// Probability to wait at all.
@@ -61,6 +64,7 @@ impl Delay {
             Delay::Exponentials(terms) => terms.iter().map(|t| t.weight.re).sum(),
             Delay::Erlangs { weights, .. } => weights.iter().sum(),
             Delay::Pollaczek { arrival_rate, service } => arrival_rate * service.mean(),
+            Delay::Periodic(delay) => delay.exceeding(0.0),
             Delay::Of { probability, .. } => *probability,
         }
     }
@@ -76,6 +80,7 @@ impl Delay {
             Delay::Pollaczek { arrival_rate, service } => {
                 arrival_rate * service.moment(2) / (2.0 * (1.0 - arrival_rate * service.mean()))
             }
+            Delay::Periodic(delay) => delay.mean(),
             Delay::Of { probability, law } => probability * law.mean(),
         }
     }
@@ -93,6 +98,7 @@ impl Delay {
                 let mean = self.mean();
                 2.0 * mean * mean + arrival_rate * service.moment(3) / (3.0 * (1.0 - arrival_rate * service.mean()))
             }
+            Delay::Periodic(delay) => delay.second_moment(),
             Delay::Of { probability, law } => probability * law.moment(2),
         }
     }
@@ -108,6 +114,7 @@ impl Delay {
                 let tilt = 0.9 * self.decay_rate();
                 inversion::PRECISE.exceeding(t, tilt, 1.0, |line, out| self.transform(line, out))
             }
+            Delay::Periodic(delay) => delay.exceeding(t),
             Delay::Of { probability, law } => probability * law.exceeding(t),
         }
     }
@@ -154,6 +161,7 @@ impl Delay {
                     *value = free * s / (s - arrival_rate * (1.0 - *value));
                 }
             }
+            Delay::Periodic(delay) => delay.transform(line, out),
             Delay::Of { probability, law } => {
                 law.transform(line, out);
                 out.iter_mut().for_each(|value| *value = 1.0 - probability + *probability * *value);
@@ -168,6 +176,7 @@ impl Delay {
             Delay::Exponentials(terms) => terms.iter().map(|t| t.rate.re).fold(f64::INFINITY, f64::min),
             Delay::Erlangs { rate, .. } => *rate,
             Delay::Pollaczek { arrival_rate, service } => pollaczek_decay(*arrival_rate, service),
+            Delay::Periodic(delay) => delay.decay_rate(),
             Delay::Of { law, .. } => law.decay_rate(),
         }
     }

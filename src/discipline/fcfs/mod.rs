@@ -5,9 +5,13 @@
 
 mod general;
 mod limited;
+mod periodic;
+mod phase;
 mod renewal;
 
 pub use limited::{Limited, limited};
+pub use periodic::Periodic;
+pub use phase::Phases;
 pub use renewal::renewal;
 
 use super::{Delay, Knowledge};
@@ -91,13 +95,22 @@ pub fn solve(queue: &Queue) -> Option<Waiting> {
     }
     match &queue.arrivals {
         arrivals if arrivals.is_poisson() && queue.service.is_exponential() => exact(memoryless(queue)),
-        arrivals if arrivals.is_poisson() && queue.servers == 1 => {
+        arrivals if arrivals.is_poisson() && queue.servers == 1 && !queue.service.is_constant() => {
             exact(Delay::Pollaczek { arrival_rate: queue.arrival_rate, service: queue.service.clone() })
         }
         Arrivals::Renewal(interarrival) if queue.service.is_exponential() => {
             exact(renewal(interarrival, queue.service.mean(), queue.servers))
         }
-        _ => Some(general::solve(queue)),
+        arrivals if arrivals.is_poisson() && queue.service.is_constant() && queue.servers <= periodic::MOST_SERVERS => {
+            match Periodic::new(queue.arrival_rate, queue.service.mean(), queue.servers) {
+                Some(delay) => exact(Delay::Periodic(delay)),
+                None => Some(general::solve(queue)),
+            }
+        }
+        _ => match phase::solve(queue) {
+            Some(delay) => exact(delay),
+            None => Some(general::solve(queue)),
+        },
     }
 }
 

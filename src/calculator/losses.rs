@@ -1,0 +1,125 @@
+//! Queues that lose requests: limited places, impatience.
+
+use super::{Calculation, Formula, Inputs, Unit, exponential_mean, needed};
+use crate::discipline::Sojourn;
+use crate::discipline::fcfs::{self, Arrivals, Queue};
+use crate::distribution::Law;
+use crate::math::{birth_death, erlang};
+use crate::system::Metric;
+
+/// M/M/c/K.
+pub(super) fn limited(inputs: &Inputs) -> Result<Calculation, String> {
+    let arrival_rate = needed(&inputs.arrival_rate, "arrival-rate", "80/s")?;
+    let mean = exponential_mean(inputs, Formula::Mmck)?;
+    let servers = needed(&inputs.servers, "servers", "4")?;
+    let capacity = needed(&inputs.capacity, "capacity", "20")?;
+    if capacity < servers {
+        return Err(format!("--capacity {capacity} is below --servers {servers}: it counts the requests in service too"));
+    }
+    let queue = Queue { arrival_rate, arrivals: Arrivals::Poisson, service: Law::exponential(mean), servers };
+    let answer = fcfs::limited(&queue, capacity);
+    let mut calculation = Calculation::new(
+        Formula::Mmck,
+        "Assumes Poisson arrivals and exponential service; who finds every place taken is lost. Exact. Waits and responses are of the admitted.",
+    );
+    calculation.input("arrival_rate", arrival_rate, Unit::Rate);
+    calculation.input("service_time", mean, Unit::Time);
+    calculation.input("servers", f64::from(servers), Unit::Number);
+    calculation.input("capacity", f64::from(capacity), Unit::Number);
+    let throughput = arrival_rate * (1.0 - answer.blocking);
+    calculation.result("blocking_probability", answer.blocking, Unit::Ratio);
+    calculation.result("throughput", throughput, Unit::Rate);
+    calculation.result("utilization", throughput * mean / f64::from(servers), Unit::Ratio);
+    calculation.result("wait_probability", answer.wait.probability(), Unit::Ratio);
+    let visit = Sojourn { wait: &answer.wait, service: &queue.service };
+    calculation.result("mean_wait", answer.wait.mean(), Unit::Time);
+    calculation.result("mean_response", visit.mean(), Unit::Time);
+    calculation.result("mean_queue_length", answer.queue_length, Unit::Number);
+    calculation.result("mean_jobs", throughput * visit.mean(), Unit::Number);
+    for (word, level) in Metric::PERCENTILES {
+        calculation.result(&format!("wait_{word}"), answer.wait.quantile(level), Unit::Time);
+    }
+    for (word, level) in Metric::PERCENTILES {
+        calculation.result(&format!("response_{word}"), visit.quantile(level), Unit::Time);
+    }
+    Ok(calculation)
+}
+
+/// The offered load, given or as arrival rate × service time.
+fn offered_load(inputs: &Inputs) -> Result<f64, String> {
+    match (inputs.offered_load, inputs.arrival_rate, &inputs.service) {
+        (Some(load), _, _) => Ok(load),
+        (None, Some(rate), Some(law)) => Ok(rate * law.mean()),
+        _ => Err("--offered-load is missing: add for example --offered-load 12, or --arrival-rate and --service-time".to_string()),
+    }
+}
+
+/// Erlang B.
+pub(super) fn erlang_b(inputs: &Inputs) -> Result<Calculation, String> {
+    let load = offered_load(inputs)?;
+    let servers = needed(&inputs.servers, "servers", "16")?;
+    let mut calculation = Calculation::new(
+        Formula::ErlangB,
+        "Assumes Poisson arrivals and any service; who finds every server busy is lost. Exact.",
+    );
+    calculation.input("offered_load", load, Unit::Number);
+    calculation.input("servers", f64::from(servers), Unit::Number);
+    let blocking = erlang::erlang_b(servers, load);
+    calculation.result("blocking_probability", blocking, Unit::Ratio);
+    calculation.result("carried_load", load * (1.0 - blocking), Unit::Number);
+    calculation.result("utilization", load * (1.0 - blocking) / f64::from(servers.max(1)), Unit::Ratio);
+    if let Some(rate) = inputs.arrival_rate {
+        calculation.result("throughput", rate * (1.0 - blocking), Unit::Rate);
+    }
+    Ok(calculation)
+}
+
+/// Erlang C from an offered load alone: the chance to wait, no times.
+pub(super) fn erlang_c(inputs: &Inputs) -> Result<Calculation, String> {
+    let load = offered_load(inputs)?;
+    let servers = needed(&inputs.servers, "servers", "16")?;
+    let mut calculation = Calculation::new(
+        Formula::ErlangC,
+        "Assumes Poisson arrivals and exponential service; who finds every server busy waits. Exact. Add --arrival-rate and --service-time for times.",
+    );
+    calculation.input("offered_load", load, Unit::Number);
+    calculation.input("servers", f64::from(servers), Unit::Number);
+    let probability = erlang::erlang_c(servers, load);
+    calculation.stable = probability.is_some();
+    calculation.result("utilization", load / f64::from(servers), Unit::Ratio);
+    calculation.result("wait_probability", probability.unwrap_or(1.0), Unit::Ratio);
+    let queue_length = probability.map(|p| p * load / (f64::from(servers) - load));
+    calculation.result("mean_queue_length", queue_length, Unit::Number);
+    Ok(calculation)
+}
+
+/// Erlang A.
+pub(super) fn impatient(inputs: &Inputs) -> Result<Calculation, String> {
+    let arrival_rate = needed(&inputs.arrival_rate, "arrival-rate", "80/s")?;
+    let mean = exponential_mean(inputs, Formula::ErlangA)?;
+    let servers = needed(&inputs.servers, "servers", "4")?;
+    let patience = needed(&inputs.patience, "patience", "1s")?;
+    if !patience.is_exponential() {
+        return Err("erlang-a takes exponential patience: write a plain duration".to_string());
+    }
+    let mut calculation = Calculation::new(
+        Formula::ErlangA,
+        "Assumes Poisson arrivals, exponential service and exponential patience. Exact. The mean wait is over all arrivals.",
+    );
+    calculation.input("arrival_rate", arrival_rate, Unit::Rate);
+    calculation.input("service_time", mean, Unit::Time);
+    calculation.input("servers", f64::from(servers), Unit::Number);
+    calculation.input("patience", patience.mean(), Unit::Time);
+    let present = birth_death::impatient(arrival_rate, 1.0 / mean, servers, 1.0 / patience.mean());
+    let c = servers as usize;
+    let waiting: f64 = present.iter().enumerate().skip(c).map(|(n, p)| (n - c) as f64 * p).sum();
+    let busy: f64 = present.iter().enumerate().map(|(n, p)| n.min(c) as f64 * p).sum();
+    let abandonment = waiting / patience.mean() / arrival_rate;
+    calculation.result("abandonment_probability", abandonment, Unit::Ratio);
+    calculation.result("throughput", busy / mean, Unit::Rate);
+    calculation.result("utilization", busy / f64::from(servers), Unit::Ratio);
+    calculation.result("wait_probability", present.iter().skip(c).sum::<f64>(), Unit::Ratio);
+    calculation.result("mean_wait", waiting / arrival_rate, Unit::Time);
+    calculation.result("mean_queue_length", waiting, Unit::Number);
+    Ok(calculation)
+}
