@@ -636,12 +636,39 @@ impl<'s> Composed<'s> {
         if beyond <= 0.0 {
             return Some(1.0);
         }
-        let line = PRECISE.line(beyond, 0.0);
         let mut reachable = vec![false; self.rough.len()];
         self.reach(slot, &mut reachable);
+        let tilt = (0.9 * self.decay_rate(&reachable)).min(20.0 / beyond);
+        let line = PRECISE.line(beyond, tilt);
         let sheet = self.sheet(line, PRECISE.weights.len(), usize::MAX, &|slot| reachable[slot]);
         let values = sheet[slot].as_ref()?;
-        Some(tail_at(&PRECISE, line, beyond, rough.success, values))
+        Some(tail_at(&PRECISE, line, beyond, rough.success, values) * (-tilt * beyond).exp())
+    }
+
+    /// A rate below that at which the tail of anything reachable falls; zero where something has a heavy tail, or
+    /// where loops may make the sum of many parts fall more slowly than each.
+    fn decay_rate(&self, reachable: &[bool]) -> f64 {
+        let mut rate = f64::INFINITY;
+        for (slot, _) in reachable.iter().enumerate().filter(|(_, reachable)| **reachable) {
+            let class = slot % self.classes;
+            let mut stack: Vec<&Step> = self.solution.network.operations[slot / self.classes].steps.iter().collect();
+            while let Some(step) = stack.pop() {
+                match step {
+                    Step::Visit(visit) => {
+                        let wait = self.wait(*visit, class).map_or(0.0, Delay::decay_rate);
+                        let law = self.served[*visit][class].as_ref().map_or(0.0, Law::decay_rate);
+                        rate = rate.min(wait).min(law);
+                    }
+                    Step::Delay(law) => rate = rate.min(law.decay_rate()),
+                    Step::Call(call) => rate = rate.min(call.network.as_ref().map_or(f64::INFINITY, Law::decay_rate)),
+                    Step::Choose(ways) => ways.iter().for_each(|(_, steps)| stack.extend(steps)),
+                    Step::Repeat { steps, .. } => stack.extend(steps),
+                    Step::Parallel { .. } => return 0.0,
+                    Step::Send(_) | Step::Fail(_) => {}
+                }
+            }
+        }
+        if rate.is_finite() { rate } else { 0.0 }
     }
 
     /// Every operation that runs for this one, itself included.
@@ -753,7 +780,7 @@ fn tail_at(euler: &Euler, line: Line, t: f64, success: f64, values: &[Complex64]
     }
     let quotients: Vec<Complex64> =
         values.iter().enumerate().map(|(k, value)| (success - value) / line.point(k)).collect();
-    (euler.sum(t, &quotients) / success).clamp(0.0, 1.0)
+    (euler.sum(t, &quotients) / success).max(0.0)
 }
 
 /// Multiplies the transform of a law into `out`; a constant is in the shift already.

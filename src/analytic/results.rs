@@ -131,16 +131,23 @@ fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, mut times
     times
 }
 
-/// Newton's steps from a percentile that is right to 0.1%, on the logarithm of the tail.
+/// Secant steps from a percentile that is right to 0.1%, on the logarithms of time and tail.
 fn polish(start: f64, level: f64, coarse: &Curve, exceeding: &dyn Fn(f64) -> Option<f64>) -> Option<f64> {
+    let mut slope = (coarse.exceeding(start * 1.002) / coarse.exceeding(start * 0.998)).ln() / 0.004;
     let mut t = start;
-    for _ in 0..3 {
-        let tail = exceeding(t)?;
-        let slope = (coarse.exceeding(t * 1.002) / coarse.exceeding(t * 0.998)).ln() / 0.004;
-        if tail <= 0.0 || slope >= -1e-6 || !slope.is_finite() {
+    let mut before: Option<(f64, f64)> = None;
+    for _ in 0..6 {
+        let excess = (exceeding(t)? / level).ln();
+        if let Some((x, y)) = before
+            && (t / x).ln() != 0.0
+        {
+            slope = (excess - y) / (t / x).ln();
+        }
+        if !excess.is_finite() || slope >= -1e-6 || !slope.is_finite() {
             return None;
         }
-        let step = ((tail / level).ln() / -slope).clamp(-0.05, 0.05);
+        before = Some((t, excess));
+        let step = (excess / -slope).clamp(-0.05, 0.05);
         t *= step.exp();
         if step.abs() < 1e-11 {
             break;

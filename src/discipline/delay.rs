@@ -110,6 +110,14 @@ impl Delay {
             Delay::Exponentials(terms) => terms.iter().map(|x| (x.weight * (-x.rate * t).exp()).re).sum(),
             Delay::Erlangs { weights, rate } => erlangs_exceeding(weights, rate * t),
             Delay::Pollaczek { .. } if t <= 0.0 => self.probability(),
+            Delay::Pollaczek { arrival_rate, service } if !service.jumps().is_empty() => {
+                // The first residual is taken by itself: it holds the kinks.
+                let rho = arrival_rate * service.mean();
+                let rest = kinked(service).exceeding(t, 0.0, rho * rho, |line, out| {
+                    later_residuals(rho, service, line, out);
+                });
+                rho * (1.0 - rho) * service.residual_exceeding(t) + rest
+            }
             Delay::Pollaczek { .. } => {
                 let tilt = 0.9 * self.decay_rate();
                 inversion::PRECISE.exceeding(t, tilt, 1.0, |line, out| self.transform(line, out))
@@ -154,12 +162,9 @@ impl Delay {
                 });
             }
             Delay::Pollaczek { arrival_rate, service } => {
-                service.transform(line, out);
-                let free = 1.0 - arrival_rate * service.mean();
-                for (k, value) in out.iter_mut().enumerate() {
-                    let s = line.point(k);
-                    *value = free * s / (s - arrival_rate * (1.0 - *value));
-                }
+                let rho = arrival_rate * service.mean();
+                service.residual_transform(line, out);
+                out.iter_mut().for_each(|value| *value = (1.0 - rho) / (1.0 - rho * *value));
             }
             Delay::Periodic(delay) => delay.transform(line, out),
             Delay::Of { probability, law } => {
@@ -180,6 +185,17 @@ impl Delay {
             Delay::Of { law, .. } => law.decay_rate(),
         }
     }
+}
+
+/// The inversion for what a law with jumps leads to.
+pub(super) fn kinked(service: &Law) -> &'static inversion::Euler {
+    if service.has_closed_transform() { &inversion::KINKED_LONG } else { &inversion::KINKED }
+}
+
+/// The wait of M/G/1 is a geometric sum of residual services; this is the transform of the part with two or more.
+pub(super) fn later_residuals(rho: f64, service: &Law, line: Line, out: &mut [Complex64]) {
+    service.residual_transform(line, out);
+    out.iter_mut().for_each(|value| *value = (1.0 - rho) * rho * rho * *value * *value / (1.0 - rho * *value));
 }
 
 /// `Σ w[k] P(Erlang(k + 1) > x)`, by the Poisson probabilities that all terms share.

@@ -1,8 +1,9 @@
 //! A whole visit to a station: the wait and the service after it.
 
 use super::Delay;
+use super::delay::{kinked, later_residuals};
 use crate::distribution::{Distribution, Law};
-use crate::math::{inversion, inversion::Line, roots};
+use crate::math::{inversion, inversion::Line, quadrature, roots, special};
 use crate::unit::Seconds;
 use num_complex::Complex64;
 
@@ -34,6 +35,12 @@ impl Sojourn<'_> {
             (Delay::Exponentials(_), Law::Hyperexponential(law)) => {
                 let parts = [(law.weights[0], law.means[0]), (law.weights[1], law.means[1])];
                 self.exponential_parts(t, &parts)
+            }
+            (Delay::Erlangs { weights, rate }, Law::Exponential(law)) if law.mean > 0.0 => {
+                stages_then_service(weights, *rate, 1.0 / law.mean, t)
+            }
+            (Delay::Pollaczek { arrival_rate, .. }, service) if !service.jumps().is_empty() => {
+                jumping_service(arrival_rate * service.mean(), service, t)
             }
             _ => {
                 let tilt = 0.9 * self.wait.decay_rate().min(self.service.decay_rate());
@@ -71,6 +78,58 @@ impl Sojourn<'_> {
             })
             .sum()
     }
+}
+
+/// The response of M/G/1 when the density of service jumps: no residual service before it, one, and more apart, so that
+/// inversion meets none of the jumps.
+fn jumping_service(rho: f64, service: &Law, t: f64) -> f64 {
+    let mut ends: Vec<f64> = service.jumps().into_iter().flat_map(|jump| [jump, t - jump]).chain([0.0, t]).collect();
+    ends.retain(|end| (0.0..=t).contains(end));
+    ends.sort_by(f64::total_cmp);
+    let density = |u: f64| service.exceeding(u) / service.mean();
+    let during: f64 = ends
+        .windows(2)
+        .flat_map(|pair| {
+            // Halves keep a power tail smooth within a panel.
+            let step = (pair[1] - pair[0]) / 64.0;
+            (0..64).map(move |i| (pair[0] + step * f64::from(i), pair[0] + step * f64::from(i + 1)))
+        })
+        .flat_map(|(from, to)| quadrature::panel(from, to))
+        .map(|(u, weight)| weight * density(u) * service.exceeding(t - u))
+        .sum();
+    let one = service.residual_exceeding(t) + during;
+    let more = kinked(service).exceeding(t, 0.0, rho * rho, |line, out| {
+        let mut own = vec![Complex64::ZERO; out.len()];
+        later_residuals(rho, service, line, out);
+        service.transform(line, &mut own);
+        out.iter_mut().zip(&own).for_each(|(value, factor)| *value *= factor);
+    });
+    (1.0 - rho) * service.exceeding(t) + (1.0 - rho) * rho * one + more
+}
+
+/// Stages of rate `r`, as many as `weights` says, and then a service of rate `mu ≤ r`:
+///
+/// ```text
+/// P(S_k + E > t) = P(S_k > t) + (r / (r - μ))^k exp(-μt) P(S'_k ≤ t),   S'_k of rate r - μ
+/// ```
+fn stages_then_service(weights: &[f64], r: f64, mu: f64, t: f64) -> f64 {
+    let none = 1.0 - weights.iter().sum::<f64>();
+    let waiting = Delay::Erlangs { weights: weights.to_vec(), rate: r }.exceeding(t);
+    let gap = r - mu;
+    let serving: f64 = weights
+        .iter()
+        .enumerate()
+        .map(|(i, weight)| {
+            let k = (i + 1) as f64;
+            if gap <= 1e-9 * r {
+                // With one server the service is one stage more.
+                return weight * special::ln_poisson(k, r * t).exp();
+            }
+            let below = special::gamma_lower(k, gap * t);
+            if below > 0.0 { weight * (k * (r / gap).ln() - mu * t + below.ln()).exp() } else { 0.0 }
+        })
+        .sum();
+    none * (-mu * t).exp() + waiting + serving
 }
 
 /// What a wait that falls at rate `eta` adds to the tail of an exponential of rate `mu` after it:

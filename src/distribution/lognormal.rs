@@ -55,7 +55,15 @@ impl Distribution for Lognormal {
         };
         // Beyond nine standard deviations lies less than 1e-18.
         let support = numeric::Support { from: (mu - 9.0 * sigma).exp(), to: (mu + 9.0 * sigma).exp(), grain: sigma };
-        numeric::transform(support, density, line, out);
+        numeric::transform(&support, density, line, out);
+    }
+
+    fn residual_transform(&self, line: Line, out: &mut [Complex64]) {
+        let mean = self.moment(1);
+        let from = (self.mu - 9.0 * self.sigma).exp();
+        let to = (self.mu + self.sigma * self.sigma + 9.0 * self.sigma).exp();
+        let support = numeric::Support { from, to, grain: self.sigma };
+        numeric::residual(&support, |x| self.exceeding(x), mean, line, out);
     }
 
     fn decay_rate(&self) -> f64 {

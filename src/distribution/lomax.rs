@@ -40,7 +40,13 @@ impl Distribution for Lomax {
         let (scale, shape) = (self.scale(), self.shape);
         let density = |x: f64| shape / scale * (-(shape + 1.0) * (x / scale).ln_1p()).exp();
         let support = numeric::Support { from: scale * 1e-17, to: scale * (40.0 / shape).exp(), grain: 1.0 };
-        numeric::transform(support, density, line, out);
+        numeric::transform(&support, density, line, out);
+    }
+
+    fn residual_transform(&self, line: Line, out: &mut [Complex64]) {
+        let (from, to) = (self.scale() * 1e-17, self.scale() * (40.0 / (self.shape - 1.0)).min(600.0).exp());
+        let support = numeric::Support { from, to, grain: 1.0 };
+        numeric::residual(&support, |x| self.exceeding(x), self.mean, line, out);
     }
 
     fn decay_rate(&self) -> f64 {

@@ -68,6 +68,26 @@ pub trait Distribution {
     /// heavy tails.
     fn decay_rate(&self) -> f64;
 
+    /// The transform of what is left of it at a random moment: `(1 - B(s)) / (s m)`.
+    fn residual_transform(&self, line: Line, out: &mut [Complex64]) {
+        self.transform(line, out);
+        let mean = self.moment(1);
+        for (k, value) in out.iter_mut().enumerate() {
+            *value = (1.0 - *value) / (line.point(k) * mean);
+        }
+    }
+
+    /// Probability that what is left of it at a random moment exceeds `t`: the tail beyond `t`, over the mean.
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        let mean = self.moment(1);
+        crate::math::quadrature::half_line(mean.max(t), |u| self.exceeding(t + u)) / mean
+    }
+
+    /// Where its density jumps, past zero.
+    fn jumps(&self) -> Vec<Seconds> {
+        Vec::new()
+    }
+
     /// The same law of a time `factor` times as long.
     fn scaled(&self, factor: f64) -> Self
     where
@@ -221,6 +241,18 @@ impl Distribution for Law {
 
     fn decay_rate(&self) -> f64 {
         each!(self, law => law.decay_rate())
+    }
+
+    fn residual_transform(&self, line: Line, out: &mut [Complex64]) {
+        each!(self, law => law.residual_transform(line, out));
+    }
+
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        each!(self, law => law.residual_exceeding(t))
+    }
+
+    fn jumps(&self) -> Vec<Seconds> {
+        each!(self, law => law.jumps())
     }
 
     fn scaled(&self, factor: f64) -> Law {

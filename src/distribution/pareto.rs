@@ -41,7 +41,22 @@ impl Distribution for Pareto {
         let (least, shape) = (self.least(), self.shape);
         let density = |x: f64| shape / x * (least / x).powf(shape);
         let support = numeric::Support { from: least, to: least * (40.0 / shape).exp(), grain: 1.0 };
-        numeric::transform(support, density, line, out);
+        numeric::transform(&support, density, line, out);
+    }
+
+    fn residual_transform(&self, line: Line, out: &mut [Complex64]) {
+        let (from, to) = (self.least(), self.least() * (40.0 / (self.shape - 1.0)).min(600.0).exp());
+        let support = numeric::Support { from, to, grain: 1.0 };
+        numeric::residual(&support, |x| self.exceeding(x), self.mean, line, out);
+    }
+
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        let least = self.least();
+        if t < least { 1.0 - t / self.mean } else { (least / t).powf(self.shape - 1.0) / self.shape }
+    }
+
+    fn jumps(&self) -> Vec<Seconds> {
+        vec![self.least()]
     }
 
     fn decay_rate(&self) -> f64 {

@@ -42,6 +42,22 @@ impl Distribution for Uniform {
         });
     }
 
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        let (a, b) = (self.min, self.max);
+        let left = if t >= b {
+            0.0
+        } else if t >= a {
+            0.5 * (b - t) * (b - t) / (b - a)
+        } else {
+            0.5 * (a + b) - t
+        };
+        left / (0.5 * (a + b))
+    }
+
+    fn jumps(&self) -> Vec<Seconds> {
+        if self.min > 0.0 { vec![self.min, self.max] } else { vec![self.max] }
+    }
+
     fn decay_rate(&self) -> f64 {
         f64::INFINITY
     }

@@ -45,7 +45,7 @@ impl Distribution for Weibull {
         let reach = |ln: f64| scale * (ln / shape).exp();
         // P(X < from) = 1e-17 and P(X > to) = exp(-40).
         let support = numeric::Support { from: reach(1e-17f64.ln()), to: reach(40f64.ln()), grain: 1.0 / shape };
-        numeric::transform(support, density, line, out);
+        numeric::transform(&support, density, line, out);
     }
 
     fn decay_rate(&self) -> f64 {

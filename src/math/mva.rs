@@ -73,7 +73,10 @@ impl Scaled {
 /// Solves a closed network of `users` with exponential service (or processor sharing with any), exactly.
 pub fn solve(users: u32, think: f64, stations: &[Station]) -> Closed {
     let n = users as usize;
-    let unit = stations.iter().map(|s| s.demand).chain([think]).fold(0.0, f64::max);
+    // Measured in the bottleneck's demand its factors stay near one, where they matter; smaller ones may vanish.
+    let bottleneck = stations.iter().filter_map(|s| s.servers.map(|m| s.demand / f64::from(m))).fold(0.0, f64::max);
+    let total = think + stations.iter().map(|s| s.demand).sum::<f64>();
+    let unit = if bottleneck > 0.0 { bottleneck } else { total };
     if n == 0 || unit == 0.0 {
         return Closed { throughput: 0.0, response: 0.0, stations: vec![(0.0, 0.0); stations.len()] };
     }
