@@ -90,7 +90,7 @@ fn jumping_service(rho: f64, service: &Law, t: f64) -> f64 {
     let during: f64 = ends
         .windows(2)
         .flat_map(|pair| {
-            // Halves keep a power tail smooth within a panel.
+            // Short pieces, because a power tail bends sharply right after its start.
             let step = (pair[1] - pair[0]) / 64.0;
             (0..64).map(move |i| (pair[0] + step * f64::from(i), pair[0] + step * f64::from(i + 1)))
         })

@@ -9,13 +9,16 @@
 //! Source: Whitt, Approximations for the GI/G/m queue, Production and Operations Management 2 (1993). One server:
 //! Kraemer and Langenbach-Belz (1976).
 
-use super::{Arrivals, Queue, Waiting};
+use super::{Arrivals, Queue, Waiting, phase};
 use crate::discipline::{Delay, Knowledge, Term};
 use crate::distribution::{Distribution, Gamma, Law};
 use crate::math::{erlang, roots, special};
 
 /// The wait of a stable G/G/c.
 pub(super) fn solve(queue: &Queue) -> Waiting {
+    if let Some(delay) = phase::approximate(queue) {
+        return Waiting { delay: with_true_tail(delay, queue), knowledge: Knowledge::Approximate { p95_error: 0.03 } };
+    }
     let (ca2, cs2) = (queue.arrivals.scv(), queue.service.scv().min(1e6));
     let rho = queue.utilization();
     let memoryless = erlang::erlang_c(queue.servers, queue.offered_load()).unwrap_or(1.0);
@@ -89,6 +92,19 @@ fn conditional_wait(queue: &Queue, probability: f64, mean: f64, drain: f64) -> D
         Term { weight: (probability * share).into(), rate: tail.into() },
         Term { weight: (probability * (1.0 - share)).into(), rate: short.into() },
     ])
+}
+
+/// Stretches time so that the tail falls at the rate of the true laws, where they have one: what phases of the same
+/// moments get wrong of it they get wrong of the whole wait.
+fn with_true_tail(delay: Delay, queue: &Queue) -> Delay {
+    let drain = f64::from(queue.servers) / queue.service.mean();
+    let Delay::Exponentials(terms) = delay else { return delay };
+    let fitted = terms.iter().map(|term| term.rate.re).fold(f64::INFINITY, f64::min);
+    let factor = match decay_rate(queue, drain) {
+        Some(rate) if rate > 0.0 && fitted > 0.0 => (rate / fitted).clamp(0.25, 4.0),
+        _ => 1.0,
+    };
+    Delay::Exponentials(terms.into_iter().map(|term| Term { rate: term.rate * factor, ..term }).collect())
 }
 
 /// The rate at which the wait's tail falls: the root of `A(η) B(-η / m) = 1`. `None` for heavy-tailed service.

@@ -1,18 +1,17 @@
 //! Queues with a limited number of places: who finds them taken is refused.
 //!
-//! Exact for M/M/c/K. Otherwise the loss comes from the unlimited queue's tail, by the formula that is exact for
-//! M/M/c/K and M/G/1/K alike:
+//! Exact for M/M/c/K. With other laws the finite chain of a few phases of the same moments is solved; where that is too
+//! large, the loss is that of M/M/c/K with the queue falling as fast per place as heavy traffic says:
 //!
 //! ```text
-//! P(refused) = (1 - ρ) Q / (1 - ρ Q),   Q = P(at least K present at an arrival of the unlimited queue)
+//! P(refused) = B s^k (1 - ρ) / (1 - ρ + ρ B (1 - s^k)),   s = ρ^(2 / (ca² + cs²)),   k waiting places, B of Erlang
 //! ```
 //!
-//! Source: Tijms (2003), section 9.7. Above saturation there is no unlimited queue; there the memoryless chain with
-//! its places stretched or shrunk by the variability `(ca² + cs²) / 2` takes over.
+//! Source: Bolch et al. (1998), section 6.5; Tijms (2003), section 9.7.
 
-use super::{Arrivals, Queue};
+use super::{Arrivals, Queue, phase};
 use crate::discipline::{Delay, Knowledge};
-use crate::math::birth_death;
+use crate::math::{birth_death, erlang};
 
 /// A queue with limited places in steady state.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,67 +28,71 @@ pub struct Limited {
 
 /// A queue with `capacity` places, those in service counted, `capacity ≥ servers`; any load.
 pub fn limited(queue: &Queue, capacity: u32) -> Limited {
-    let memoryless = matches!(queue.arrivals, Arrivals::Poisson) && queue.service.is_exponential();
-    let mu = 1.0 / queue.service.mean();
-    let c = queue.servers as usize;
-    if !memoryless {
-        // The chain is the two-moment stand-in: fewer effective places when traffic is more variable.
-        return scaled(queue, capacity);
+    let drain = f64::from(queue.servers) / queue.service.mean();
+    if matches!(queue.arrivals, Arrivals::Poisson) && queue.service.is_exponential() {
+        return memoryless(queue, capacity, drain);
     }
-    let present = birth_death::limited(queue.arrival_rate, mu, queue.servers, capacity);
-    let blocking = present[present.len() - 1];
-    from_chain(&present, c, f64::from(queue.servers) * mu, blocking, Knowledge::Exact)
+    let places = (capacity - queue.servers) as usize;
+    if let Some(phases) = phase::limited(queue, capacity as usize) {
+        let admitted = queue.arrival_rate * (1.0 - phases.blocking);
+        let mean = phases.queue_length / admitted;
+        return Limited {
+            blocking: phases.blocking,
+            wait: stages(phases.ahead, mean, drain),
+            queue_length: phases.queue_length,
+            knowledge: Knowledge::Approximate { p95_error: 0.05 },
+        };
+    }
+    by_formula(queue, places, drain)
 }
 
-/// The admitted wait of a chain seen by Poisson arrivals: one stage for each request ahead of the last free server.
-fn from_chain(present: &[f64], servers: usize, drain: f64, blocking: f64, knowledge: Knowledge) -> Limited {
-    let admitted = 1.0 - blocking;
+fn memoryless(queue: &Queue, capacity: u32, drain: f64) -> Limited {
+    let c = queue.servers as usize;
+    let present = birth_death::limited(queue.arrival_rate, drain / f64::from(queue.servers), queue.servers, capacity);
     let last = present.len() - 1;
-    let weights: Vec<f64> = (servers..last).map(|n| present[n] / admitted).collect();
-    let queue_length = (servers..=last).map(|n| (n - servers) as f64 * present[n]).sum();
+    let blocking = present[last];
+    let weights: Vec<f64> = (c..last).map(|n| present[n] / (1.0 - blocking)).collect();
     let wait = if weights.is_empty() { Delay::None } else { Delay::Erlangs { weights, rate: drain } };
-    Limited { blocking, wait, queue_length, knowledge }
+    let queue_length = (c..=last).map(|n| (n - c) as f64 * present[n]).sum();
+    Limited { blocking, wait, queue_length, knowledge: Knowledge::Exact }
 }
 
-/// The two-moment stand-in: the memoryless chain whose queue states are `v = (ca² + cs²) / 2` jobs apart.
-///
-/// The queue of a G/G/c in heavy traffic falls by `exp(-2(1 - ρ) / (ca² + cs²))` per job where that of M/M/c falls by
-/// `exp(-(1 - ρ))`, so a chain with the arrival rate pulled towards the service rate has the right slope.
-fn scaled(queue: &Queue, capacity: u32) -> Limited {
-    let v = (0.5 * (queue.arrivals.scv() + queue.service.scv())).max(0.05);
-    let mu = 1.0 / queue.service.mean();
-    let c = queue.servers as usize;
-    let rho = queue.utilization();
-    let slope = rho.powf(1.0 / v);
-    let capacity = capacity as usize;
-    let drain = f64::from(queue.servers) * mu;
-    let present = birth_death::stationary(
-        |n| {
-            if n >= capacity {
-                0.0
-            } else if n >= c {
-                slope * drain
-            } else {
-                queue.arrival_rate
-            }
-        },
-        |n| mu * n.min(c) as f64,
-    );
-    // Flow balance fixes the loss exactly, whatever the shape of the chain: what is served is what was admitted.
-    let busy: f64 = present.iter().enumerate().map(|(n, p)| n.min(c) as f64 * p).sum();
-    let blocking = (1.0 - busy * mu / queue.arrival_rate).clamp(0.0, 1.0);
-    let mut answer =
-        from_chain(&present, c, drain, blocking.min(1.0 - 1e-12), Knowledge::Approximate { p95_error: 0.1 });
-    if let Delay::Erlangs { weights, .. } = &mut answer.wait {
-        // Little's law ties the admitted wait to the number waiting; the chain's own arrival rate above c is a device.
-        let mean = answer.queue_length / (queue.arrival_rate * (1.0 - blocking));
-        let total: f64 = weights.iter().enumerate().map(|(k, w)| w * (k + 1) as f64).sum::<f64>() / drain;
-        let factor = if total > 0.0 { mean / total } else { 0.0 };
-        let sum: f64 = weights.iter().sum::<f64>() * factor;
-        let factor = if sum > 1.0 { factor / sum } else { factor };
-        weights.iter_mut().for_each(|w| *w *= factor);
+/// One stage for each request ahead of the last free server, as long as gives the mean wait.
+fn stages(weights: Vec<f64>, mean: f64, drain: f64) -> Delay {
+    let count: f64 = weights.iter().enumerate().map(|(k, weight)| weight * (k + 1) as f64).sum();
+    if count <= 0.0 || mean <= 0.0 {
+        return Delay::None;
     }
-    answer
+    let rate = count / mean;
+    Delay::Erlangs { weights, rate: if rate.is_finite() { rate } else { drain } }
+}
+
+fn by_formula(queue: &Queue, places: usize, drain: f64) -> Limited {
+    let v = (0.5 * (queue.arrivals.scv() + queue.service.scv())).clamp(0.02, 1e3);
+    // The quotient has a removable gap at one.
+    let rho = if (queue.utilization() - 1.0).abs() < 1e-6 { 1.0 - 1e-6 } else { queue.utilization() };
+    let b = erlang::erlang_b(queue.servers, queue.offered_load());
+    let slope = rho.powf(1.0 / v);
+    let end = slope.powf(places as f64);
+    let blocking = if end.is_infinite() {
+        1.0 - 1.0 / rho
+    } else {
+        (b * end * (1.0 - rho) / (1.0 - rho + rho * b * (1.0 - end))).clamp(0.0, 1.0)
+    };
+    // All servers are busy as often as in M/M/c/K of the same places; the queue above them falls by the slope.
+    let capacity = queue.servers + places as u32;
+    let alike = memoryless(&Queue { arrivals: Arrivals::Poisson, ..queue.clone() }, capacity, drain);
+    let busy = alike.wait.probability();
+    let shape: Vec<f64> = (0..places).map(|k| ((k as f64 - places as f64 * f64::from(u8::from(slope > 1.0))) * slope.ln()).exp()).collect();
+    let total: f64 = shape.iter().sum();
+    let weights: Vec<f64> = shape.iter().map(|w| w / total * busy).collect();
+    let mean = weights.iter().enumerate().map(|(k, w)| w * (k + 1) as f64).sum::<f64>() / drain;
+    Limited {
+        blocking,
+        queue_length: mean * queue.arrival_rate * (1.0 - blocking),
+        wait: stages(weights, mean, drain),
+        knowledge: Knowledge::Approximate { p95_error: 0.15 },
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +107,17 @@ mod tests {
                 Queue { arrival_rate: rate, arrivals: Arrivals::Poisson, service: Law::exponential(0.05), servers: c };
             let got = limited(&queue, k);
             assert!((got.queue_length / (rate * (1.0 - got.blocking)) - got.wait.mean()).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn formula_and_chain_agree_where_both_apply() {
+        for (rate, servers, places) in [(90.0, 1, 8), (170.0, 2, 10), (130.0, 1, 6)] {
+            let service = Law::lognormal(0.01, 1.4);
+            let queue = Queue { arrival_rate: rate, arrivals: Arrivals::Poisson, service, servers };
+            let chain = limited(&queue, servers + places).blocking;
+            let formula = by_formula(&queue, places as usize, f64::from(servers) / 0.01).blocking;
+            assert!((chain - formula).abs() < 0.15 * chain, "{chain} {formula}");
         }
     }
 
