@@ -280,7 +280,8 @@ fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut
 /// A station with a limited queue: any load, and refusals.
 fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut StationState) {
     let places = station.queue.unwrap_or(0);
-    let shared = station.instances == 1 || station.balancer == Balancer::Shared;
+    // The shortest queue refuses only when all are full, as one queue does.
+    let shared = station.instances == 1 || matches!(station.balancer, Balancer::Shared | Balancer::LeastOutstanding);
     let (own, instances) =
         if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
     let places = if shared { places.saturating_mul(station.instances) } else { places };

@@ -1,9 +1,12 @@
 //! The command line: one file a command. The only place that reads and writes files and talks to the terminal.
 
+mod calc;
 mod check;
+mod init;
 mod input;
 mod output;
 mod plan;
+mod schema;
 mod solve;
 mod sweep;
 
@@ -45,6 +48,12 @@ enum Command {
     Check(check::Check),
     /// Predict along a parameter
     Sweep(sweep::SweepCommand),
+    /// A single queue, without a model
+    Calc(calc::Calc),
+    /// Write a commented model to start from
+    Init(init::Init),
+    /// Print the JSON Schema of the model language
+    Schema(schema::SchemaCommand),
     /// Print a shell completion script
     Completions {
         /// The shell
@@ -123,6 +132,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Plan(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Sweep(command) => command.run(),
+        Command::Calc(command) => command.run(),
+        Command::Init(command) => command.run(),
+        Command::Schema(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "plimsoll", &mut script);

@@ -14,7 +14,13 @@ pub(crate) fn print(args: &OutputArgs, report: &Report, json: &Value) -> Result<
         Format::Markdown => format::markdown::print(report),
         Format::Json => serde_json::to_string_pretty(json).unwrap_or_default() + "\n",
         Format::Csv => {
-            let csv = if json.get("points").is_some() { format::csv::swept(json) } else { format::csv::tidy(json) };
+            let csv = if json.get("points").is_some() {
+                format::csv::swept(json)
+            } else if json.get("formula").is_some() {
+                format::csv::flat(json)
+            } else {
+                format::csv::tidy(json)
+            };
             csv.map_err(|error| Failure::Outside(format!("error: {error}")))?
         }
     };

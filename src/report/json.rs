@@ -1,6 +1,7 @@
 //! Results as JSON: times in seconds, rates per second, ratios from 0 to 1, `null` for what does not exist.
 
 use super::Manifest;
+use crate::calculator::Calculation;
 use crate::plan::{Losing, Plan, PlanError, Point, Verdict};
 use crate::prediction::{Accuracy, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::{Metric, System};
@@ -114,6 +115,20 @@ pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifes
         "knee": number(knee),
         "manifest": { "model_sha256": manifest.model_sha256, "version": manifest.version, "method": manifest.method },
     })
+}
+
+/// A calculation, flat: inputs and results side by side.
+pub fn calculated(calculation: &Calculation) -> Value {
+    let mut map = Map::new();
+    map.insert("schema".to_string(), json!(SCHEMA));
+    map.insert("formula".to_string(), json!(calculation.formula.word()));
+    for figure in calculation.inputs.iter().chain(&calculation.results) {
+        map.insert(figure.key.clone(), number(figure.value));
+    }
+    map.insert("stable".to_string(), json!(calculation.stable));
+    map.insert("exact".to_string(), json!(calculation.exact));
+    map.insert("assumes".to_string(), json!(calculation.assumes));
+    Value::Object(map)
 }
 
 fn with(mut object: Value, key: &str, value: Value) -> Value {

@@ -3,12 +3,14 @@
 //! Rounding, wording and units are decided here; the formats in [`format`] only print. JSON prints the results
 //! themselves ([`json`]), not the sentences.
 
+mod calculated;
 pub mod format;
 pub mod json;
 mod planned;
 mod solved;
 mod swept;
 
+pub use calculated::calculated;
 pub use planned::{no_plan, planned};
 pub use solved::{checked, solved};
 pub use swept::swept;

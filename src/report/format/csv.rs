@@ -61,6 +61,16 @@ pub fn swept(result: &Value) -> Result<String, csv::Error> {
     Ok(finish(writer))
 }
 
+/// A flat result, `key,value` a row.
+pub fn flat(result: &Value) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["key", "value"])?;
+    for (key, value) in result.as_object().into_iter().flatten() {
+        writer.write_record([key, &text(value)])?;
+    }
+    Ok(finish(writer))
+}
+
 fn rows(
     writer: &mut csv::Writer<Vec<u8>>,
     kind: &str,
