@@ -18,7 +18,7 @@ pub use support::unsupported;
 
 use crate::network::flows::{Flows, flows};
 use crate::network::{Network, StationId};
-use crate::prediction::Prediction;
+use crate::prediction::{Prediction, laws};
 use stations::StationState;
 
 /// Rounds of the fixed point over refusals and overload. Flows settle one station after the other along a path, so a
@@ -41,7 +41,9 @@ struct Solution<'n> {
 pub fn solve(network: &Network) -> Prediction {
     let rates: Vec<f64> = network.workloads.iter().map(|workload| workload.rate()).collect();
     let solution = steady_state(network, rates);
-    results::predict(&solution)
+    let prediction = results::predict(&solution);
+    debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));
+    prediction
 }
 
 /// The fixed point of flows, variability and stations.

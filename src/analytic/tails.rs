@@ -43,7 +43,7 @@ impl Tail {
     /// Probability to exceed `t`.
     pub fn exceeding(&self, t: f64) -> f64 {
         match self {
-            Tail::Single { wait, law } => Sojourn { wait, service: law }.exceeding(t),
+            Tail::Single { wait, law } => Sojourn { wait, service: law }.exceeding(t).clamp(0.0, 1.0),
             Tail::Parallel(statistic) => statistic.exceeding(t),
             Tail::Curve { shift, curve } => {
                 if t < *shift {
@@ -163,8 +163,9 @@ impl OrderStatistic {
         if scale <= 0.0 {
             return 0.0;
         }
-        let smooth = self.parts.iter().all(|(_, tail)| matches!(tail, Tail::Single { law, .. } if !law.is_constant()));
-        if smooth {
+        // Far out an inverted tail is rounding noise, which the whole half line would add up.
+        let formula = |tail: &Tail| matches!(tail, Tail::Single { wait, law } if closed(wait, law) && !law.is_constant() && !matches!(law, Law::Table(_)));
+        if self.parts.iter().all(|(_, tail)| formula(tail)) {
             return quadrature::half_line(scale, |t| self.exceeding(t));
         }
         // Kinks where constants end: panels, from zero to where nothing is left.
@@ -174,7 +175,7 @@ impl OrderStatistic {
         loop {
             let piece: f64 = quadrature::panel(from, to).map(|(t, w)| w * self.exceeding(t)).sum();
             sum += piece;
-            if (self.exceeding(to) < 1e-9 && to > scale) || to > scale * 1e6 {
+            if (self.exceeding(to) < 1e-8 && to > scale) || to > scale * 1e6 {
                 return sum;
             }
             (from, to) = (to, to * 1.15 + scale / 64.0);

@@ -365,8 +365,8 @@ fn exit_of(
                 onward(&merged, &at, 1.0)
             }
             Step::Parallel { branches, .. } => {
-                let all = branches.iter().map(|steps| exit_of(network, steps, exits));
-                let slowest = all.filter(|exit| exit.iter().any(|(e, _)| e.is_some())).next_back();
+                let mut all = branches.iter().map(|steps| exit_of(network, steps, exits));
+                let slowest = all.rfind(|exit| exit.iter().any(|(e, _)| e.is_some()));
                 slowest.map_or(at.clone(), |exit| onward(&exit, &at, 1.0))
             }
         };

@@ -14,7 +14,9 @@ pub(super) fn limited(inputs: &Inputs) -> Result<Calculation, String> {
     let servers = needed(&inputs.servers, "servers", "4")?;
     let capacity = needed(&inputs.capacity, "capacity", "20")?;
     if capacity < servers {
-        return Err(format!("--capacity {capacity} is below --servers {servers}: it counts the requests in service too"));
+        return Err(format!(
+            "--capacity {capacity} is below --servers {servers}: it counts the requests in service too"
+        ));
     }
     let queue = Queue { arrival_rate, arrivals: Arrivals::Poisson, service: Law::exponential(mean), servers };
     let answer = fcfs::limited(&queue, capacity);
@@ -50,7 +52,8 @@ fn offered_load(inputs: &Inputs) -> Result<f64, String> {
     match (inputs.offered_load, inputs.arrival_rate, &inputs.service) {
         (Some(load), _, _) => Ok(load),
         (None, Some(rate), Some(law)) => Ok(rate * law.mean()),
-        _ => Err("--offered-load is missing: add for example --offered-load 12, or --arrival-rate and --service-time".to_string()),
+        _ => Err("--offered-load is missing: add for example --offered-load 12, or --arrival-rate and --service-time"
+            .to_string()),
     }
 }
 

@@ -163,7 +163,14 @@ pub struct Calculation {
 
 impl Calculation {
     fn new(formula: Formula, assumes: impl Into<String>) -> Calculation {
-        Calculation { formula, inputs: Vec::new(), results: Vec::new(), assumes: assumes.into(), stable: true, exact: true }
+        Calculation {
+            formula,
+            inputs: Vec::new(),
+            results: Vec::new(),
+            assumes: assumes.into(),
+            stable: true,
+            exact: true,
+        }
     }
 
     fn input(&mut self, key: &str, value: f64, unit: Unit) {

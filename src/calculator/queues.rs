@@ -18,7 +18,11 @@ pub(super) fn queue(formula: Formula, inputs: &Inputs) -> Result<Calculation, St
     let single = matches!(formula, Formula::Mm1 | Formula::Mg1);
     let servers = if single { 1 } else { needed(&inputs.servers, "servers", "4")? };
     if single && inputs.servers.is_some_and(|n| n != 1) {
-        return Err(format!("{} has one server: use {} for several", formula.word(), if memoryless { "mmc" } else { "mgc" }));
+        return Err(format!(
+            "{} has one server: use {} for several",
+            formula.word(),
+            if memoryless { "mmc" } else { "mgc" }
+        ));
     }
     let arrivals = match (&inputs.arrivals, formula) {
         (Some(arrivals), Formula::Ggc) => arrivals.clone(),
@@ -102,7 +106,9 @@ pub(super) fn priority(inputs: &Inputs) -> Result<Calculation, String> {
     let how = if inputs.preemptive { "interrupt others, which resume" } else { "do not interrupt a service" };
     let mut calculation = Calculation::new(
         Formula::Priority,
-        format!("Assumes Poisson arrivals of each class, the most urgent class first; urgent requests {how}. Means are exact for one server."),
+        format!(
+            "Assumes Poisson arrivals of each class, the most urgent class first; urgent requests {how}. Means are exact for one server."
+        ),
     );
     calculation.input("servers", f64::from(servers), Unit::Number);
     for (k, class) in classes.iter().enumerate() {

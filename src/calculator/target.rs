@@ -24,9 +24,8 @@ impl Target {
     /// What is wrong and what to write instead.
     pub fn parse(text: &str) -> Result<Target, Mistake> {
         let example = "write for example p95=50ms, wait-p95=5ms, utilization=70% or wait-probability=20%";
-        let (name, bound) = text
-            .split_once('=')
-            .ok_or_else(|| Mistake::new(format!("\"{text}\" is not a target"), example))?;
+        let (name, bound) =
+            text.split_once('=').ok_or_else(|| Mistake::new(format!("\"{text}\" is not a target"), example))?;
         let name = name.trim().replace('-', "_");
         let percentile = |word: &str| Metric::PERCENTILES.iter().any(|(w, _)| *w == word);
         let time_key = match name.as_str() {
@@ -55,8 +54,14 @@ pub(super) fn servers_for(formula: Formula, inputs: &Inputs, target: &Target) ->
     if inputs.servers.is_some() {
         return Err("give --servers or --target, not both".to_string());
     }
-    if matches!(formula, Formula::Mm1 | Formula::Mg1 | Formula::Mva | Formula::Usl | Formula::LittlesLaw | Formula::Cache) {
-        return Err(format!("{} has no servers to look for: use mmc, mgc, ggc, mmck, erlang-b, erlang-c or erlang-a", formula.word()));
+    if matches!(
+        formula,
+        Formula::Mm1 | Formula::Mg1 | Formula::Mva | Formula::Usl | Formula::LittlesLaw | Formula::Cache
+    ) {
+        return Err(format!(
+            "{} has no servers to look for: use mmc, mgc, ggc, mmck, erlang-b, erlang-c or erlang-a",
+            formula.word()
+        ));
     }
     let with = |servers: u32| {
         let capacity = inputs.capacity.map(|k| k.max(servers));
@@ -65,7 +70,9 @@ pub(super) fn servers_for(formula: Formula, inputs: &Inputs, target: &Target) ->
     let reached = |servers: u32| -> Result<bool, String> {
         let calculation = with(servers)?;
         match calculation.results.iter().find(|f| f.key == target.key) {
-            Some(Figure { value, .. }) => Ok(calculation.stable && value.is_some_and(|v| v <= target.at_most * (1.0 + 1e-12))),
+            Some(Figure { value, .. }) => {
+                Ok(calculation.stable && value.is_some_and(|v| v <= target.at_most * (1.0 + 1e-12)))
+            }
             None => Err(format!("{} gives no {}", formula.word(), target.key.replace('_', "-"))),
         }
     };
@@ -86,7 +93,9 @@ pub(super) fn servers_for(formula: Formula, inputs: &Inputs, target: &Target) ->
         if reached(mid)? { high = mid } else { low = mid }
     }
     let mut calculation = with(high)?;
-    calculation.results.insert(0, Figure { key: "servers".to_string(), value: Some(f64::from(high)), unit: Unit::Number });
+    calculation
+        .results
+        .insert(0, Figure { key: "servers".to_string(), value: Some(f64::from(high)), unit: Unit::Number });
     calculation.inputs.retain(|f| f.key != "servers");
     Ok(calculation)
 }

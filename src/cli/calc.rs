@@ -184,15 +184,17 @@ fn law(flag: &str, text: &Option<String>) -> Result<Option<Law>, Failure> {
 fn class(text: &str) -> Result<(f64, Law), Failure> {
     let (arrival_rate, service) =
         text.split_once(':').ok_or_else(|| wrong("class", "write RATE:LAW, for example 20/s:10ms"))?;
-    let arrival_rate =
-        rate::parse(arrival_rate).map_err(|mistake| wrong("class", &format!("{}: {}", mistake.wrong, mistake.advice)))?;
-    let service = law("class", &Some(service.to_string()))?.ok_or_else(|| wrong("class", "a service time is missing"))?;
+    let arrival_rate = rate::parse(arrival_rate)
+        .map_err(|mistake| wrong("class", &format!("{}: {}", mistake.wrong, mistake.advice)))?;
+    let service =
+        law("class", &Some(service.to_string()))?.ok_or_else(|| wrong("class", "a service time is missing"))?;
     Ok((arrival_rate, service))
 }
 
 fn station(text: &str) -> Result<Station, Failure> {
     let (time, servers) = text.split_once(':').map_or((text, None), |(time, servers)| (time, Some(servers)));
-    let demand = duration::parse(time).map_err(|mistake| wrong("demand", &format!("{}: {}", mistake.wrong, mistake.advice)))?;
+    let demand =
+        duration::parse(time).map_err(|mistake| wrong("demand", &format!("{}: {}", mistake.wrong, mistake.advice)))?;
     let servers = match servers {
         None => Some(1),
         Some("unlimited") => None,

@@ -9,7 +9,9 @@ const TEMPLATE: &str = include_str!("template.toml");
 
 /// Write a commented model to start from.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plimsoll init > shop.toml\n  plimsoll init -o shop.toml     refuses to write over a file that is there")]
+#[command(
+    after_help = "Examples:\n  plimsoll init > shop.toml\n  plimsoll init -o shop.toml     refuses to write over a file that is there"
+)]
 pub(crate) struct Init {
     /// Write to a new file instead of standard output
     #[arg(short, long, value_name = "FILE")]

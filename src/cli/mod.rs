@@ -49,7 +49,7 @@ enum Command {
     /// Predict along a parameter
     Sweep(sweep::SweepCommand),
     /// A single queue, without a model
-    Calc(calc::Calc),
+    Calc(Box<calc::Calc>),
     /// Write a commented model to start from
     Init(init::Init),
     /// Print the JSON Schema of the model language

@@ -6,7 +6,9 @@ use plimsoll::document::schema;
 
 /// Print the JSON Schema of the model language, for completion in editors.
 #[derive(Args)]
-#[command(after_help = "Example:\n  plimsoll schema > plimsoll.schema.json\nIn a model: #:schema ./plimsoll.schema.json on the first line, for editors with a TOML language server.")]
+#[command(
+    after_help = "Example:\n  plimsoll schema > plimsoll.schema.json\nIn a model: #:schema ./plimsoll.schema.json on the first line, for editors with a TOML language server."
+)]
 pub(crate) struct SchemaCommand {}
 
 impl SchemaCommand {

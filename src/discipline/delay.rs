@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn pollaczek_with_exponential_service_is_one_exponential() {
         let delay = Delay::Pollaczek { arrival_rate: 8.0, service: Law::exponential(0.1) };
-        for t in [0.01, 0.3, 2.0, 6.0] {
-            let exact = 0.8 * (-2.0 * t as f64).exp();
+        for t in [0.01f64, 0.3, 2.0, 6.0] {
+            let exact = 0.8 * (-2.0 * t).exp();
             assert!((delay.exceeding(t) / exact - 1.0).abs() < 1e-7, "{t}");
         }
         assert!((delay.decay_rate() - 2.0).abs() < 1e-6);

@@ -8,6 +8,7 @@ pub mod language;
 mod laws;
 mod locate;
 mod reader;
+pub mod reference;
 pub mod schema;
 mod services;
 mod steps;

@@ -71,10 +71,13 @@ fn example(text: &str) -> Option<Value> {
 }
 
 fn form(form: &Form) -> Value {
-    let quantity = |pattern: &str| json!({ "anyOf": [{ "type": "string", "pattern": pattern }, { "$ref": "#/$defs/uncertain" }] });
+    let quantity =
+        |pattern: &str| json!({ "anyOf": [{ "type": "string", "pattern": pattern }, { "$ref": "#/$defs/uncertain" }] });
     match form {
         Form::Text | Form::Target => json!({ "type": "string" }),
-        Form::Duration => quantity(r"^\s*[0-9._]+([eE][+-]?[0-9]+)?\s*(ns|us|µs|ms|s|min|h|d|day|hour)(\s*(±|\+-).*)?\s*$"),
+        Form::Duration => {
+            quantity(r"^\s*[0-9._]+([eE][+-]?[0-9]+)?\s*(ns|us|µs|ms|s|min|h|d|day|hour)(\s*(±|\+-).*)?\s*$")
+        }
         Form::Rate => quantity(r"^\s*[0-9._]+([eE][+-]?[0-9]+)?\s*[kKMG]?\s*/\s*[a-z]+(\s*(±|\+-).*)?\s*$"),
         Form::Price => quantity(r"^\s*[0-9._]+\s*/\s*(h|hour|d|day|month|y|year)(\s*(±|\+-).*)?\s*$"),
         Form::Ratio | Form::Number => json!({ "type": ["number", "string", "object"] }),

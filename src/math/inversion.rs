@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn an_exponential_is_inverted_to_ten_digits() {
-        for t in [0.01, 1.0, 7.0] {
+        for t in [0.01f64, 1.0, 7.0] {
             let got = PRECISE.exceeding(t, 0.0, 1.0, |line, out| line.fill(out, |s| 1.0 / (1.0 + s)));
-            assert!((got - (-t as f64).exp()).abs() < 1e-9, "{t} {got}");
+            assert!((got - (-t).exp()).abs() < 1e-9, "{t} {got}");
         }
     }
 
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn tilting_gives_the_tail_its_digits() {
         // Two exponential stages, far out: (1 + t) exp(-t).
-        let t = 25.0;
+        let t = 25.0f64;
         let got = PRECISE.exceeding(t, 0.8, 1.0, |line, out| line.fill(out, |s| 1.0 / ((1.0 + s) * (1.0 + s))));
-        assert!((got / ((1.0 + t) * (-t as f64).exp()) - 1.0).abs() < 1e-8, "{got}");
+        assert!((got / ((1.0 + t) * (-t).exp()) - 1.0).abs() < 1e-8, "{got}");
     }
 }

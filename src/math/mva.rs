@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn one_user_meets_nobody() {
-        let got = solve(1, 1.0, &[Station { demand: 0.05, servers: Some(1) }, Station { demand: 0.1, servers: Some(1) }]);
+        let got =
+            solve(1, 1.0, &[Station { demand: 0.05, servers: Some(1) }, Station { demand: 0.1, servers: Some(1) }]);
         assert!((got.throughput - 1.0 / 1.15).abs() < 1e-12);
         assert!((got.response - 0.15).abs() < 1e-12);
     }

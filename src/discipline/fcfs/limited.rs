@@ -83,7 +83,9 @@ fn by_formula(queue: &Queue, places: usize, drain: f64) -> Limited {
     let capacity = queue.servers + places as u32;
     let alike = memoryless(&Queue { arrivals: Arrivals::Poisson, ..queue.clone() }, capacity, drain);
     let busy = alike.wait.probability();
-    let shape: Vec<f64> = (0..places).map(|k| ((k as f64 - places as f64 * f64::from(u8::from(slope > 1.0))) * slope.ln()).exp()).collect();
+    let shape: Vec<f64> = (0..places)
+        .map(|k| ((k as f64 - places as f64 * f64::from(u8::from(slope > 1.0))) * slope.ln()).exp())
+        .collect();
     let total: f64 = shape.iter().sum();
     let weights: Vec<f64> = shape.iter().map(|w| w / total * busy).collect();
     let mean = weights.iter().enumerate().map(|(k, w)| w * (k + 1) as f64).sum::<f64>() / drain;

@@ -95,9 +95,7 @@ impl Phases {
     fn eigenvector(&self, s: Complex64) -> Vec<Complex64> {
         match self {
             Phases::OneOf(parts) => parts.iter().map(|(p, rate)| *p / (s + rate)).collect(),
-            Phases::InARow(stages, rate) => {
-                (0..*stages).map(|i| (rate / (s + rate)).powu(i) / (s + rate)).collect()
-            }
+            Phases::InARow(stages, rate) => (0..*stages).map(|i| (rate / (s + rate)).powu(i) / (s + rate)).collect(),
         }
     }
 
