@@ -14,7 +14,7 @@ mod tails;
 mod traffic;
 mod trust;
 
-pub use support::unsupported;
+pub use support::{circle, unsupported};
 
 use crate::network::flows::{Flows, flows};
 use crate::network::{Network, StationId};

@@ -1,5 +1,6 @@
 //! What the analytic engine cannot solve yet, named key by key.
 
+use crate::network::{Network, unsolved_cycle};
 use crate::system::check::{Problem, Severity};
 use crate::system::{ArrivalLaw, Load, Path, Step, System};
 
@@ -39,6 +40,20 @@ pub fn unsupported(system: &System) -> Vec<Problem> {
         }
     }
     found
+}
+
+/// An operation that calls itself by way of others, which this engine cannot solve yet.
+pub fn circle(network: &Network) -> Option<Problem> {
+    let name = unsolved_cycle(network)?;
+    let (service, operation) = name.split_once('.')?;
+    Some(Problem {
+        severity: Severity::Error,
+        code: "unsupported",
+        path: Path::of(&["service", service, "operations", operation]),
+        message: format!("the analytic engine cannot solve calls in a circle yet: \"{name}\" ends up calling itself"),
+        label: "part of a circle".to_string(),
+        advice: "take out one of the calls, or write the repetition as `repeat`".to_string(),
+    })
 }
 
 fn problem(path: Path, reason: &str) -> Problem {

@@ -27,7 +27,7 @@ impl Check {
             )));
         }
         model.supported(&system, &self.output)?;
-        let prediction = solve::solved(&system)?;
+        let prediction = solve::solved(&system);
         let verdicts = plan::assess(&system, &prediction);
         let warnings = solve::warnings(&model, &prediction);
         let report = report::checked(&system, &prediction, &verdicts);

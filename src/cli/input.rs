@@ -3,6 +3,7 @@
 use super::{Failure, ModelArgs, OutputArgs, output};
 use plimsoll::analytic;
 use plimsoll::document::{self, Diagnostic};
+use plimsoll::network::compile;
 use plimsoll::report::Manifest;
 use plimsoll::system::System;
 use plimsoll::system::check::Problem;
@@ -75,6 +76,9 @@ impl Model {
             .filter(|p| p.severity == plimsoll::document::Severity::Error)
             .collect();
         problems.extend(analytic::unsupported(system));
+        if problems.is_empty() {
+            problems.extend(analytic::circle(&compile(system)));
+        }
         if problems.is_empty() {
             return Ok(());
         }

@@ -2,9 +2,8 @@
 
 use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, solve};
 use clap::{Args, ValueEnum};
-use plimsoll::network::compile;
 use plimsoll::plan::{self, Survive};
-use plimsoll::{analytic, report};
+use plimsoll::report;
 
 /// Find the cheapest instance counts that meet every objective, and why not one fewer.
 #[derive(Args)]
@@ -51,8 +50,8 @@ impl PlanCommand {
             Some(Lost::Instance) => Survive::Instance,
             Some(Lost::Zone) => Survive::Zone,
         };
-        let before = solve::solved(&model.system)?;
-        let predict = |system: &plimsoll::system::System| analytic::solve(&compile(system));
+        let before = solve::solved(&model.system);
+        let predict = solve::solved;
         let scenario = &self.model.scenario;
         match plan::size(&systems, survive, &predict) {
             Ok(plan) => {

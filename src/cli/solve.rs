@@ -1,8 +1,8 @@
 //! `plimsoll solve`: predict.
 
-use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output};
+use super::{ModelArgs, Outcome, OutputArgs, input, output};
 use clap::Args;
-use plimsoll::network::{compile, unsolved_cycle};
+use plimsoll::network::compile;
 use plimsoll::prediction::Prediction;
 use plimsoll::system::System;
 use plimsoll::{analytic, plan, report};
@@ -24,7 +24,7 @@ impl Solve {
         let model = input::read(&self.model, &self.output)?;
         let system = model.with_scenarios(&self.model.scenario)?;
         model.supported(&system, &self.output)?;
-        let prediction = solved(&system)?;
+        let prediction = solved(&system);
         let verdicts = plan::assess(&system, &prediction);
         let warnings = warnings(&model, &prediction);
         let report = report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
@@ -36,14 +36,8 @@ impl Solve {
 }
 
 /// The prediction of a system that was found supported.
-pub(crate) fn solved(system: &System) -> Result<Prediction, Failure> {
-    let network = compile(system);
-    if let Some(name) = unsolved_cycle(&network) {
-        return Err(Failure::Wrong(format!(
-            "error[unsupported]: \"{name}\" calls itself by way of others\n  the analytic engine of this version solves calls without circles; take one of the calls out"
-        )));
-    }
-    Ok(analytic::solve(&network))
+pub(crate) fn solved(system: &System) -> Prediction {
+    analytic::solve(&compile(system))
 }
 
 /// What is odd about the model, and what is over capacity.

@@ -2,10 +2,9 @@
 
 use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, solve};
 use clap::Args;
-use plimsoll::network::compile;
 use plimsoll::plan::{self, Sweep};
 use plimsoll::system::{Change, Kind, Path, System, Value};
-use plimsoll::{analytic, document, report};
+use plimsoll::{document, report};
 
 /// Points where the range says nothing of their number.
 const POINTS: usize = 11;
@@ -30,9 +29,8 @@ impl SweepCommand {
         let model = input::read(&self.model, &self.output)?;
         let mut system = model.with_scenarios(&self.model.scenario)?;
         model.supported(&system, &self.output)?;
-        solve::solved(&system)?;
         let (sweep, kind) = range(&self.vary, &mut system)?;
-        let points = plan::sweep(&system, &sweep, |system| analytic::solve(&compile(system)))
+        let points = plan::sweep(&system, &sweep, solve::solved)
             .map_err(|why| Failure::Wrong(format!("error: --vary: {why}")))?;
         let path = sweep.path.to_string();
         let curve: Vec<(f64, f64)> = points

@@ -48,7 +48,12 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
     };
     for error in &syntax {
         let span = error.span().unwrap_or(0..0);
-        reader.error("syntax", span, format!("this is not TOML: {}", error.message()), "", "");
+        if error.message().contains("recurs") {
+            let advice = "move the inner steps into operations of their own";
+            reader.error("depth", span, "this is nested too deeply", "too many levels", advice);
+        } else {
+            reader.error("syntax", span, format!("this is not TOML: {}", error.message()), "", "");
+        }
     }
     // A text that does not parse has lost keys: what follows would blame the reader for them.
     if !syntax.is_empty() {
@@ -59,7 +64,8 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
         return Err(reader.diagnostics);
     }
     let mut system = reader.system(root.get_ref());
-    if reader.diagnostics.is_empty() || system_is_whole(&reader) {
+    // Where a whole section could not be read, what refers to it would be blamed for nothing.
+    if reader.diagnostics.iter().all(|d| !["type", "name"].contains(&d.code)) {
         reader.diagnostics.extend(check::check(&system).into_iter().map(|problem| placed(root.get_ref(), problem)));
     }
     system.uncertainties = std::mem::take(&mut reader.uncertainties);
@@ -84,15 +90,6 @@ fn placed(root: &DeTable<'_>, problem: check::Problem) -> Diagnostic {
         label: problem.label,
         advice: problem.advice,
     }
-}
-
-/// Whether what was read so far lost no name that a later check would miss: mistakes in values only.
-fn system_is_whole(reader: &Reader<'_>) -> bool {
-    const HARMLESS: [&str; 9] = ["value", "unit", "range", "unknown-key", "word", "law", "type", "missing", "step"];
-    reader
-        .diagnostics
-        .iter()
-        .all(|d| HARMLESS.contains(&d.code) && d.code != "missing" && d.code != "step" && d.code != "type")
 }
 
 fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -219,7 +216,7 @@ impl Reader<'_> {
     ) -> Vec<T> {
         let Some(node) = table.get(kind) else { return Vec::new() };
         let DeValue::Table(entries) = node.get_ref() else {
-            self.wrong_type(kind, node, &format!("written as [{kind}.NAME]"));
+            self.wrong_type(kind, node, &format!("a table: [{kind}.NAME]"));
             return Vec::new();
         };
         let mut values = Vec::with_capacity(entries.len());

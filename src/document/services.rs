@@ -3,6 +3,7 @@
 use super::language::{CACHE, DEVICE, EXTERNAL, OPERATION, POOL, POPULARITY, SCALE, SERVICE};
 use super::reader::{Keys, Node, Reader};
 use crate::discipline::Discipline;
+use crate::distribution::Law;
 use crate::system::{Balancer, Cache, Contention, Device, External, Hits, Kind, Operation, Pool, Scale, Service, Step};
 use toml::de::DeValue;
 
@@ -158,7 +159,6 @@ impl Reader<'_> {
         }
         if !keys.has("steps") && !short {
             self.missing(&keys, "steps", "[ { work = \"3ms\" } ]");
-            return None;
         }
         let mut steps = Vec::new();
         if let Some(node) = keys.get("work")
@@ -180,15 +180,23 @@ impl Reader<'_> {
     /// An external from `[external.NAME]`.
     pub(super) fn external(&mut self, name: &str, node: Node<'_>) -> Option<External> {
         let keys = self.table(name, node, &EXTERNAL)?;
-        let Some(latency_node) = keys.get("latency") else {
-            self.missing(&keys, "latency", "\"80ms\"");
-            return None;
+        let latency = match keys.get("latency") {
+            Some(node) => self.within("latency", |reader| reader.law("latency", node)),
+            None => {
+                self.missing(&keys, "latency", "\"80ms\"");
+                None
+            }
         };
-        let latency = self.within("latency", |reader| reader.law("latency", latency_node));
         let concurrency = self.optional_count(&keys, "concurrency", 1);
         let limit = self.optional(&keys, "limit", Kind::Rate);
         let failure = self.optional(&keys, "failure", Kind::Ratio).unwrap_or(0.0);
-        Some(External { name: name.to_string(), latency: latency?, concurrency, limit, failure })
+        Some(External {
+            name: name.to_string(),
+            latency: latency.unwrap_or(Law::constant(0.0)),
+            concurrency,
+            limit,
+            failure,
+        })
     }
 
     /// A pool from `[pool.NAME]`.
@@ -199,7 +207,7 @@ impl Reader<'_> {
         }
         let size = self.optional_count(&keys, "size", 1);
         let per = keys.get("per").and_then(|n| self.text("per", n));
-        Some(Pool { name: name.to_string(), size: size?, per })
+        Some(Pool { name: name.to_string(), size: size.unwrap_or(1), per })
     }
 
     /// A cache from `[cache.NAME]`.
@@ -217,11 +225,12 @@ impl Reader<'_> {
                     "keep `hit`, or `size`, `objects` and `popularity`",
                 );
             }
-            return self.optional(&keys, "hit", Kind::Ratio).map(|hit| Cache { name, hits: Hits::Ratio(hit) });
+            let hit = self.optional(&keys, "hit", Kind::Ratio).unwrap_or(0.0);
+            return Some(Cache { name, hits: Hits::Ratio(hit) });
         }
         if !lru.iter().any(|key| keys.has(key)) {
             self.missing(&keys, "hit", "0.92");
-            return None;
+            return Some(Cache { name, hits: Hits::Ratio(0.0) });
         }
         for (key, example) in lru.iter().zip(["50000", "2000000", "{ zipf = 0.9 }"]) {
             if !keys.has(key) {
@@ -246,6 +255,10 @@ impl Reader<'_> {
             );
             return None;
         }
-        Some(Cache { name, hits: Hits::Lru { size: size?.into(), objects: objects?.into(), zipf: zipf? } })
+        let hits = match (size, objects, zipf) {
+            (Some(size), Some(objects), Some(zipf)) => Hits::Lru { size: size.into(), objects: objects.into(), zipf },
+            _ => Hits::Ratio(0.0),
+        };
+        Some(Cache { name, hits })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::language::{self, BACKOFF, STEPS, Section, WAY};
 use super::reader::{Keys, Node, Reader, describe};
+use crate::distribution::Law;
 use crate::system::{Backoff, Call, Kind, Step, Target, Wait};
 use toml::de::DeValue;
 
@@ -24,7 +25,9 @@ impl Reader<'_> {
         let Some(items) = self.list(key, node) else { return Vec::new() };
         let mut steps = Vec::with_capacity(items.len());
         for (i, item) in items.into_iter().enumerate() {
-            steps.extend(self.within(&i.to_string(), |reader| reader.step(item, depth)));
+            // A step that cannot be read keeps its place, so that the others keep their numbers.
+            let step = self.within(&i.to_string(), |reader| reader.step(item, depth));
+            steps.push(step.unwrap_or(Step::Delay(Law::constant(0.0))));
         }
         steps
     }

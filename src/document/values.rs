@@ -11,6 +11,20 @@ const MOST: f64 = 1e9;
 /// Times and rates beyond these bounds are slips too, and would overflow what is made of them.
 const LONGEST: f64 = 1e9;
 
+/// Words from elsewhere, and what they are called here.
+const SYNONYMS: [(&str, &str); 10] = [
+    ("fifo", "fcfs"),
+    ("lcfs", "lifo"),
+    ("rr", "round-robin"),
+    ("least-connections", "least-outstanding"),
+    ("jsq", "least-outstanding"),
+    ("p2c", "power-of-two"),
+    ("deterministic", "constant"),
+    ("normal", "lognormal"),
+    ("first", "any"),
+    ("egalitarian", "ps"),
+];
+
 impl Reader<'_> {
     /// A quantity of this kind: text with a unit, `"6ms ± 30%"`, or `{ low, likely, high }`.
     pub(super) fn quantity(&mut self, key: &str, node: Node<'_>, kind: Kind) -> Option<f64> {
@@ -153,6 +167,11 @@ impl Reader<'_> {
 
     /// Holds a value to what its kind can mean.
     fn bounded(&mut self, key: &str, node: Node<'_>, kind: Kind, value: f64) -> Option<f64> {
+        if value < 0.0 {
+            let found = describe(node.get_ref());
+            self.out_of_range(key, node.span(), &found, "it cannot fall below zero");
+            return None;
+        }
         let (highest, advice) = match kind {
             Kind::Ratio => (1.0, "write a ratio from 0 to 1, for example 0.7 or \"70%\""),
             Kind::Duration | Kind::Law => (LONGEST, "write a duration below 30 years"),
@@ -211,7 +230,11 @@ impl Reader<'_> {
         if let Some((word, _)) = words.iter().find(|(word, _)| *word == text) {
             return Some(word);
         }
-        let advice = crate::system::nearest_advice(&text, words.iter().map(|(word, _)| *word));
+        let known = |word: &str| words.iter().any(|(w, _)| *w == word);
+        let advice = match SYNONYMS.iter().find(|(other, word)| *other == text && known(word)) {
+            Some((_, word)) => format!("write \"{word}\""),
+            None => crate::system::nearest_advice(&text, words.iter().map(|(word, _)| *word)),
+        };
         self.error(
             "word",
             node.span(),

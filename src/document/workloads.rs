@@ -19,7 +19,9 @@ impl Reader<'_> {
         let load = self.load(name, &keys);
         let priority = self.optional_count(&keys, "priority", 0).unwrap_or(1);
         let growth = keys.get("growth").and_then(|n| self.growth(n)).unwrap_or(0.0);
-        Some(Workload { name: name.to_string(), mix: mix?, load: load?, priority, growth })
+        // What cannot be read stands in as nothing, so that the rest is checked against its name.
+        let load = load.unwrap_or(Load::Open { rate: 0.0, arrivals: ArrivalLaw::Poisson });
+        Some(Workload { name: name.to_string(), mix: mix.unwrap_or_default(), load, priority, growth })
     }
 
     fn mix(&mut self, keys: &Keys<'_>) -> Option<Vec<(Target, f64)>> {
@@ -299,7 +301,9 @@ impl Reader<'_> {
         let known =
             keys.section.keys.iter().any(|k| !["workload", "service", "share"].contains(&k.name) && keys.has(k.name));
         if !known {
-            self.missing(&keys, "p95", "\"300ms\"");
+            let advice =
+                "add what must hold, for example p95 = \"300ms\", error_rate = \"0.1%\" or utilization = \"70%\"";
+            self.error("missing", keys.span.clone(), "this objective states no bound", "nothing to hold", advice);
         }
         objectives
     }

@@ -337,7 +337,7 @@ impl Checker<'_> {
                 let path = if single { path.join("entry") } else { path.join("mix").join(target) };
                 self.target(target, &path, false);
             }
-            if !single {
+            if !single && !workload.mix.is_empty() {
                 self.weights(workload.mix.iter().map(|(_, w)| *w), &path.join("mix"), "this `mix`");
             }
             if let Load::Profile { points, .. } = &workload.load {
