@@ -73,9 +73,7 @@ impl Tail {
                 let mut scale = mean;
                 for (slot, (_, level)) in percentiles.iter_mut().zip(Metric::PERCENTILES) {
                     let t = roots::falling_to(1.0 - level, scale, |t| self.exceeding(t));
-                    if t > 0.0 {
-                        scale = t;
-                    }
+                    scale = scale.max(t);
                     *slot = Some(t);
                 }
                 let highest = percentiles[5].unwrap_or(mean);

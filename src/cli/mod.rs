@@ -6,6 +6,7 @@ mod init;
 mod input;
 mod output;
 mod plan;
+mod plot;
 mod schema;
 mod solve;
 mod sweep;

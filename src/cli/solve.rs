@@ -1,6 +1,6 @@
 //! `plimsoll solve`: predict.
 
-use super::{ModelArgs, Outcome, OutputArgs, input, output};
+use super::{ModelArgs, Outcome, OutputArgs, input, output, plot};
 use clap::Args;
 use plimsoll::network::compile;
 use plimsoll::prediction::Prediction;
@@ -15,6 +15,9 @@ use plimsoll::{analytic, plan, report};
 pub(crate) struct Solve {
     #[command(flatten)]
     model: ModelArgs,
+    /// Draw response times against load: FILE.svg or FILE.png
+    #[arg(long, value_name = "FILE")]
+    plot: Option<std::path::PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -30,6 +33,9 @@ impl Solve {
         let report = report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
         let json =
             report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
+        if let Some(file) = &self.plot {
+            plot::write(&plot::load_curve(&system, prediction.headroom)?, file)?;
+        }
         output::print(&self.output, &report, &json)?;
         Ok(0)
     }

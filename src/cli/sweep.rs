@@ -1,6 +1,6 @@
 //! `plimsoll sweep`: predictions along a parameter.
 
-use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, solve};
+use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, plot, solve};
 use clap::Args;
 use plimsoll::plan::{self, Sweep};
 use plimsoll::system::{Change, Kind, Path, System, Value};
@@ -20,6 +20,9 @@ pub(crate) struct SweepCommand {
     /// The parameter and its range
     #[arg(long, value_name = "PATH=FROM..TO[:N]")]
     vary: String,
+    /// Draw response times along it: FILE.svg or FILE.png
+    #[arg(long, value_name = "FILE")]
+    plot: Option<std::path::PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -40,6 +43,9 @@ impl SweepCommand {
         let knee = plan::knee(&curve);
         let report = report::swept(&system, &path, kind, &points, knee, &model.manifest);
         let json = report::json::swept(&path, &points, knee, &model.manifest);
+        if let Some(file) = &self.plot {
+            plot::write(&plot::sweep_curve(&system, &sweep, kind, &points), file)?;
+        }
         output::print(&self.output, &report, &json)?;
         Ok(0)
     }

@@ -72,7 +72,11 @@ pub fn falling_to(level: f64, scale: f64, f: impl Fn(f64) -> f64) -> f64 {
             high = probe;
             probe *= 0.5;
         }
-        low = if probe > scale * 1e-30 { probe } else { 0.0 };
+        if probe <= scale * 1e-30 {
+            // It starts at the level but for rounding.
+            return 0.0;
+        }
+        low = probe;
     }
     // Tails fall exponentially: on the logarithm they are nearly straight, and the secant lands at once.
     let target = level.max(f64::MIN_POSITIVE).ln();

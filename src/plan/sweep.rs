@@ -50,7 +50,8 @@ pub fn sweep(system: &System, sweep: &Sweep, solve: impl Fn(&System) -> Predicti
 pub fn knee(points: &[(f64, f64)]) -> Option<f64> {
     let (first, last) = (points.first()?, points.last()?);
     let (width, height) = (last.0 - first.0, last.1 - first.1);
-    if points.len() < 3 || width <= 0.0 || height <= 0.0 {
+    // A curve that hardly rises has no knee, however it bends.
+    if points.len() < 3 || width <= 0.0 || height <= 0.2 * first.1 {
         return None;
     }
     let below = |p: &(f64, f64)| (p.0 - first.0) / width - (p.1 - first.1) / height;

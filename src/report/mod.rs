@@ -4,6 +4,7 @@
 //! themselves ([`json`]), not the sentences.
 
 mod calculated;
+pub mod figure;
 pub mod format;
 pub mod json;
 mod planned;

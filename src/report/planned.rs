@@ -126,10 +126,13 @@ pub fn no_plan(system: &System, error: &PlanError) -> Report {
                 }
                 _ => "what remains does not depend on the counts within `scale`",
             };
+            let found = match verdict.predicted {
+                Some(_) => format!("is {}", figure(verdict.metric, verdict.predicted, system)),
+                None => "does not exist, because something on its way cannot keep up,".to_string(),
+            };
             format!(
-                "With every service at the most its scale allows, {}{case} is {} and should be {}: {way_out}.",
+                "With every service at the most its scale allows, {}{case} {found} and should be {}: {way_out}.",
                 verdict.name,
-                figure(verdict.metric, verdict.predicted, system),
                 bound(verdict.metric, verdict.target, system),
             )
         }
