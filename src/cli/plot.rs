@@ -2,9 +2,9 @@
 
 use super::{Failure, output, solve};
 use plimsoll::plan::{self, Point, Sweep};
+use plimsoll::report::figure;
 use plimsoll::report::figure::Figure;
 use plimsoll::report::format::picture;
-use plimsoll::report::figure;
 use plimsoll::system::{Kind, Load, Path, System};
 use std::path::Path as FilePath;
 
@@ -70,7 +70,6 @@ pub(crate) fn sweep_curve(system: &System, sweep: &Sweep, kind: Kind, points: &[
         _ => None,
     };
     let workload = moved.unwrap_or(0);
-    let saturation =
-        moved.and_then(|w| points.first().and_then(|p| p.prediction.workloads[w].saturation_rate));
+    let saturation = moved.and_then(|w| points.first().and_then(|p| p.prediction.workloads[w].saturation_rate));
     figure::along(system, workload, &path.to_string(), kind, points, saturation)
 }

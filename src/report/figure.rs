@@ -45,7 +45,14 @@ impl Figure {
 }
 
 /// p50, p95 and p99 of a workload along a parameter, with its objective, the knee, and where it saturates.
-pub fn along(system: &System, workload: usize, parameter: &str, kind: Kind, points: &[Point], saturation: Option<f64>) -> Figure {
+pub fn along(
+    system: &System,
+    workload: usize,
+    parameter: &str,
+    kind: Kind,
+    points: &[Point],
+    saturation: Option<f64>,
+) -> Figure {
     let name = system.workloads.get(workload).map_or("", |w| w.name.as_str());
     let curve = |word: &str, level: f64| Curve {
         name: word.to_string(),
@@ -66,9 +73,10 @@ pub fn along(system: &System, workload: usize, parameter: &str, kind: Kind, poin
         marks.push((first.value, "overloaded".to_string()));
     }
     let bound = system.objectives.iter().find_map(|objective| match (&objective.scope, objective.metric) {
-        (Scope::Workload(about), Metric::Percentile(_) | Metric::Mean) if about == name => {
-            Some((objective.target, format!("objective: {} ≤ {}", objective.metric.word(), duration::print(objective.target))))
-        }
+        (Scope::Workload(about), Metric::Percentile(_) | Metric::Mean) if about == name => Some((
+            objective.target,
+            format!("objective: {} ≤ {}", objective.metric.word(), duration::print(objective.target)),
+        )),
         _ => None,
     });
     let model = if system.name.is_empty() { String::new() } else { format!("{}: ", system.name) };

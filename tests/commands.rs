@@ -1,0 +1,114 @@
+//! Whole commands on whole models: exit codes, the form of the JSON, what goes where.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn plimsoll(args: &[&str]) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("plimsoll").unwrap().current_dir(env!("CARGO_MANIFEST_DIR")).args(args).assert()
+}
+
+fn json(args: &[&str], code: i32) -> Value {
+    let output = plimsoll(args).code(code).get_output().stdout.clone();
+    serde_json::from_slice(&output).unwrap()
+}
+
+#[test]
+fn solve_prints_the_promised_json() {
+    let got = json(&["solve", "models/web-shop.toml", "--format", "json"], 0);
+    assert_eq!(got["schema"], 1);
+    assert_eq!(got["method"], "analytic");
+    assert_eq!(got["stable"], true);
+    let shoppers = &got["workloads"]["shoppers"];
+    for key in ["mean", "p50", "p75", "p90", "p95", "p99", "p999"] {
+        assert!(shoppers["response"][key].as_f64().unwrap() > 0.0, "{key}");
+    }
+    let sum: f64 = shoppers["breakdown"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|share| share["queueing"].as_f64().unwrap() + share["service_time"].as_f64().unwrap())
+        .sum();
+    assert!((sum / shoppers["response"]["mean"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    assert!(got["services"]["database"]["wait"]["p95"].is_number());
+    assert_eq!(got["manifest"]["model_sha256"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn an_overloaded_model_is_an_answer() {
+    let got = json(&["solve", "models/web-shop.toml", "--set", "workload.browsers.rate=x20", "--format", "json"], 0);
+    assert_eq!(got["stable"], false);
+    assert!(got["workloads"]["browsers"]["response"]["p95"].is_null());
+    assert!(!got["warnings"].as_array().unwrap().is_empty());
+    let through = got["workloads"]["browsers"]["throughput"].as_f64().unwrap();
+    assert!(through > 0.0 && through < 6000.0);
+}
+
+#[test]
+fn check_exits_with_one_when_an_objective_is_missed() {
+    plimsoll(&["check", "models/web-shop.toml"]).code(1);
+    plimsoll(&["check", "models/web-shop.toml", "--set", "service.mailer.instances=2"]).code(0);
+}
+
+#[test]
+fn plan_says_why_not_one_fewer() {
+    let got = json(&["plan", "models/web-shop.toml", "--scenario", "black-friday", "--format", "json"], 0);
+    let mailer = &got["plan"]["services"]["mailer"];
+    assert_eq!(mailer["instances"], 5);
+    assert_eq!(mailer["because"], "mailer utilization");
+    assert_eq!(got["plan"]["optimal"], true);
+    assert!(got["objectives"].as_array().unwrap().iter().all(|o| o["met"] == true));
+}
+
+#[test]
+fn a_plan_that_cannot_be_exits_with_one_and_a_reason() {
+    let got = json(&["plan", "models/slow-external.toml", "--scenario", "slow-provider", "--format", "json"], 1);
+    assert!(got["plan"]["services"].is_null());
+    assert_eq!(got["plan"]["saturated"][0], "provider");
+}
+
+#[test]
+fn a_wrong_command_exits_with_two_and_a_missing_file_with_three() {
+    plimsoll(&["solve"]).code(2);
+    plimsoll(&["solve", "models"]).code(2);
+    plimsoll(&["solve", "models/none.toml"]).code(3);
+    plimsoll(&["solve", "models/web-shop.toml", "--scenario", "blak-friday"]).code(2);
+    plimsoll(&["calc", "mmc", "--arrival-rate", "80"]).code(2);
+    plimsoll(&["solve", "models/web-shop.toml", "-o", "/nonexistent/out.txt"]).code(3);
+}
+
+#[test]
+fn rubbish_is_refused_in_bounded_time() {
+    let rubbish: Vec<u8> = (0..1_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let text: String = rubbish.iter().map(|b| char::from(b'!' + b % 90)).collect();
+    for input in [rubbish, text.into_bytes(), b"[".repeat(100_000), b"a = {".repeat(20_000), Vec::new()] {
+        let mut command = Command::cargo_bin("plimsoll").unwrap();
+        command.args(["solve", "-"]).write_stdin(input).timeout(std::time::Duration::from_secs(60)).assert().code(2);
+    }
+}
+
+#[test]
+fn init_writes_a_model_that_meets_its_objectives() {
+    let model = plimsoll(&["init"]).code(0).get_output().stdout.clone();
+    Command::cargo_bin("plimsoll").unwrap().args(["check", "-"]).write_stdin(model).assert().code(0);
+}
+
+#[test]
+fn pictures_are_drawn_with_their_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let (svg, png) = (folder.path().join("a.svg"), folder.path().join("a.png"));
+    plimsoll(&["solve", "models/read-api.toml", "--plot", svg.to_str().unwrap()]).code(0);
+    plimsoll(&[
+        "sweep",
+        "models/read-api.toml",
+        "--vary",
+        "workload.readers.rate=500/s..3500/s:7",
+        "--plot",
+        png.to_str().unwrap(),
+    ])
+    .code(0);
+    let text = std::fs::read_to_string(svg).unwrap();
+    assert!(text.contains("saturation") && text.contains("knee") && text.contains("objective"));
+    assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+}
