@@ -1,6 +1,6 @@
 //! The system compiled for solving: dense numbers instead of names, stations, programs of steps, classes of urgency.
 //!
-//! Engines receive a `&Network`. [`compile`] makes one from a checked [`System`]; [`flows`] says how often each
+//! Engines receive a `&Network`. [`compile()`] makes one from a checked [`crate::system::System`]; [`flows`] says how often each
 //! operation and station is visited.
 
 mod compile;

@@ -1,6 +1,6 @@
 //! Between results and what people see: headings, sentences and tables, composed once for every format.
 //!
-//! Rounding, wording and units are decided here; the formats in [`format`] only print. JSON prints the results
+//! Rounding, wording and units are decided here; the formats in [`mod@format`] only print. JSON prints the results
 //! themselves ([`json`]), not the sentences.
 
 mod calculated;

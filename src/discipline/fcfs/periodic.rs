@@ -45,7 +45,7 @@ pub struct Periodic {
 }
 
 impl Periodic {
-    /// The wait in a stable queue of at most [`MOST_SERVERS`] servers. `None` when the utilization is so near 1 that
+    /// The wait in a stable queue of at most 256 servers. `None` when the utilization is so near 1 that
     /// the queue lengths do not fit the sum.
     pub fn new(arrival_rate: f64, service: f64, servers: u32) -> Option<Periodic> {
         let mut delay = Periodic { arrival_rate, service, servers, roots: Vec::new(), longer: Vec::new() };
