@@ -7,8 +7,9 @@
 use super::Solution;
 use super::compose::Composed;
 use crate::discipline::Knowledge;
-use crate::network::{OperationId, Step, VisitId};
+use crate::network::{OperationId, StationId, Step, VisitId};
 use crate::prediction::{Accuracy, Times};
+use std::collections::HashSet;
 
 /// Error of a composition whose parts are exact but not independent.
 const DEPENDENCE: f64 = 0.02;
@@ -51,6 +52,7 @@ pub(super) fn accuracy(solution: &Solution<'_>, composed: &Composed<'_>, w: usiz
 #[derive(Default)]
 struct Way {
     visits: Vec<(VisitId, f64)>,
+    stations: HashSet<StationId>,
     /// Some station is passed more than once, or by chance, or too many operations were looked at to tell.
     tangled: bool,
     /// Several branches of a parallel step queue.
@@ -74,8 +76,7 @@ impl Way {
             match step {
                 Step::Visit(visit) => {
                     let station = solution.network.visits[*visit].station;
-                    let again = self.visits.iter().any(|(v, _)| solution.network.visits[*v].station == station);
-                    self.tangled |= again;
+                    self.tangled |= !self.stations.insert(station);
                     self.visits.push((*visit, runs));
                 }
                 Step::Call(call) => {

@@ -25,13 +25,24 @@ pub struct Table {
     /// Times in seconds and the probability to exceed each: rising, and falling to zero.
     knots: Arc<[(Seconds, f64)]>,
     scale: f64,
+    /// First three moments before scaling: asked for again and again.
+    moments: [f64; 3],
 }
 
 impl Table {
     /// The law with these knots, `(seconds, probability to exceed)`: times rising, probabilities falling to zero at the
     /// last. What is missing to one at the first knot is an atom there.
     pub fn new(knots: Vec<(Seconds, f64)>) -> Self {
-        Table { knots: knots.into(), scale: 1.0 }
+        let mut table = Table { knots: knots.into(), scale: 1.0, moments: [0.0; 3] };
+        table.moments = [1, 2, 3].map(|k| table.integrate(k));
+        table
+    }
+
+    fn integrate(&self, k: i32) -> f64 {
+        let power = k + 1;
+        let pieces =
+            self.pieces().map(|(a, b, mass)| mass * (b.powi(power) - a.powi(power)) / (f64::from(power) * (b - a)));
+        pieces.sum::<f64>() + self.atom() * self.knots[0].0.powi(k)
     }
 
     /// A continuous law on knots at normal scores of its quantiles, with the same mean.
@@ -64,12 +75,7 @@ impl Table {
 
 impl Distribution for Table {
     fn moment(&self, k: u8) -> f64 {
-        let power = i32::from(k) + 1;
-        let first = self.knots[0].0 * self.scale;
-        self.pieces()
-            .map(|(a, b, mass)| mass * (b.powi(power) - a.powi(power)) / (f64::from(power) * (b - a)))
-            .sum::<f64>()
-            + self.atom() * first.powi(i32::from(k))
+        self.moments[usize::from(k.clamp(1, 3)) - 1] * self.scale.powi(i32::from(k))
     }
 
     fn exceeding(&self, t: Seconds) -> f64 {
@@ -117,7 +123,7 @@ impl Distribution for Table {
     }
 
     fn scaled(&self, factor: f64) -> Self {
-        Table { knots: self.knots.clone(), scale: self.scale * factor }
+        Table { knots: self.knots.clone(), scale: self.scale * factor, moments: self.moments }
     }
 }
 
