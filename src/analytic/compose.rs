@@ -645,6 +645,18 @@ impl<'s> Composed<'s> {
         Some(tail_at(&PRECISE, line, beyond, rough.success, values) * (-tilt * beyond).exp())
     }
 
+    /// Whether some law on the way is a table: then its own error is that of the ladder, and refining wins nothing.
+    pub(super) fn is_tabulated(&self, operation: OperationId, class: usize) -> bool {
+        let mut reachable = vec![false; self.rough.len()];
+        self.reach(self.slot(operation, class), &mut reachable);
+        let mut slots = reachable.iter().enumerate().filter(|(_, reachable)| **reachable).map(|(slot, _)| slot);
+        slots.any(|slot| {
+            let mut visits = Vec::new();
+            collect_visits(&self.solution.network.operations[slot / self.classes].steps, &mut visits);
+            visits.iter().any(|visit| matches!(self.served[*visit][slot % self.classes], Some(Law::Table(_))))
+        })
+    }
+
     /// A rate below that at which the tail of anything reachable falls; zero where something has a heavy tail, or
     /// where loops may make the sum of many parts fall more slowly than each.
     fn decay_rate(&self, reachable: &[bool]) -> f64 {
@@ -781,6 +793,19 @@ fn tail_at(euler: &Euler, line: Line, t: f64, success: f64, values: &[Complex64]
     let quotients: Vec<Complex64> =
         values.iter().enumerate().map(|(k, value)| (success - value) / line.point(k)).collect();
     (euler.sum(t, &quotients) / success).max(0.0)
+}
+
+/// Every visit that some steps make themselves.
+fn collect_visits(steps: &[Step], found: &mut Vec<VisitId>) {
+    for step in steps {
+        match step {
+            Step::Visit(visit) => found.push(*visit),
+            Step::Repeat { steps, .. } => collect_visits(steps, found),
+            Step::Choose(ways) => ways.iter().for_each(|(_, steps)| collect_visits(steps, found)),
+            Step::Parallel { branches, .. } => branches.iter().for_each(|steps| collect_visits(steps, found)),
+            Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
 }
 
 /// Multiplies the transform of a law into `out`; a constant is in the shift already.

@@ -104,7 +104,8 @@ fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, mut times
     let workload = &solution.network.workloads[w];
     let class = workload.class;
     let curved = workload.mix.iter().any(|(o, _)| matches!(composed.tail(*o, class), Some(Tail::Curve { .. })));
-    if !curved || solution.network.operations.len() > REFINED {
+    let tabulated = workload.mix.iter().any(|(o, _)| composed.is_tabulated(*o, class));
+    if !curved || tabulated || solution.network.operations.len() > REFINED {
         return times;
     }
     let total: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();

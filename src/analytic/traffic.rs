@@ -22,6 +22,10 @@ use crate::system::ArrivalLaw;
 /// Sweeps over all stations; along a path without feedback each sweep settles every station behind a settled one.
 const MAX_SWEEPS: usize = 100;
 
+/// Streams kept apart at one place: the many small ones beyond change the variability by little, and their number
+/// grows with everything downstream of a chance call. Their rate goes to the kept ones.
+const MOST_STREAMS: usize = 8;
+
 /// Where a stream of requests comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Source {
@@ -234,7 +238,8 @@ impl<'a> Walker<'a> {
             }
         }
         for &operation in &network.order {
-            let incoming = std::mem::take(&mut arriving[operation]);
+            let mut incoming = std::mem::take(&mut arriving[operation]);
+            keep_largest(&mut incoming, |stream| &mut stream.rate);
             if !incoming.is_empty() {
                 self.steps(&network.operations[operation].steps, incoming, &mut arriving);
             }
@@ -245,6 +250,7 @@ impl<'a> Walker<'a> {
     fn steps(&mut self, steps: &[Step], mut at: Vec<Stream>, arriving: &mut [Vec<Stream>]) -> Vec<Stream> {
         for step in steps {
             at = self.step(step, at, arriving);
+            keep_largest(&mut at, |stream| &mut stream.rate);
         }
         at
     }
@@ -370,6 +376,7 @@ fn exit_of(
                 slowest.map_or(at.clone(), |exit| onward(&exit, &at, 1.0))
             }
         };
+        keep_largest(&mut at, |(_, share)| share);
     }
     at
 }
@@ -381,6 +388,28 @@ fn add(streams: &mut Vec<Stream>, stream: Stream) {
     match streams.iter_mut().find(|s| s.source == stream.source) {
         Some(same) => same.rate += stream.rate,
         None => streams.push(stream),
+    }
+}
+
+/// Keeps the largest entries and scales them to the old total.
+fn keep_largest<T>(entries: &mut Vec<T>, size: impl Fn(&mut T) -> &mut f64) {
+    if entries.len() <= MOST_STREAMS {
+        return;
+    }
+    let before: f64 = entries.iter_mut().map(|entry| *size(entry)).sum();
+    // Of equal ones the first in the order of the model are kept.
+    let mut sizes: Vec<(usize, f64)> = entries.iter_mut().map(|entry| *size(entry)).enumerate().collect();
+    sizes.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut kept = vec![false; entries.len()];
+    sizes.iter().take(MOST_STREAMS).for_each(|(i, _)| kept[*i] = true);
+    let mut i = 0;
+    entries.retain(|_| {
+        i += 1;
+        kept[i - 1]
+    });
+    let after: f64 = entries.iter_mut().map(|entry| *size(entry)).sum();
+    if after > 0.0 {
+        entries.iter_mut().for_each(|entry| *size(entry) *= before / after);
     }
 }
 
