@@ -53,7 +53,7 @@ pub(super) struct Variability {
 
 /// The variability of the arrivals at each station.
 pub(super) fn variability(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Variability> {
-    let streams = Walker::new(network, flows, held).streams();
+    let streams = Walker::new(network, held).streams();
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
     let stations: Vec<Server> = servers(network, flows, held);
     let mut scv = vec![1.0f64; network.stations.len()];
@@ -67,7 +67,7 @@ pub(super) fn variability(network: &Network, flows: &Flows, held: &[Vec<f64>]) -
         .map(|(station, streams)| Variability {
             scv: if poisson[station] { 1.0 } else { scv[station] },
             poisson: poisson[station],
-            renewal: direct_renewal(network, streams, flows),
+            renewal: direct_renewal(network, streams),
         })
         .collect()
 }
@@ -201,7 +201,7 @@ fn poisson_stations(streams: &[Vec<Stream>], stations: &[Server], plain: &[bool]
 }
 
 /// The interarrival law when a station gets every request of one workload and nothing else.
-fn direct_renewal(network: &Network, streams: &[Stream], _flows: &Flows) -> Option<Law> {
+fn direct_renewal(network: &Network, streams: &[Stream]) -> Option<Law> {
     let [Stream { source: Source::Workload(w), rate }] = streams else { return None };
     let workload = &network.workloads[*w];
     match workload.arrivals()? {
@@ -213,7 +213,6 @@ fn direct_renewal(network: &Network, streams: &[Stream], _flows: &Flows) -> Opti
 /// Follows requests through the programs and notes from where each station gets them.
 struct Walker<'a> {
     network: &'a Network,
-    flows: &'a Flows,
     held: &'a [Vec<f64>],
     /// Which station a request leaves an operation from, with probabilities; `None` when it visits none.
     exits: Vec<Vec<(Option<StationId>, f64)>>,
@@ -221,12 +220,12 @@ struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    fn new(network: &'a Network, flows: &'a Flows, held: &'a [Vec<f64>]) -> Self {
+    fn new(network: &'a Network, held: &'a [Vec<f64>]) -> Self {
         let mut exits = vec![Vec::new(); network.operations.len()];
         for &operation in network.order.iter().rev() {
             exits[operation] = exit_of(network, &network.operations[operation].steps, &exits);
         }
-        Walker { network, flows, held, exits, streams: vec![Vec::new(); network.stations.len()] }
+        Walker { network, held, exits, streams: vec![Vec::new(); network.stations.len()] }
     }
 
     fn streams(mut self) -> Vec<Vec<Stream>> {
@@ -327,7 +326,6 @@ impl<'a> Walker<'a> {
                 None => scaled(at, *share).into_iter().for_each(|stream| add(&mut after, stream)),
             }
         }
-        debug_assert!(self.flows.visits.len() == self.network.visits.len());
         after
     }
 }

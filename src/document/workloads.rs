@@ -3,7 +3,6 @@
 use super::language::{ARRIVALS, BURST, OBJECTIVE, PROFILE_POINT, WORKLOAD};
 use super::reader::{Keys, Node, Reader, shorten};
 use super::values;
-use crate::discipline::Discipline;
 use crate::distribution::{Gamma, Law};
 use crate::system::{
     ArrivalLaw, Balancer, Change, Kind, Load, Metric, Objective, Path, Scenario, Scope, System, Target, Value, Workload,
@@ -377,7 +376,6 @@ impl Reader<'_> {
             }
             kind => Value::Number(self.quantity(&key, node, kind)?),
         };
-        debug_assert!(Discipline::ALL.len() == 5);
         Some(Change::Set(value))
     }
 }
