@@ -211,7 +211,7 @@ impl OrderStatistic {
         if !all && self.needed != 1 {
             return vec![1.0 / n as f64; n];
         }
-        let scale = self.mean(1.0_f64.max(0.0) * self.typical());
+        let scale = self.mean(self.typical());
         let steps = 200;
         let mut chances = vec![0.0; n];
         let mut before: Vec<f64> = vec![0.0; n];

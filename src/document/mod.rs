@@ -39,13 +39,7 @@ pub struct Document {
 /// Every mistake found, in the order of the text.
 pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
     let (root, syntax) = DeTable::parse_recoverable(text);
-    let mut reader = Reader {
-        diagnostics: Vec::new(),
-        uncertainties: Vec::new(),
-        assumptions: Vec::new(),
-        files,
-        place: Path::default(),
-    };
+    let mut reader = Reader::at(Path::default(), files);
     for error in &syntax {
         let span = error.span().unwrap_or(0..0);
         if error.message().contains("recurs") {
@@ -115,13 +109,7 @@ pub fn read_change(text: &str, system: &mut System) -> Result<(Path, Change), St
     let source = if as_toml(&plain) && !value.starts_with(['+', '-']) { plain } else { quoted };
     let table = DeTable::parse(&source).map_err(|error| error.message().to_string())?;
     let no_files = |_: &str| Err("samples cannot be given on the command line".to_string());
-    let mut reader = Reader {
-        diagnostics: Vec::new(),
-        uncertainties: Vec::new(),
-        assumptions: Vec::new(),
-        files: &no_files,
-        place: path.clone(),
-    };
+    let mut reader = Reader::at(path.clone(), &no_files);
     let change = table.get_ref().get("value").and_then(|node| reader.change(&path, kind, node));
     match (change, reader.diagnostics.first()) {
         (Some(change), None) => Ok((path, change)),
@@ -138,13 +126,7 @@ pub fn read_law(text: &str, files: Files<'_>) -> Result<crate::distribution::Law
     let text = text.trim();
     let source = if text.starts_with('{') { format!("value = {text}\n") } else { format!("value = \"{text}\"\n") };
     let table = DeTable::parse(&source).map_err(|error| error.message().to_string())?;
-    let mut reader = Reader {
-        diagnostics: Vec::new(),
-        uncertainties: Vec::new(),
-        assumptions: Vec::new(),
-        files,
-        place: Path::default(),
-    };
+    let mut reader = Reader::at(Path::default(), files);
     let law = table.get_ref().get("value").and_then(|node| reader.law("service time", node));
     match (law, reader.diagnostics.first()) {
         (Some(law), None) => Ok(law),

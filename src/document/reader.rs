@@ -24,7 +24,12 @@ pub(super) struct Reader<'f> {
     pub place: Path,
 }
 
-impl Reader<'_> {
+impl<'f> Reader<'f> {
+    /// A reader that has read nothing, at a place of the model.
+    pub fn at(place: Path, files: Files<'f>) -> Reader<'f> {
+        Reader { diagnostics: Vec::new(), uncertainties: Vec::new(), assumptions: Vec::new(), files, place }
+    }
+
     /// Notes an error.
     pub fn error(
         &mut self,

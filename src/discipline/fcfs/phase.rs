@@ -141,11 +141,7 @@ pub(super) fn solve(queue: &Queue) -> Option<Delay> {
 /// The wait of a stable queue with its laws replaced by phases of the same first moments; `None` when that takes too
 /// many phases. Variabilities between those of two numbers of stages mix the two answers.
 pub(super) fn approximate(queue: &Queue) -> Option<Delay> {
-    let arrivals = match &queue.arrivals {
-        Arrivals::Poisson => vec![(1.0, Phases::OneOf(vec![(1.0, queue.arrival_rate)]))],
-        Arrivals::Renewal(law) => fitted(law, 1)?,
-        Arrivals::Scv(scv) => of_two_moments(1.0 / queue.arrival_rate, *scv, 1)?,
-    };
+    let arrivals = fitted_arrivals(queue)?;
     let service = fitted(&queue.service, queue.servers)?;
     let mut mixed = Vec::new();
     for (p, arrivals) in &arrivals {
@@ -176,11 +172,7 @@ const MOST_WORK: f64 = 3e6;
 /// A queue with `capacity` places, its laws replaced by phases of the same first moments; `None` when that takes too
 /// much work.
 pub(super) fn limited(queue: &Queue, capacity: usize) -> Option<LimitedPhases> {
-    let arrivals = match &queue.arrivals {
-        Arrivals::Poisson => vec![(1.0, Phases::OneOf(vec![(1.0, queue.arrival_rate)]))],
-        Arrivals::Renewal(law) => fitted(law, 1)?,
-        Arrivals::Scv(scv) => of_two_moments(1.0 / queue.arrival_rate, *scv, 1)?,
-    };
+    let arrivals = fitted_arrivals(queue)?;
     let service = fitted(&queue.service, queue.servers)?;
     let c = queue.servers as usize;
     let waiting = capacity - c;
@@ -199,6 +191,15 @@ pub(super) fn limited(queue: &Queue, capacity: usize) -> Option<LimitedPhases> {
         }
     }
     Some(sum)
+}
+
+/// Phases like the interarrival times of a queue, mixed by weight.
+fn fitted_arrivals(queue: &Queue) -> Option<Vec<(f64, Phases)>> {
+    match &queue.arrivals {
+        Arrivals::Poisson => Some(vec![(1.0, Phases::OneOf(vec![(1.0, queue.arrival_rate)]))]),
+        Arrivals::Renewal(law) => fitted(law, 1),
+        Arrivals::Scv(scv) => of_two_moments(1.0 / queue.arrival_rate, *scv, 1),
+    }
 }
 
 /// How much of a law's third moment its two phases take on, against that of balanced means, on a logarithmic scale.
