@@ -206,7 +206,8 @@ pub static SERVICE: Section = Section {
     ],
 };
 
-static CONTENTION: Section = Section {
+/// `contention = { … }`.
+pub static CONTENTION: Section = Section {
     name: "`contention`",
     meaning: "With n in service each runs at 1 / (1 + alpha (n - 1) + beta n (n - 1)) of its speed.",
     keys: &[

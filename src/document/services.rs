@@ -1,6 +1,6 @@
 //! Services, their devices and operations; externals, pools and caches.
 
-use super::language::{CACHE, DEVICE, EXTERNAL, OPERATION, POOL, POPULARITY, SCALE, SERVICE};
+use super::language::{CACHE, CONTENTION, DEVICE, EXTERNAL, OPERATION, POOL, POPULARITY, SCALE, SERVICE};
 use super::reader::{Keys, Node, Reader};
 use crate::discipline::Discipline;
 use crate::distribution::Law;
@@ -101,21 +101,12 @@ impl Reader<'_> {
     }
 
     fn contention(&mut self, node: Node<'_>) -> Option<Contention> {
-        let DeValue::Table(table) = node.get_ref() else {
-            self.wrong_type("contention", node, "a table such as { alpha = 0.02, beta = 0.0001 }");
-            return None;
-        };
-        let mut read = |key: &str| match table.get(key) {
-            Some(inner) => self.within("contention", |r| r.within(key, |r| r.quantity(key, inner, Kind::Number))),
-            None => Some(0.0),
-        };
-        let (alpha, beta) = (read("alpha"), read("beta"));
-        for key in table.keys() {
-            if !["alpha", "beta"].contains(&key.get_ref().as_ref()) {
-                self.unknown_key(key.get_ref(), key.span(), "`contention`", ["alpha", "beta"].into_iter());
-            }
-        }
-        Some(Contention { alpha: alpha?, beta: beta? })
+        let keys = self.table("contention", node, &CONTENTION)?;
+        self.within("contention", |reader| {
+            let alpha = reader.optional(&keys, "alpha", Kind::Number).unwrap_or(0.0);
+            let beta = reader.optional(&keys, "beta", Kind::Number).unwrap_or(0.0);
+            Some(Contention { alpha, beta })
+        })
     }
 
     fn scale(&mut self, node: Node<'_>) -> Option<Scale> {
