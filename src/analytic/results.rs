@@ -4,11 +4,10 @@ use super::Solution;
 use super::breakdown::breakdown;
 use super::compose::Composed;
 use super::saturation::Offered;
-use super::tails::Tail;
+use super::tails::{Tail, is_formula, mixed_curve, mixed_exceeding, mixed_times};
 use super::trust;
 use crate::discipline::Delay;
 use crate::distribution::Law;
-use crate::math::curve::Curve;
 use crate::network::flows::flows;
 use crate::network::{ServiceId, Step, VisitId};
 use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
@@ -57,7 +56,14 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
         Some(means) if parts.len() == workload.mix.len() && rate > 0.0 => {
             let total: f64 = parts.iter().map(|(p, _)| p).sum();
             let mean: f64 = parts.iter().zip(&means).map(|((p, _), mean)| p * mean).sum::<f64>() / total;
-            if total > 0.0 { refined(solution, composed, w, mixture(&parts, mean)) } else { Times::default() }
+            if total > 0.0 {
+                let mut times = mixed_times(&parts, mean);
+                refined(solution, composed, w, &parts, &mut times);
+                let highest = times.percentiles[5].unwrap_or(mean);
+                Times { curve: mixed_curve(&parts, highest), ..times }
+            } else {
+                Times::default()
+            }
         }
         _ => Times::default(),
     };
@@ -84,43 +90,30 @@ fn clean_success(solution: &Solution<'_>, composed: &Composed<'_>, operation: us
     clean.success[operation][class]
 }
 
-/// A mixture of tails, by weight.
-fn mixture(parts: &[(f64, &Tail)], mean: f64) -> Times {
-    if let [(_, tail)] = parts {
-        return tail.times(mean);
-    }
-    let total: f64 = parts.iter().map(|(p, _)| p).sum();
-    let each: Vec<(f64, Times)> = parts.iter().map(|(p, tail)| (p / total, tail.times(mean))).collect();
-    let mut at: Vec<f64> = each.iter().flat_map(|(_, times)| times.curve.iter().map(|(t, _)| *t)).collect();
-    at.sort_by(f64::total_cmp);
-    at.dedup();
-    let exceeding = |t: f64| parts.iter().map(|(p, tail)| p / total * tail.exceeding(t)).sum::<f64>();
-    let curve = Curve::new(at.into_iter().filter(|t| *t > 0.0).map(|t| (t, exceeding(t))));
-    Tail::Curve { shift: 0.0, curve }.times(mean)
-}
-
 /// Percentiles of a workload with all the digits there are, where the model is small enough.
-fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, mut times: Times) -> Times {
+fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, parts: &[(f64, &Tail)], times: &mut Times) {
     let workload = &solution.network.workloads[w];
     let class = workload.class;
-    let curved = workload.mix.iter().any(|(o, _)| matches!(composed.tail(*o, class), Some(Tail::Curve { .. })));
-    let tabulated = workload.mix.iter().any(|(o, _)| composed.is_tabulated(*o, class));
-    if !curved || tabulated || solution.network.operations.len() > REFINED {
-        return times;
+    let curved = parts.iter().any(|(_, tail)| matches!(tail, Tail::Curve { .. }));
+    let tabulated = || workload.mix.iter().any(|(o, _)| composed.is_tabulated(*o, class));
+    if !curved || solution.network.operations.len() > REFINED || tabulated() {
+        return;
     }
-    let total: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();
-    let exceeding = |t: f64| -> Option<f64> {
-        let mut sum = 0.0;
-        for (operation, share) in &workload.mix {
-            sum += share * composed.success(*operation, class) / total
-                * composed.exceeding_precisely(*operation, class, t)?;
+    let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
+    // The tail of the mix, and its slope on logarithms.
+    let look = |t: f64| -> Option<(f64, f64)> {
+        let (mut tail, mut density) = (0.0, Some(0.0));
+        for ((operation, _), (weight, _)) in workload.mix.iter().zip(parts) {
+            let (own, slope) = composed.exceeding_precisely(*operation, class, t)?;
+            tail += weight / total * own;
+            density = density.zip(slope).map(|(sum, own)| sum + weight / total * own);
         }
-        Some(sum)
+        let coarse = || (mixed_exceeding(parts, t * 1.002) / mixed_exceeding(parts, t * 0.998)).ln() / 0.004;
+        Some((tail, density.map_or_else(coarse, |density| -t * density / tail)))
     };
-    let coarse = Curve::new(times.curve.iter().copied().filter(|(t, _)| *t > 0.0));
     for (slot, (_, level)) in times.percentiles.iter_mut().zip(Metric::PERCENTILES) {
         if let Some(start) = *slot {
-            *slot = Some(polish(start, 1.0 - level, &coarse, &exceeding).unwrap_or(start));
+            *slot = Some(polish(start, 1.0 - level, &look).unwrap_or(start));
         }
     }
     for i in 1..times.percentiles.len() {
@@ -129,28 +122,21 @@ fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, mut times
             (this, _) => this,
         };
     }
-    times
 }
 
-/// Secant steps from a percentile that is right to 0.1%, on the logarithms of time and tail.
-fn polish(start: f64, level: f64, coarse: &Curve, exceeding: &dyn Fn(f64) -> Option<f64>) -> Option<f64> {
-    let mut slope = (coarse.exceeding(start * 1.002) / coarse.exceeding(start * 0.998)).ln() / 0.004;
+/// Newton steps from a percentile that is right to a thousandth, on the logarithms of time and tail.
+fn polish(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> Option<f64> {
     let mut t = start;
-    let mut before: Option<(f64, f64)> = None;
     for _ in 0..6 {
-        let excess = (exceeding(t)? / level).ln();
-        if let Some((x, y)) = before
-            && (t / x).ln() != 0.0
-        {
-            slope = (excess - y) / (t / x).ln();
-        }
+        let (tail, slope) = look(t)?;
+        let excess = (tail / level).ln();
         if !excess.is_finite() || slope >= -1e-6 || !slope.is_finite() {
             return None;
         }
-        before = Some((t, excess));
         let step = (excess / -slope).clamp(-0.05, 0.05);
         t *= step.exp();
-        if step.abs() < 1e-11 {
+        // The error after a step is of the order of its square.
+        if step.abs() < 1e-5 {
             break;
         }
     }
@@ -213,7 +199,7 @@ fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)]) -> Times {
         sum += weight * mean;
         parts.push((weight, tail));
     }
-    if total > 0.0 { mixture(&parts, sum / total) } else { Times::default() }
+    if total > 0.0 { mixed_times(&parts, sum / total) } else { Times::default() }
 }
 
 /// Time in the queues of a service, by each of its runs.
@@ -239,7 +225,7 @@ fn waits(solution: &Solution<'_>, composed: &Composed<'_>, id: ServiceId, runs: 
     let none = Tail::Single { wait: Delay::None, law: Law::constant(0.0) };
     let tails: Vec<(f64, &Tail)> =
         parts.iter().map(|(rate, tail, _)| (*rate, tail.as_ref().unwrap_or(&none))).collect();
-    mixture(&tails, mean)
+    mixed_times(&tails, mean)
 }
 
 /// The visits some steps make themselves, with how often.
@@ -271,8 +257,12 @@ fn wait_of(
         && *weight == 1.0
         && beyond(*visit)? == 0.0
     {
-        let wait = delay(*visit)?;
-        let tail = Tail::Single { wait: wait.clone(), law: Law::constant(0.0) };
+        let (wait, law) = (delay(*visit)?, Law::constant(0.0));
+        let tail = if is_formula(wait, &law) {
+            Tail::Single { wait: wait.clone(), law }
+        } else {
+            Tail::on_ladder(wait, &law, composed.ladder())
+        };
         return Some((Some(tail), wait.mean()));
     }
     let (mut mean, mut variance, mut none) = (0.0, 0.0, 1.0);

@@ -166,10 +166,9 @@ fn arrivals(variability: &Variability, rate: f64) -> Arrivals {
 
 /// A law whose transform costs little: those known only by their density are tabulated.
 pub(super) fn fast(law: Law) -> Law {
-    if law.has_closed_transform() {
-        return law;
-    }
     match law {
+        law if law.has_closed_transform() => law,
+        Law::Lattice(lattice) => Law::Lattice(lattice),
         Law::Mixture(mixture) => {
             Law::Mixture(Mixture::new(mixture.parts().iter().map(|(p, law)| (*p, fast(law.clone()))).collect()))
         }

@@ -3,7 +3,7 @@
 use crate::discipline::{Delay, Sojourn};
 use crate::distribution::Law;
 use crate::math::curve::Curve;
-use crate::math::inversion::Euler;
+use crate::math::ladder::{EULER, Ladder};
 use crate::math::{quadrature, roots};
 use crate::network::flows::at_least;
 use crate::prediction::Times;
@@ -14,17 +14,18 @@ use std::sync::LazyLock;
 /// Knots of the law of a parallel step.
 const KNOTS: usize = 72;
 
-/// Times at which a sojourn without closed form is looked at.
-const LOOKS: usize = 18;
+/// A sojourn is looked at on no more rungs than this below and above its mean.
+const MOST_RUNGS: i32 = 60;
 
-static QUICK: LazyLock<Euler> = LazyLock::new(|| Euler::of_order(11));
+/// The probabilities to exceed each of [`Metric::PERCENTILES`].
+static LEVELS: LazyLock<[f64; 6]> = LazyLock::new(|| Metric::PERCENTILES.map(|(_, level)| 1.0 - level));
 
 /// The tail of a response time.
 #[derive(Debug, Clone)]
 pub(super) enum Tail {
     /// A wait and a service.
     Single { wait: Delay, law: Law },
-    /// Several of these at once.
+    /// Several at once.
     Parallel(OrderStatistic),
     /// Points of it, beyond a constant part.
     Curve { shift: f64, curve: Curve },
@@ -57,81 +58,118 @@ impl Tail {
         }
     }
 
-    /// Mean, percentiles and curve.
-    pub fn times(&self, mean: f64) -> Times {
+    /// The times exceeded with the probabilities of [`Metric::PERCENTILES`], around a mean of `mean`.
+    fn percentiles(&self, mean: f64) -> [f64; 6] {
         match self {
-            Tail::Curve { shift, curve } if curve.is_empty() => constant(*shift, mean),
-            Tail::Curve { shift, curve } => {
-                let percentiles = Metric::PERCENTILES.map(|(_, level)| Some(shift + curve.quantile(1.0 - level)));
-                let points = curve.points().into_iter().map(|(t, tail)| (shift + t, tail)).collect();
-                Times { mean: Some(mean), percentiles, curve: points }
-            }
-            Tail::Single { wait: Delay::None, law } if law.is_constant() => constant(law.mean(), mean),
-            Tail::Single { wait, law } if !closed(wait, law) => looked_at(wait, law).times(mean),
+            Tail::Curve { shift, curve } => LEVELS.map(|level| shift + curve.quantile(level)),
+            Tail::Single { wait: Delay::None, law } if law.is_constant() => [law.mean(); 6],
             _ => {
-                let mut percentiles = [None; 6];
-                let mut scale = mean;
-                for (slot, (_, level)) in percentiles.iter_mut().zip(Metric::PERCENTILES) {
-                    let t = roots::falling_to(1.0 - level, scale, |t| self.exceeding(t));
-                    scale = scale.max(t);
-                    *slot = Some(t);
-                }
-                let highest = percentiles[5].unwrap_or(mean);
-                let points = (1..=24).map(|i| highest * f64::from(i) / 20.0);
-                Times { mean: Some(mean), percentiles, curve: points.map(|t| (t, self.exceeding(t))).collect() }
+                let mut low = 0.0;
+                let mut step = mean;
+                let mut before = 1.0f64;
+                LEVELS.map(|level| {
+                    let t = roots::falling_after(low, level, step, |t| self.exceeding(t));
+                    // Tails fall about exponentially: the next percentile lies as much further as its logarithm.
+                    if t.is_finite() && t > low {
+                        step = 1.1 * (t - low) / (before / level).ln() * 2f64.ln();
+                        before = level;
+                        low = t;
+                    }
+                    t
+                })
             }
         }
     }
+
+    /// The tail of a wait and a service without a formula, read on the rungs around its mean.
+    pub fn on_ladder(wait: &Delay, law: &Law, ladder: &Ladder) -> Tail {
+        let visit = Sojourn { wait, service: law };
+        let shift = if law.is_constant() { law.mean() } else { 0.0 };
+        let middle = ladder.position(visit.mean() - shift).round() as i32;
+        let mut values = vec![Complex64::ZERO; EULER.weights.len()];
+        let mut point = |rung: i32| {
+            let (t, line) = (ladder.time(rung), ladder.line(rung));
+            if shift > 0.0 { wait.transform(line, &mut values) } else { visit.transform(line, &mut values) }
+            let (tail, density) = EULER.tail_and_density(t, line, 1.0, &values);
+            (t, tail.max(0.0), density.max(0.0))
+        };
+        // Downwards until most exceed it, upwards until hardly any does.
+        let mut points = Vec::with_capacity(16);
+        for rung in (middle - MOST_RUNGS..=middle).rev() {
+            points.push(point(rung));
+            if points[points.len() - 1].1 > 0.6 {
+                break;
+            }
+        }
+        points.reverse();
+        for rung in middle + 1..middle + MOST_RUNGS {
+            points.push(point(rung));
+            if points[points.len() - 1].1 < 5e-4 {
+                break;
+            }
+        }
+        Tail::Curve { shift, curve: Curve::with_density(&points) }
+    }
 }
 
-fn constant(value: f64, mean: f64) -> Times {
-    Times { mean: Some(mean), percentiles: [Some(value); 6], curve: vec![(value * (1.0 - 1e-9), 1.0), (value, 0.0)] }
+/// The probability to exceed a mixture of tails by weight.
+pub(super) fn mixed_exceeding(parts: &[(f64, &Tail)], t: f64) -> f64 {
+    let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
+    parts.iter().map(|(weight, tail)| weight / total * tail.exceeding(t)).sum()
+}
+
+/// Mean and percentiles of a mixture of tails by weight.
+pub(super) fn mixed_times(parts: &[(f64, &Tail)], mean: f64) -> Times {
+    let percentiles = match parts {
+        [(_, tail)] => tail.percentiles(mean),
+        parts => {
+            // A percentile of the mixture lies between those of its parts.
+            let each: Vec<[f64; 6]> = parts.iter().map(|(_, tail)| tail.percentiles(mean)).collect();
+            std::array::from_fn(|i| {
+                let low = each.iter().map(|times| times[i]).fold(f64::INFINITY, f64::min);
+                let high = each.iter().map(|times| times[i]).fold(0.0, f64::max);
+                let excess = |t: f64| mixed_exceeding(parts, t).max(1e-300).ln() - LEVELS[i].ln();
+                if high - low <= 1e-12 * high || !high.is_finite() {
+                    high
+                } else {
+                    // A jump of a constant part may lie right at the end.
+                    let (low, high) = (low * (1.0 - 1e-9), high * (1.0 + 1e-9));
+                    if excess(low) <= 0.0 { low } else { roots::bracketed(low, high, 1e-11, excess) }
+                }
+            })
+        }
+    };
+    Times { mean: Some(mean), percentiles: percentiles.map(Some), curve: Vec::new() }
+}
+
+/// Points of a mixture's tail for a picture and for shares within a limit, up to a little beyond `highest`.
+pub(super) fn mixed_curve(parts: &[(f64, &Tail)], highest: f64) -> Vec<(f64, f64)> {
+    let mut times: Vec<f64> = (1..=24).map(|i| highest * f64::from(i) / 20.0).collect();
+    for (_, tail) in parts {
+        // A constant part is a step in the curve: both of its sides.
+        let constant = match tail {
+            Tail::Single { law, .. } if law.is_constant() => law.mean(),
+            Tail::Curve { shift, .. } => *shift,
+            _ => 0.0,
+        };
+        if constant > 0.0 {
+            times.extend([constant * (1.0 - 1e-9), constant]);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    times.into_iter().map(|t| (t, mixed_exceeding(parts, t))).collect()
 }
 
 /// Whether the tail of a wait and a service is a formula cheap enough to search with.
-fn closed(wait: &Delay, law: &Law) -> bool {
+pub(super) fn is_formula(wait: &Delay, law: &Law) -> bool {
     match (wait, law) {
+        (Delay::None, _) => true,
         (Delay::Pollaczek { .. }, _) => false,
-        (Delay::None, Law::Lognormal(_) | Law::Weibull(_) | Law::Pareto(_) | Law::Lomax(_)) => true,
-        (Delay::None, _) | (_, Law::Constant(_)) => true,
+        (_, Law::Constant(_)) => true,
         (Delay::Exponentials(_), Law::Exponential(_) | Law::Hyperexponential(_)) => true,
         _ => false,
     }
-}
-
-/// The tail of a sojourn on times around its mean.
-fn looked_at(wait: &Delay, law: &Law) -> Tail {
-    let visit = Sojourn { wait, service: law };
-    let shift = if law.is_constant() { law.mean() } else { 0.0 };
-    let beyond = visit.mean() - shift;
-    let exceeding =
-        |t: f64| {
-            QUICK.exceeding(t, 0.0, 1.0, |line, out: &mut [Complex64]| {
-                if shift > 0.0 { wait.transform(line, out) } else { visit.transform(line, out) }
-            })
-        };
-    let mut points = Vec::with_capacity(LOOKS + 8);
-    let mut t = beyond;
-    // Downwards until most exceed it, upwards until hardly any does.
-    for _ in 0..40 {
-        let tail = exceeding(t);
-        points.push((t, tail));
-        if tail > 0.6 || t < 1e-6 * beyond {
-            break;
-        }
-        t /= 1.3;
-    }
-    points.reverse();
-    let mut t = beyond * 1.3;
-    for _ in 0..60 {
-        let tail = exceeding(t);
-        points.push((t, tail));
-        if tail < 4e-4 {
-            break;
-        }
-        t *= 1.3;
-    }
-    Tail::Curve { shift, curve: Curve::new(points) }
 }
 
 impl OrderStatistic {
@@ -162,7 +200,7 @@ impl OrderStatistic {
             return 0.0;
         }
         // Far out an inverted tail is rounding noise, which the whole half line would add up.
-        let formula = |tail: &Tail| matches!(tail, Tail::Single { wait, law } if closed(wait, law) && !law.is_constant() && !matches!(law, Law::Table(_)));
+        let formula = |tail: &Tail| matches!(tail, Tail::Single { wait, law } if is_formula(wait, law) && !law.is_constant() && !matches!(law, Law::Table(_)));
         if self.parts.iter().all(|(_, tail)| formula(tail)) {
             return quadrature::half_line(scale, |t| self.exceeding(t));
         }

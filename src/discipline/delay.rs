@@ -137,22 +137,19 @@ impl Delay {
         match self {
             Delay::None => out.fill(Complex64::ONE),
             Delay::Exponentials(terms) => {
-                let zero = 1.0 - self.probability();
-                line.fill(out, |s| {
-                    let sum: Complex64 = terms
-                        .iter()
-                        .map(|t| {
-                            let term = t.weight * t.rate / (s + t.rate);
-                            if t.rate.im == 0.0 {
-                                term
-                            } else {
-                                // The kept half of a conjugate pair has twice its weight.
-                                0.5 * (term + t.weight.conj() * t.rate.conj() / (s + t.rate.conj()))
-                            }
-                        })
-                        .sum();
-                    zero + sum
-                });
+                out.fill((1.0 - self.probability()).into());
+                for term in terms {
+                    if term.rate.im == 0.0 {
+                        line.add_pole(out, term.weight.re, term.rate.re);
+                        continue;
+                    }
+                    // The kept half of a conjugate pair has twice its weight.
+                    let (weight, rate) = (0.5 * term.weight, term.rate);
+                    for (k, value) in out.iter_mut().enumerate() {
+                        let s = line.point(k);
+                        *value += weight * rate / (s + rate) + weight.conj() * rate.conj() / (s + rate.conj());
+                    }
+                }
             }
             Delay::Erlangs { weights, rate } => {
                 let zero = 1.0 - self.probability();

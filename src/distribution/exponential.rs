@@ -26,7 +26,11 @@ impl Distribution for Exponential {
     }
 
     fn transform(&self, line: Line, out: &mut [Complex64]) {
-        line.fill(out, |s| 1.0 / (1.0 + s * self.mean));
+        if self.mean == 0.0 {
+            return out.fill(Complex64::ONE);
+        }
+        out.fill(Complex64::ZERO);
+        line.add_pole(out, 1.0, 1.0 / self.mean);
     }
 
     fn decay_rate(&self) -> f64 {

@@ -39,8 +39,11 @@ impl Distribution for Hyperexponential {
     }
 
     fn transform(&self, line: Line, out: &mut [Complex64]) {
-        let ([p, q], [a, b]) = (self.weights, self.means);
-        line.fill(out, |s| p / (1.0 + s * a) + q / (1.0 + s * b));
+        let still: f64 = (0..2).filter(|i| self.means[*i] == 0.0).map(|i| self.weights[i]).sum();
+        out.fill(still.into());
+        for i in (0..2).filter(|i| self.means[*i] > 0.0) {
+            line.add_pole(out, self.weights[i], 1.0 / self.means[i]);
+        }
     }
 
     fn decay_rate(&self) -> f64 {

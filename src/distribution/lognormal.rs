@@ -27,6 +27,17 @@ impl Lognormal {
         let sigma = (upper.1 / lower.1).ln() / (z2 - z1);
         Lognormal { mu: lower.1.ln() - sigma * z1, sigma }
     }
+
+    pub(super) fn density(&self, x: Seconds) -> f64 {
+        let z = (x.ln() - self.mu) / self.sigma;
+        (-0.5 * z * z).exp() / (x * self.sigma * (2.0 * std::f64::consts::PI).sqrt())
+    }
+
+    /// Beyond nine standard deviations lies less than 1e-18.
+    pub(super) fn support(&self) -> numeric::Support {
+        let (mu, reach) = (self.mu, 9.0 * self.sigma);
+        numeric::Support { from: (mu - reach).exp(), to: (mu + reach).exp(), grain: self.sigma }
+    }
 }
 
 impl Distribution for Lognormal {
@@ -48,14 +59,7 @@ impl Distribution for Lognormal {
     }
 
     fn transform(&self, line: Line, out: &mut [Complex64]) {
-        let (mu, sigma) = (self.mu, self.sigma);
-        let density = |x: f64| {
-            let z = (x.ln() - mu) / sigma;
-            (-0.5 * z * z).exp() / (x * sigma * (2.0 * std::f64::consts::PI).sqrt())
-        };
-        // Beyond nine standard deviations lies less than 1e-18.
-        let support = numeric::Support { from: (mu - 9.0 * sigma).exp(), to: (mu + 9.0 * sigma).exp(), grain: sigma };
-        numeric::transform(&support, density, line, out);
+        numeric::transform(&self.support(), |x| self.density(x), line, out);
     }
 
     fn residual_transform(&self, line: Line, out: &mut [Complex64]) {

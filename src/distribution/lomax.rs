@@ -18,6 +18,16 @@ impl Lomax {
     fn scale(&self) -> f64 {
         self.mean * (self.shape - 1.0)
     }
+
+    pub(super) fn density(&self, x: Seconds) -> f64 {
+        self.shape / self.scale() * (-(self.shape + 1.0) * (x / self.scale()).ln_1p()).exp()
+    }
+
+    /// Below it and above it lies about 1e-17.
+    pub(super) fn support(&self) -> numeric::Support {
+        let scale = self.scale();
+        numeric::Support { from: scale * 1e-17, to: scale * (40.0 / self.shape).exp(), grain: 1.0 }
+    }
 }
 
 impl Distribution for Lomax {
@@ -37,10 +47,7 @@ impl Distribution for Lomax {
     }
 
     fn transform(&self, line: Line, out: &mut [Complex64]) {
-        let (scale, shape) = (self.scale(), self.shape);
-        let density = |x: f64| shape / scale * (-(shape + 1.0) * (x / scale).ln_1p()).exp();
-        let support = numeric::Support { from: scale * 1e-17, to: scale * (40.0 / shape).exp(), grain: 1.0 };
-        numeric::transform(&support, density, line, out);
+        numeric::transform(&self.support(), |x| self.density(x), line, out);
     }
 
     fn residual_transform(&self, line: Line, out: &mut [Complex64]) {

@@ -9,6 +9,7 @@ mod erlang;
 mod exponential;
 mod gamma;
 mod hyperexponential;
+mod lattice;
 mod lognormal;
 mod lomax;
 mod mixture;
@@ -24,6 +25,7 @@ pub use erlang::Erlang;
 pub use exponential::Exponential;
 pub use gamma::Gamma;
 pub use hyperexponential::Hyperexponential;
+pub use lattice::Lattice;
 pub use lognormal::Lognormal;
 pub use lomax::Lomax;
 pub use mixture::Mixture;
@@ -123,6 +125,8 @@ pub enum Law {
     Mixture(Mixture),
     /// A distribution function on knots.
     Table(Table),
+    /// A smooth law with a fast transform.
+    Lattice(Lattice),
 }
 
 /// Runs one expression on whatever law it is.
@@ -142,6 +146,7 @@ macro_rules! each {
             Law::Empirical($inner) => $body,
             Law::Mixture($inner) => $body,
             Law::Table($inner) => $body,
+            Law::Lattice($inner) => $body,
         }
     };
 }
@@ -205,13 +210,14 @@ impl Law {
             Law::Empirical(_) => "empirical",
             Law::Mixture(_) => "mixture",
             Law::Table(_) => "table",
+            Law::Lattice(lattice) => lattice.law().name(),
         }
     }
 
     /// Whether the transform is a formula, and not an integral evaluated numerically.
     pub fn has_closed_transform(&self) -> bool {
         match self {
-            Law::Lognormal(_) | Law::Weibull(_) | Law::Pareto(_) | Law::Lomax(_) => false,
+            Law::Lognormal(_) | Law::Weibull(_) | Law::Pareto(_) | Law::Lomax(_) | Law::Lattice(_) => false,
             Law::Mixture(mixture) => mixture.parts().iter().all(|(_, law)| law.has_closed_transform()),
             _ => true,
         }
@@ -270,6 +276,7 @@ impl Distribution for Law {
             Law::Empirical(law) => Law::Empirical(law.scaled(factor)),
             Law::Mixture(law) => Law::Mixture(law.scaled(factor)),
             Law::Table(law) => Law::Table(law.scaled(factor)),
+            Law::Lattice(law) => Law::Lattice(law.scaled(factor)),
         }
     }
 }

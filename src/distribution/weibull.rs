@@ -18,6 +18,22 @@ impl Weibull {
     fn scale(&self) -> f64 {
         self.mean / special::gamma(1.0 + 1.0 / self.shape)
     }
+
+    pub(super) fn density(&self, x: Seconds) -> f64 {
+        self.density_for(self.scale(), x)
+    }
+
+    /// The density for a scale that is known already: it costs a gamma function.
+    fn density_for(&self, scale: Seconds, x: Seconds) -> f64 {
+        let power = (x / scale).powf(self.shape);
+        self.shape / x * power * (-power).exp()
+    }
+
+    /// Below it lies 1e-17, above it `exp(-40)`.
+    pub(super) fn support(&self) -> numeric::Support {
+        let reach = |ln: f64| self.scale() * (ln / self.shape).exp();
+        numeric::Support { from: reach(1e-17f64.ln()), to: reach(40f64.ln()), grain: 1.0 / self.shape }
+    }
 }
 
 impl Distribution for Weibull {
@@ -37,15 +53,8 @@ impl Distribution for Weibull {
     }
 
     fn transform(&self, line: Line, out: &mut [Complex64]) {
-        let (scale, shape) = (self.scale(), self.shape);
-        let density = |x: f64| {
-            let power = (x / scale).powf(shape);
-            shape / x * power * (-power).exp()
-        };
-        let reach = |ln: f64| scale * (ln / shape).exp();
-        // P(X < from) = 1e-17 and P(X > to) = exp(-40).
-        let support = numeric::Support { from: reach(1e-17f64.ln()), to: reach(40f64.ln()), grain: 1.0 / shape };
-        numeric::transform(&support, density, line, out);
+        let scale = self.scale();
+        numeric::transform(&self.support(), |x| self.density_for(scale, x), line, out);
     }
 
     fn decay_rate(&self) -> f64 {

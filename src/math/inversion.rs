@@ -85,6 +85,19 @@ impl Euler {
         self.weights.iter().zip(values).map(|(w, f)| w * f.re).sum::<f64>() / t
     }
 
+    /// From the Laplace-Stieltjes transform's values on a line for time `t`, of total mass `mass`: the mass beyond `t`
+    /// and the density at `t`. On a tilted line both lack the factor that undoes the tilt.
+    pub fn tail_and_density(&self, t: f64, line: Line, mass: f64, values: &[Complex64]) -> (f64, f64) {
+        let (mut tail, mut density) = (0.0, 0.0);
+        for (k, (weight, value)) in self.weights.iter().zip(values).enumerate() {
+            let (s, missing) = (line.point(k), mass - value);
+            // The real part of missing / s.
+            tail += weight * (missing.re * s.re + missing.im * s.im) / s.norm_sqr();
+            density += weight * value.re;
+        }
+        (tail / t, density / t)
+    }
+
     /// The chance to exceed `t > 0` of a random time of total mass `mass`, whose Laplace-Stieltjes transform `lst`
     /// fills in along a line. `tilt` must lie below the tail's decay rate, 0 for none.
     pub fn exceeding(&self, t: f64, tilt: f64, mass: f64, lst: impl Fn(Line, &mut [Complex64])) -> f64 {
@@ -119,6 +132,31 @@ impl Line {
     pub fn fill(&self, out: &mut [Complex64], f: impl Fn(Complex64) -> Complex64) {
         for (k, value) in out.iter_mut().enumerate() {
             *value = f(self.point(k));
+        }
+    }
+
+    /// Adds `weight × rate / (s + rate)`, the transform of an exponential with this rate and weight. The division by a
+    /// complex number with a real numerator costs half of one in general.
+    pub fn add_pole(&self, out: &mut [Complex64], weight: f64, rate: f64) {
+        let (x, top) = (self.real + rate, weight * rate);
+        for (k, value) in out.iter_mut().enumerate() {
+            let y = self.step * k as f64;
+            let scale = top / (x * x + y * y);
+            value.re += x * scale;
+            value.im -= y * scale;
+        }
+    }
+
+    /// Multiplies by `exp(-s t)`: moves a transform by a constant time.
+    pub fn delay(&self, out: &mut [Complex64], t: f64) {
+        if t == 0.0 {
+            return;
+        }
+        let mut factor = Complex64::from((-self.real * t).exp());
+        let turn = Complex64::cis(-self.step * t);
+        for value in out {
+            *value *= factor;
+            factor *= turn;
         }
     }
 }

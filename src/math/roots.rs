@@ -83,6 +83,27 @@ pub fn falling_to(level: f64, scale: f64, f: impl Fn(f64) -> f64) -> f64 {
     bracketed(low, high, 1e-13, |t| f(t).max(1e-300).ln() - target)
 }
 
+/// The time after `low` at which a falling function reaches `level`, looked for in steps of the order of `step`; `low`
+/// when it is there already, infinite when it stays above for 1e15 steps.
+pub fn falling_after(low: f64, level: f64, step: f64, f: impl Fn(f64) -> f64) -> f64 {
+    if low == 0.0 {
+        return falling_to(level, step, f);
+    }
+    if f(low) <= level {
+        return low;
+    }
+    let (mut from, mut to, mut stride) = (low, low + step, step);
+    while f(to) > level {
+        stride *= 2.0;
+        (from, to) = (to, to + stride);
+        if stride.is_nan() || stride > step * 1e15 {
+            return f64::INFINITY;
+        }
+    }
+    let target = level.max(f64::MIN_POSITIVE).ln();
+    bracketed(from, to, 1e-13, |t| f(t).max(1e-300).ln() - target)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

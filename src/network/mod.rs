@@ -41,6 +41,8 @@ pub struct Network {
     pub visits: Vec<Visit>,
     /// Number of parallel steps in all programs.
     pub parallels: usize,
+    /// The shortest mean of all laws: what times are measured in where only ratios count.
+    pub unit: Seconds,
 }
 
 /// A service or an external.
@@ -139,6 +141,18 @@ pub enum Step {
     },
     /// Fails with this probability.
     Fail(f64),
+}
+
+impl Step {
+    /// Looks at each sequence of steps inside this one.
+    pub fn inner<'a>(&'a self, mut look: impl FnMut(&'a [Step])) {
+        match self {
+            Step::Choose(ways) => ways.iter().for_each(|(_, steps)| look(steps)),
+            Step::Repeat { steps, .. } => look(steps),
+            Step::Parallel { branches, .. } => branches.iter().for_each(|steps| look(steps)),
+            Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
 }
 
 /// A synchronous call.

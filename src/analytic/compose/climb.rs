@@ -1,0 +1,177 @@
+//! Tails of operations and branches on the rungs of a ladder of times.
+//!
+//! Parallel steps need the tails of their branches before anything above them has a transform: the ladder is climbed
+//! once for each level of parallel steps.
+
+use super::parallel::Branch;
+use super::rough::Rough;
+use super::sheet::Sheet;
+use super::{Composed, Tail};
+use crate::math::curve::Curve;
+use crate::math::ladder::{EULER, Ladder};
+use crate::network::Step;
+use num_complex::Complex64;
+
+/// First and last rung, empty when the first is above the last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rungs {
+    first: i32,
+    last: i32,
+}
+
+impl Rungs {
+    pub const NONE: Rungs = Rungs { first: i32::MAX, last: i32::MIN };
+
+    /// The rungs on which the tail of something with these moments is to be read.
+    pub fn of(rough: &Rough, ladder: &Ladder) -> Rungs {
+        let mean = rough.mean - rough.shift;
+        if mean <= 1e-12 * rough.mean || mean <= 0.0 {
+            return Rungs::NONE;
+        }
+        let scv = rough.variance / (mean * mean);
+        let low = ladder.position(0.3 * mean / (1.0 + scv));
+        let high = ladder.position(mean + 7.0 * rough.variance.sqrt().max(0.1 * mean));
+        Rungs { first: low.floor() as i32, last: high.ceil() as i32 }
+    }
+
+    fn join(&mut self, other: Rungs) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+
+    fn contains(&self, rung: i32) -> bool {
+        (self.first..=self.last).contains(&rung)
+    }
+}
+
+/// Points of a tail: time, probability to exceed it, density there.
+type Points = Vec<(f64, f64, f64)>;
+
+impl<'s> Composed<'s> {
+    /// Every operation and branch on the rungs it is needed on, level by level.
+    pub(super) fn climb(&mut self) {
+        let needed = self.needed_rungs();
+        let deepest = self.rough.iter().flatten().map(|rough| rough.level).max().unwrap_or(0);
+        let mut sheet = Sheet::new(self.rough.len(), EULER.weights.len());
+        for level in 0..=deepest {
+            self.climb_level(level, &needed, &mut sheet);
+        }
+    }
+
+    /// The rungs on which each operation's transform is needed: for itself and for all that call it.
+    fn needed_rungs(&self) -> Vec<Rungs> {
+        let network = self.solution.network;
+        let mut needed = vec![Rungs::NONE; self.rough.len()];
+        for &operation in &network.order {
+            for class in 0..self.classes {
+                let slot = self.slot(operation, class);
+                let mut rungs = needed[slot];
+                rungs.join(self.own_rungs(slot));
+                needed[slot] = rungs;
+                self.mark(&network.operations[operation].steps, class, rungs, &mut needed);
+            }
+        }
+        needed
+    }
+
+    /// The rungs on which the tail of an operation is read; none when it has a formula.
+    fn own_rungs(&self, slot: usize) -> Rungs {
+        let (operation, class) = (slot / self.classes, slot % self.classes);
+        match &self.rough[slot] {
+            Some(rough) if self.closed_tail(&self.solution.network.operations[operation].steps, class).is_none() => {
+                Rungs::of(rough, &self.ladder)
+            }
+            _ => Rungs::NONE,
+        }
+    }
+
+    fn mark(&self, steps: &[Step], class: usize, rungs: Rungs, needed: &mut [Rungs]) {
+        for step in steps {
+            match step {
+                Step::Call(call) => needed[self.slot(call.target, class)].join(rungs),
+                Step::Choose(ways) => ways.iter().for_each(|(_, steps)| self.mark(steps, class, rungs, needed)),
+                Step::Repeat { steps, .. } => self.mark(steps, class, rungs, needed),
+                Step::Parallel { branches, .. } => {
+                    for steps in branches {
+                        if let Some(rough) = self.rough_steps(steps, class)
+                            && self.single_formula(steps, class).is_none()
+                        {
+                            self.mark(steps, class, Rungs::of(&rough, &self.ladder), needed);
+                        }
+                    }
+                }
+                Step::Visit(_) | Step::Delay(_) | Step::Send(_) | Step::Fail(_) => {}
+            }
+        }
+    }
+
+    /// Reads the tails of all operations and branches of a level, and with them the parallel steps above.
+    fn climb_level(&mut self, level: usize, needed: &[Rungs], sheet: &mut Sheet) {
+        let branches = self.branches_of(level);
+        let mut branch_points: Vec<Points> = vec![Points::new(); branches.len()];
+        let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
+        let slots: Vec<usize> = self.slots_callees_first().filter(of_level).collect();
+        let own: Vec<Rungs> = slots.iter().map(|slot| self.own_rungs(*slot)).collect();
+        let mut points: Vec<Points> = vec![Points::new(); slots.len()];
+        let mut all = Rungs::NONE;
+        own.iter().chain(branches.iter().map(|b| &b.rungs)).for_each(|rungs| all.join(*rungs));
+        for rung in all.first..=all.last {
+            let t = self.ladder.time(rung);
+            self.fill(sheet, self.ladder.line(rung), level, &|slot| needed[slot].contains(rung));
+            for ((slot, own), points) in slots.iter().zip(&own).zip(&mut points) {
+                if own.contains(rung)
+                    && let (Some(values), Some(rough)) = (sheet.row(*slot), &self.rough[*slot])
+                {
+                    points.push(point(t, rough.success, values));
+                }
+            }
+            for (branch, points) in branches.iter().zip(&mut branch_points) {
+                if branch.rungs.contains(rung) {
+                    let mut values = sheet.take();
+                    self.multiply(branch.steps, branch.class, sheet, &mut values);
+                    points.push(point(t, branch.rough.success, &values));
+                    sheet.give(values);
+                }
+            }
+        }
+        for (slot, points) in slots.into_iter().zip(points) {
+            self.finish(slot, &points);
+        }
+        let tails: Vec<Tail> =
+            branches.iter().zip(branch_points).map(|(branch, points)| self.branch_tail(branch, &points)).collect();
+        self.finish_parallels(&branches, tails);
+    }
+
+    fn slots_callees_first(&self) -> impl Iterator<Item = usize> + use<'s> {
+        let (classes, order) = (self.classes, &self.solution.network.order);
+        order.iter().rev().flat_map(move |operation| (0..classes).map(move |class| operation * classes + class))
+    }
+
+    /// Mean and tail of an operation whose points are all read.
+    fn finish(&mut self, slot: usize, points: &Points) {
+        let (operation, class) = (slot / self.classes, slot % self.classes);
+        let steps = &self.solution.network.operations[operation].steps;
+        let Some(rough) = self.rough[slot] else { return };
+        self.means[slot] = self.mean_of(steps, class);
+        let tail = match self.closed_tail(steps, class) {
+            Some(tail) => tail,
+            None => Tail::Curve { shift: rough.shift, curve: Curve::with_density(points) },
+        };
+        self.tails[slot] = Some(tail);
+    }
+
+    fn branch_tail(&self, branch: &Branch<'_>, points: &Points) -> Tail {
+        let curve = || Tail::Curve { shift: branch.rough.shift, curve: Curve::with_density(points) };
+        self.single_formula(branch.steps, branch.class).unwrap_or_else(curve)
+    }
+}
+
+/// The tail and density at `t` of a time with this transform, among the successful.
+fn point(t: f64, success: f64, values: &[Complex64]) -> (f64, f64, f64) {
+    if success <= 0.0 {
+        return (t, 0.0, 0.0);
+    }
+    let line = EULER.line(t, 0.0);
+    let (tail, density) = EULER.tail_and_density(t, line, success, values);
+    (t, (tail / success).max(0.0), (density / success).max(0.0))
+}

@@ -1,0 +1,223 @@
+//! Response-time distributions composed along the programs.
+//!
+//! A sequence multiplies transforms, a choice mixes them, a loop raises them to a power; `parallel` works on
+//! distribution functions. In the order of the data: `rough` looks ahead for the times that matter; `climb` reads
+//! tails on a ladder of such times, from transforms that `sheet` evaluates for all operations on a shared line;
+//! `parallel` makes laws of parallel steps; `precise` refines single percentiles. What is constant in a program is kept
+//! apart as a shift, because inverting a jump costs accuracy.
+
+mod climb;
+mod parallel;
+mod precise;
+mod rough;
+mod sheet;
+
+use super::Solution;
+use super::stations::{Treatment, fast};
+use super::tails::{OrderStatistic, Tail, is_formula};
+use crate::discipline::{Delay, ps};
+use crate::distribution::{Distribution, Law};
+use crate::math::ladder::Ladder;
+use crate::network::{Network, OperationId, Step, VisitId};
+use parallel::ParallelLaw;
+use rough::Rough;
+
+/// The response-time laws of all operations, per class.
+pub(super) struct Composed<'s> {
+    solution: &'s Solution<'s>,
+    classes: usize,
+    ladder: Ladder,
+    /// Law of the service of each visit after its wait: `[visit][class]`; `None` where the station is overloaded.
+    served: Vec<Vec<Option<Law>>>,
+    /// `[parallel × classes + class]`.
+    parallels: Vec<Option<ParallelLaw>>,
+    /// Whether requests of the class get there at all: `[operation × classes + class]`, as everything below.
+    live: Vec<bool>,
+    rough: Vec<Option<Rough>>,
+    /// `None` when overloaded.
+    means: Vec<Option<f64>>,
+    tails: Vec<Option<Tail>>,
+}
+
+impl<'s> Composed<'s> {
+    pub(super) fn new(solution: &'s Solution<'s>) -> Composed<'s> {
+        let network = solution.network;
+        let slots = network.operations.len() * network.classes;
+        let mut composed = Composed {
+            solution,
+            classes: network.classes,
+            ladder: Ladder { unit: network.unit },
+            served: served_laws(solution),
+            parallels: (0..network.parallels * network.classes).map(|_| None).collect(),
+            live: live(network),
+            rough: vec![None; slots],
+            means: vec![None; slots],
+            tails: vec![None; slots],
+        };
+        composed.look_ahead();
+        composed.climb();
+        composed
+    }
+
+    /// The rungs on which tails are read.
+    pub(super) fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
+    /// Mean response time of an operation's successful runs; `None` when overloaded.
+    pub(super) fn mean(&self, operation: OperationId, class: usize) -> Option<f64> {
+        self.means[self.slot(operation, class)]
+    }
+
+    /// Tail of an operation's response time; `None` when overloaded.
+    pub(super) fn tail(&self, operation: OperationId, class: usize) -> Option<&Tail> {
+        self.tails[self.slot(operation, class)].as_ref()
+    }
+
+    /// Chance that an operation succeeds, as far as it ends at all.
+    pub(super) fn success(&self, operation: OperationId, class: usize) -> f64 {
+        self.rough[self.slot(operation, class)].map_or(0.0, |rough| rough.success)
+    }
+
+    /// Chance that all of some steps succeed, as far as they end at all.
+    pub(super) fn sequence_success(&self, steps: &[Step], class: usize) -> f64 {
+        self.rough_steps(steps, class).map_or(0.0, |rough| rough.success)
+    }
+
+    /// What each branch of a parallel step contributes to its mean, over the branch's own mean.
+    pub(super) fn critical(&self, parallel: usize, class: usize) -> Option<&[f64]> {
+        self.parallels[parallel * self.classes + class].as_ref().map(|law| law.critical.as_slice())
+    }
+
+    /// The mean time of a visit once its service has begun; `None` when overloaded.
+    pub(super) fn served_mean(&self, visit: VisitId, class: usize) -> Option<f64> {
+        self.served[visit][class].as_ref().map(Law::mean)
+    }
+
+    fn slot(&self, operation: OperationId, class: usize) -> usize {
+        operation * self.classes + class
+    }
+
+    fn wait(&self, visit: VisitId, class: usize) -> Option<&Delay> {
+        let station = self.solution.network.visits[visit].station;
+        self.solution.stations[station].classes[class].wait.as_ref()
+    }
+
+    fn refusal(&self, visit: VisitId, class: usize) -> f64 {
+        let station = self.solution.network.visits[visit].station;
+        self.solution.stations[station].classes[class].refused
+    }
+
+    /// Exact mean of successful runs, from the means of what is below.
+    fn mean_of(&self, steps: &[Step], class: usize) -> Option<f64> {
+        let mut sum = 0.0;
+        for step in steps {
+            sum += match step {
+                Step::Visit(visit) => self.wait(*visit, class)?.mean() + self.served[*visit][class].as_ref()?.mean(),
+                Step::Delay(law) => law.mean(),
+                Step::Send(_) | Step::Fail(_) => 0.0,
+                Step::Call(call) if call.times == 0 || call.probability == 0.0 => 0.0,
+                Step::Call(call) => {
+                    let slot = self.slot(call.target, class);
+                    let network = call.network.as_ref().map_or(0.0, Law::mean);
+                    let success = self.rough[slot]?.success.powf(f64::from(call.times));
+                    let made = call.probability * success;
+                    let mean = f64::from(call.times) * (self.means[slot]? + network);
+                    if made > 0.0 { mean * made / (made + 1.0 - call.probability) } else { 0.0 }
+                }
+                Step::Repeat { times, steps } => f64::from(*times) * self.mean_of(steps, class)?,
+                Step::Choose(ways) => {
+                    let (mut total, mut weighted) = (0.0, 0.0);
+                    for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
+                        let chance = weight * self.sequence_success(steps, class);
+                        total += chance;
+                        weighted += chance * self.mean_of(steps, class)?;
+                    }
+                    if total > 0.0 { weighted / total } else { 0.0 }
+                }
+                Step::Parallel { id, .. } => self.parallels[id * self.classes + class].as_ref()?.mean,
+            };
+        }
+        Some(sum)
+    }
+
+    /// A visit or delay that is all that happens: its wait and service.
+    fn single<'a>(&'a self, steps: &'a [Step], class: usize, depth: usize) -> Option<(&'a Delay, &'a Law)> {
+        let mut kept = steps.iter().filter(|step| !matches!(step, Step::Send(_)));
+        let (Some(step), None) = (kept.next(), kept.next()) else { return None };
+        match step {
+            Step::Visit(visit) => Some((self.wait(*visit, class)?, self.served[*visit][class].as_ref()?)),
+            Step::Delay(law) => Some((&Delay::None, law)),
+            Step::Repeat { times: 1, steps } => self.single(steps, class, depth + 1),
+            Step::Call(call) if call.times == 1 && call.probability == 1.0 && call.network.is_none() && depth < 32 => {
+                self.single(&self.solution.network.operations[call.target].steps, class, depth + 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// Its tail, when that is a formula.
+    fn single_formula(&self, steps: &[Step], class: usize) -> Option<Tail> {
+        let (wait, law) = self.single(steps, class, 0).filter(|(wait, law)| is_formula(wait, law))?;
+        Some(Tail::Single { wait: wait.clone(), law: law.clone() })
+    }
+
+    /// A tail that is known without inverting a composed transform: of a single visit, or of several at once.
+    fn closed_tail(&self, steps: &[Step], class: usize) -> Option<Tail> {
+        let [Step::Parallel { branches, needed, .. }] = steps else { return self.single_formula(steps, class) };
+        let part = |steps: &Vec<Step>| Some((self.sequence_success(steps, class), self.single_formula(steps, class)?));
+        let parts: Option<Vec<(f64, Tail)>> = branches.iter().map(part).collect();
+        Some(Tail::Parallel(OrderStatistic { parts: parts?, needed: *needed }))
+    }
+}
+
+/// The operations that requests of each class can get to.
+fn live(network: &Network) -> Vec<bool> {
+    let mut live = vec![false; network.operations.len() * network.classes];
+    for workload in &network.workloads {
+        for (operation, _) in &workload.mix {
+            reach(network, operation * network.classes + workload.class, network.classes, true, &mut live);
+        }
+    }
+    live
+}
+
+/// Marks an operation for a class, and every one that it asks; with `sent`, those that it does not wait for too.
+fn reach(network: &Network, slot: usize, classes: usize, sent: bool, reached: &mut [bool]) {
+    let mut open = vec![slot];
+    let mut stack: Vec<&Step> = Vec::new();
+    while let Some(slot) = open.pop() {
+        if std::mem::replace(&mut reached[slot], true) {
+            continue;
+        }
+        stack.extend(&network.operations[slot / classes].steps);
+        while let Some(step) = stack.pop() {
+            match step {
+                Step::Call(call) => open.push(call.target * classes + slot % classes),
+                Step::Send(target) if sent => open.push(target * classes + slot % classes),
+                step => step.inner(|steps| stack.extend(steps)),
+            }
+        }
+    }
+}
+
+/// The law of each visit's service once begun, per class.
+fn served_laws(solution: &Solution<'_>) -> Vec<Vec<Option<Law>>> {
+    let network = solution.network;
+    network
+        .visits
+        .iter()
+        .map(|visit| {
+            let classes = &solution.stations[visit.station].classes;
+            classes
+                .iter()
+                .map(|class| match &class.treatment {
+                    _ if class.wait.is_none() => None,
+                    Treatment::Plain => Some(fast(visit.time.clone())),
+                    Treatment::Stretched(factor) => Some(fast(visit.time.scaled(*factor))),
+                    Treatment::Shared(queue) => ps::response(queue, &visit.time).map(|(law, _)| law),
+                })
+                .collect()
+        })
+        .collect()
+}

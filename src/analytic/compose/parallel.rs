@@ -1,0 +1,103 @@
+//! Parallel steps: from the tails of their branches to a law of their own.
+
+use super::climb::Rungs;
+use super::rough::{self, Rough};
+use super::{Composed, OrderStatistic, Tail};
+use crate::distribution::{Distribution, Law, Table};
+use crate::network::Step;
+
+/// The law of one parallel step for one class.
+pub(super) struct ParallelLaw {
+    /// Time beyond the shift, of the successful ones.
+    pub law: Law,
+    pub success: f64,
+    pub mean: f64,
+    /// The contribution of each branch to the mean, over the branch's own mean.
+    pub critical: Vec<f64>,
+}
+
+/// A branch of a parallel step.
+pub(super) struct Branch<'s> {
+    pub steps: &'s [Step],
+    pub class: usize,
+    pub rough: Rough,
+    /// Where its tail is read; none when it has a formula.
+    pub rungs: Rungs,
+    parallel: usize,
+    needed: usize,
+}
+
+impl<'s> Composed<'s> {
+    /// Branches of parallel steps whose content is known at this level and not before.
+    pub(super) fn branches_of(&self, level: usize) -> Vec<Branch<'s>> {
+        let mut found = Vec::new();
+        for (operation, program) in self.solution.network.operations.iter().enumerate() {
+            for class in 0..self.classes {
+                if self.live[self.slot(operation, class)] {
+                    self.collect_branches(&program.steps, class, level, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    fn collect_branches(&self, steps: &'s [Step], class: usize, level: usize, found: &mut Vec<Branch<'s>>) {
+        for step in steps {
+            match step {
+                Step::Choose(ways) => {
+                    ways.iter().for_each(|(_, steps)| self.collect_branches(steps, class, level, found));
+                }
+                Step::Repeat { steps, .. } => self.collect_branches(steps, class, level, found),
+                Step::Parallel { branches, needed, id } => {
+                    branches.iter().for_each(|steps| self.collect_branches(steps, class, level, found));
+                    let roughs: Vec<Rough> =
+                        branches.iter().filter_map(|steps| self.rough_steps(steps, class)).collect();
+                    let at = roughs.iter().map(|rough| rough.level).max().unwrap_or(0);
+                    if at != level || roughs.len() != branches.len() {
+                        continue;
+                    }
+                    for (steps, rough) in branches.iter().zip(roughs) {
+                        let closed = self.single_formula(steps, class).is_some();
+                        let rungs = if closed { Rungs::NONE } else { Rungs::of(&rough, &self.ladder) };
+                        found.push(Branch { steps, class, rough, rungs, parallel: *id, needed: *needed });
+                    }
+                }
+                Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+            }
+        }
+    }
+
+    /// The laws of the parallel steps that these branches, with these tails, belong to.
+    pub(super) fn finish_parallels(&mut self, branches: &[Branch<'_>], tails: Vec<Tail>) {
+        let mut tails = tails.into_iter();
+        for branches in branches.chunk_by(|a, b| (a.parallel, a.class) == (b.parallel, b.class)) {
+            let Branch { parallel, class, needed, .. } = branches[0];
+            let parts: Vec<(f64, Tail)> = branches.iter().map(|b| b.rough.success).zip(tails.by_ref()).collect();
+            let means: Vec<f64> =
+                branches.iter().map(|b| self.mean_of(b.steps, class).unwrap_or(b.rough.mean)).collect();
+            let roughs: Vec<Rough> = branches.iter().map(|b| b.rough).collect();
+            let law = parallel_law(&OrderStatistic { parts, needed }, &means, &roughs);
+            self.parallels[parallel * self.classes + class] = Some(law);
+        }
+    }
+}
+
+/// The law of a parallel step from the tails of its branches.
+fn parallel_law(statistic: &OrderStatistic, means: &[f64], roughs: &[Rough]) -> ParallelLaw {
+    let rough = rough::parallel(roughs, statistic.needed);
+    let success = rough.success;
+    let mean = statistic.mean(rough.mean.max(means.iter().copied().fold(0.0, f64::max)));
+    let beyond = mean - rough.shift;
+    let law = if beyond <= 1e-12 * mean {
+        Law::constant(0.0)
+    } else {
+        let knots = statistic.knots(rough.shift, beyond);
+        let table = Table::new(knots);
+        let factor = beyond / table.moment(1);
+        Law::Table(table.scaled(factor))
+    };
+    let chances = statistic.decisive();
+    let critical =
+        chances.iter().zip(means).map(|(chance, own)| if *own > 0.0 { chance * mean / own } else { 0.0 }).collect();
+    ParallelLaw { law, success, mean, critical }
+}

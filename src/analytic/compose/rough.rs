@@ -1,0 +1,167 @@
+//! What is known of a sequence of steps before any transform: enough to choose the times to look at.
+
+use super::Composed;
+use crate::discipline::Delay;
+use crate::distribution::{Distribution, Law};
+use crate::network::{Call, Step};
+
+/// Moments of the successful runs of some steps, good enough to know where their percentiles lie.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rough {
+    /// Constant part, passed for certain.
+    pub shift: f64,
+    pub mean: f64,
+    pub variance: f64,
+    /// Chance of success: this one is exact.
+    pub success: f64,
+    /// How many parallel steps must be known before it.
+    pub level: usize,
+}
+
+const NOTHING: Rough = Rough { shift: 0.0, mean: 0.0, variance: 0.0, success: 1.0, level: 0 };
+
+impl Composed<'_> {
+    /// Rough moments of every operation, callees first.
+    pub(super) fn look_ahead(&mut self) {
+        let network = self.solution.network;
+        for &operation in network.order.iter().rev() {
+            for class in 0..self.classes {
+                let slot = self.slot(operation, class);
+                if self.live[slot] {
+                    self.rough[slot] = self.rough_steps(&network.operations[operation].steps, class);
+                }
+            }
+        }
+    }
+
+    /// `None` when a queue on the way grows without end.
+    pub(super) fn rough_steps(&self, steps: &[Step], class: usize) -> Option<Rough> {
+        let mut sum = NOTHING;
+        for step in steps {
+            let next = self.rough_step(step, class)?;
+            sum.shift += next.shift;
+            sum.mean += next.mean;
+            sum.variance += next.variance;
+            sum.success *= next.success;
+            sum.level = sum.level.max(next.level);
+        }
+        Some(sum)
+    }
+
+    fn rough_step(&self, step: &Step, class: usize) -> Option<Rough> {
+        match step {
+            Step::Visit(visit) => {
+                let (wait, law) = (self.wait(*visit, class)?, self.served[*visit][class].as_ref()?);
+                let mut rough = of_law(law);
+                if !matches!(wait, Delay::None) {
+                    let mean = wait.mean();
+                    rough.mean += mean;
+                    rough.variance += bounded_variance(mean, wait.second_moment());
+                }
+                rough.success = 1.0 - self.refusal(*visit, class);
+                Some(rough)
+            }
+            Step::Delay(law) => Some(of_law(law)),
+            Step::Send(_) => Some(NOTHING),
+            Step::Fail(chance) => Some(Rough { success: 1.0 - chance, ..NOTHING }),
+            Step::Call(call) => self.rough_call(call, class),
+            Step::Repeat { times: n, steps } => Some(times(self.rough_steps(steps, class)?, *n)),
+            Step::Choose(ways) => {
+                let mut parts = Vec::with_capacity(ways.len());
+                for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
+                    parts.push((*weight, self.rough_steps(steps, class)?));
+                }
+                Some(mixed(&parts))
+            }
+            Step::Parallel { branches, needed, .. } => {
+                let mut parts = Vec::with_capacity(branches.len());
+                for steps in branches {
+                    parts.push(self.rough_steps(steps, class)?);
+                }
+                Some(parallel(&parts, *needed))
+            }
+        }
+    }
+
+    fn rough_call(&self, call: &Call, class: usize) -> Option<Rough> {
+        if call.times == 0 || call.probability == 0.0 {
+            return Some(NOTHING);
+        }
+        let mut inner = self.rough[self.slot(call.target, class)]?;
+        if let Some(network) = &call.network {
+            let network = of_law(network);
+            inner.shift += network.shift;
+            inner.mean += network.mean;
+            inner.variance += network.variance;
+        }
+        let made = times(inner, call.times);
+        Some(if call.probability == 1.0 {
+            made
+        } else {
+            mixed(&[(call.probability, made), (1.0 - call.probability, NOTHING)])
+        })
+    }
+}
+
+fn of_law(law: &Law) -> Rough {
+    let mean = law.mean();
+    if law.is_constant() {
+        return Rough { shift: mean, mean, ..NOTHING };
+    }
+    Rough { mean, variance: bounded_variance(mean, law.moment(2)), ..NOTHING }
+}
+
+/// Infinite variance says nothing of where the percentiles lie.
+fn bounded_variance(mean: f64, second: f64) -> f64 {
+    (second - mean * mean).clamp(0.0, 100.0 * mean * mean)
+}
+
+fn times(rough: Rough, n: u32) -> Rough {
+    if n == 1 {
+        return rough;
+    }
+    let n = f64::from(n);
+    Rough {
+        shift: rough.shift * n,
+        mean: rough.mean * n,
+        variance: rough.variance * n,
+        success: rough.success.powf(n),
+        level: rough.level,
+    }
+}
+
+fn mixed(parts: &[(f64, Rough)]) -> Rough {
+    let certain = parts.iter().filter(|(weight, _)| *weight > 0.0);
+    let success: f64 = certain.clone().map(|(weight, rough)| weight * rough.success).sum();
+    let share = |weight: f64, rough: &Rough| if success > 0.0 { weight * rough.success / success } else { 0.0 };
+    let mean: f64 = certain.clone().map(|(weight, rough)| share(*weight, rough) * rough.mean).sum();
+    let second: f64 =
+        certain.clone().map(|(weight, rough)| share(*weight, rough) * (rough.variance + rough.mean * rough.mean)).sum();
+    Rough {
+        shift: certain.clone().map(|(_, rough)| rough.shift).fold(f64::INFINITY, f64::min),
+        mean,
+        variance: (second - mean * mean).max(0.0),
+        success,
+        level: certain.map(|(_, rough)| rough.level).max().unwrap_or(0),
+    }
+}
+
+/// A guess at the order statistic's moments: where to look, not what is found.
+pub(super) fn parallel(parts: &[Rough], needed: usize) -> Rough {
+    let success: Vec<f64> = parts.iter().map(|part| part.success).collect();
+    let nth = |of: &dyn Fn(&Rough) -> f64| {
+        let mut sorted: Vec<f64> = parts.iter().map(of).collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(needed.saturating_sub(1)).copied().unwrap_or(0.0)
+    };
+    let share = needed as f64 / (parts.len() as f64 + 1.0);
+    let mean = nth(&|part| part.mean) * (1.0 - (1.0 - share).ln()) * 0.6;
+    let shift = nth(&|part| part.shift);
+    Rough {
+        shift,
+        mean: mean.max(shift),
+        variance: parts.iter().map(|part| part.variance).fold(0.0, f64::max),
+        success: crate::network::flows::at_least(&success, needed),
+        level: parts.iter().map(|part| part.level).max().unwrap_or(0) + 1,
+    }
+}

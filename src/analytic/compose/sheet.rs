@@ -1,0 +1,191 @@
+//! Transforms of all operations on one line, callees first.
+
+use super::Composed;
+use crate::discipline::Delay;
+use crate::distribution::{Distribution, Law};
+use crate::math::inversion::Line;
+use crate::network::{Call, Step};
+use num_complex::Complex64;
+
+/// Transforms on one line: a row of values for each operation and class that was wanted.
+pub(super) struct Sheet {
+    line: Line,
+    nodes: usize,
+    values: Vec<Complex64>,
+    known: Vec<bool>,
+    /// Rows to work in, so that no step allocates.
+    spare: Vec<Vec<Complex64>>,
+}
+
+impl Sheet {
+    pub fn new(slots: usize, nodes: usize) -> Sheet {
+        Sheet {
+            line: Line { real: 0.0, step: 0.0 },
+            nodes,
+            values: vec![Complex64::ZERO; slots * nodes],
+            known: vec![false; slots],
+            spare: Vec::new(),
+        }
+    }
+
+    /// The values of a slot, if they were wanted and exist.
+    pub fn row(&self, slot: usize) -> Option<&[Complex64]> {
+        self.known[slot].then(|| &self.values[slot * self.nodes..(slot + 1) * self.nodes])
+    }
+
+    /// A row of ones to work in; give it back with [`Sheet::give`].
+    pub fn take(&mut self) -> Vec<Complex64> {
+        let mut row = self.spare.pop().unwrap_or_default();
+        row.clear();
+        row.resize(self.nodes, Complex64::ONE);
+        row
+    }
+
+    pub fn give(&mut self, row: Vec<Complex64>) {
+        self.spare.push(row);
+    }
+}
+
+impl Composed<'_> {
+    /// Fills in the transforms of the wanted operations up to a level on one line.
+    pub(super) fn fill(&self, sheet: &mut Sheet, line: Line, level: usize, wanted: &dyn Fn(usize) -> bool) {
+        let network = self.solution.network;
+        sheet.line = line;
+        sheet.known.fill(false);
+        for &operation in network.order.iter().rev() {
+            for class in 0..self.classes {
+                let slot = self.slot(operation, class);
+                if self.rough[slot].is_none_or(|rough| rough.level > level) || !wanted(slot) {
+                    continue;
+                }
+                let mut row = sheet.take();
+                self.multiply(&network.operations[operation].steps, class, sheet, &mut row);
+                sheet.values[slot * sheet.nodes..(slot + 1) * sheet.nodes].copy_from_slice(&row);
+                sheet.known[slot] = true;
+                sheet.give(row);
+            }
+        }
+    }
+
+    /// Multiplies the transform of some steps, beyond their shift, into `out`.
+    pub(super) fn multiply(&self, steps: &[Step], class: usize, sheet: &mut Sheet, out: &mut [Complex64]) {
+        for step in steps {
+            match step {
+                Step::Visit(visit) => {
+                    if let (Some(wait), Some(law)) = (self.wait(*visit, class), self.served[*visit][class].as_ref()) {
+                        multiply_visit(wait, law, 1.0 - self.refusal(*visit, class), sheet, out);
+                    }
+                }
+                Step::Delay(law) => multiply_law(law, sheet, out),
+                Step::Fail(chance) => out.iter_mut().for_each(|value| *value *= 1.0 - chance),
+                Step::Send(_) => {}
+                Step::Call(call) => self.multiply_call(call, class, sheet, out),
+                Step::Repeat { times: 1, steps } => self.multiply(steps, class, sheet, out),
+                Step::Repeat { times, steps } => {
+                    let mut inner = sheet.take();
+                    self.multiply(steps, class, sheet, &mut inner);
+                    out.iter_mut().zip(&inner).for_each(|(value, factor)| *value *= factor.powu(*times));
+                    sheet.give(inner);
+                }
+                Step::Choose(ways) => self.multiply_ways(ways, class, sheet, out),
+                Step::Parallel { id, .. } => {
+                    if let Some(parallel) = &self.parallels[id * self.classes + class] {
+                        let mut own = sheet.take();
+                        parallel.law.transform(sheet.line, &mut own);
+                        product(out, &own);
+                        out.iter_mut().for_each(|value| *value *= parallel.success);
+                        sheet.give(own);
+                    }
+                }
+            }
+        }
+    }
+
+    fn multiply_call(&self, call: &Call, class: usize, sheet: &mut Sheet, out: &mut [Complex64]) {
+        if call.times == 0 || call.probability == 0.0 {
+            return;
+        }
+        let slot = self.slot(call.target, class);
+        let mut made = sheet.take();
+        match sheet.row(slot) {
+            Some(row) => made.copy_from_slice(row),
+            None => return sheet.give(made),
+        }
+        let mut shift = self.rough[slot].map_or(0.0, |rough| rough.shift);
+        if let Some(network) = &call.network {
+            multiply_law(network, sheet, &mut made);
+            shift += if network.is_constant() { network.mean() } else { 0.0 };
+        }
+        if call.times > 1 {
+            made.iter_mut().for_each(|value| *value = value.powu(call.times));
+        }
+        let (p, q) = (call.probability, 1.0 - call.probability);
+        if q > 0.0 {
+            // A call that may not be made has no shift of its own: its constant part is passed by chance only.
+            sheet.line.delay(&mut made, shift * f64::from(call.times));
+            made.iter_mut().for_each(|value| *value = q + p * *value);
+        }
+        product(out, &made);
+        sheet.give(made);
+    }
+
+    fn multiply_ways(&self, ways: &[(f64, Vec<Step>)], class: usize, sheet: &mut Sheet, out: &mut [Complex64]) {
+        let likely = || ways.iter().filter(|(weight, _)| *weight > 0.0);
+        let shift = |steps: &[Step]| self.rough_steps(steps, class).map_or(0.0, |rough| rough.shift);
+        let least = likely().map(|(_, steps)| shift(steps)).fold(f64::INFINITY, f64::min);
+        let mut sum = sheet.take();
+        sum.fill(Complex64::ZERO);
+        for (weight, steps) in likely() {
+            let mut way = sheet.take();
+            self.multiply(steps, class, sheet, &mut way);
+            sheet.line.delay(&mut way, shift(steps) - least);
+            sum.iter_mut().zip(&way).for_each(|(sum, value)| *sum += *weight * value);
+            sheet.give(way);
+        }
+        product(out, &sum);
+        sheet.give(sum);
+    }
+}
+
+/// A wait, for those let in, and the service after it.
+fn multiply_visit(wait: &Delay, law: &Law, admitted: f64, sheet: &mut Sheet, out: &mut [Complex64]) {
+    let mut own = sheet.take();
+    match wait {
+        Delay::None => {}
+        // The wait of M/G/1 is made of the same law as the service: its transform serves twice.
+        Delay::Pollaczek { arrival_rate, service } if service == law && !matches!(law, Law::Constant(_)) => {
+            law.transform(sheet.line, &mut own);
+            let (rho, line) = (arrival_rate * law.mean(), sheet.line);
+            for (k, (value, service)) in out.iter_mut().zip(&own).enumerate() {
+                let s = line.point(k);
+                *value *= (1.0 - rho) * s * service / (s - *arrival_rate * (1.0 - service));
+            }
+            debug_assert!(rho < 1.0 && admitted == 1.0);
+            return sheet.give(own);
+        }
+        wait => {
+            wait.transform(sheet.line, &mut own);
+            product(out, &own);
+        }
+    }
+    if admitted < 1.0 {
+        out.iter_mut().for_each(|value| *value *= admitted);
+    }
+    sheet.give(own);
+    multiply_law(law, sheet, out);
+}
+
+/// Multiplies the transform of a law into `out`; a constant is in the shift already.
+fn multiply_law(law: &Law, sheet: &mut Sheet, out: &mut [Complex64]) {
+    if law.is_constant() {
+        return;
+    }
+    let mut own = sheet.take();
+    law.transform(sheet.line, &mut own);
+    product(out, &own);
+    sheet.give(own);
+}
+
+fn product(out: &mut [Complex64], factors: &[Complex64]) {
+    out.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+}
