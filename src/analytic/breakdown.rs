@@ -2,11 +2,23 @@
 
 use super::Solution;
 use super::compose::Composed;
+use crate::discipline::Knowledge;
 use crate::network::{OperationId, Step};
 use crate::prediction::Share;
 
-/// What each service, and the network, contributes to the mean response time of workload `w`.
-pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usize) -> Vec<Share> {
+/// What the mean response time of a workload is made of.
+#[derive(Default)]
+pub(super) struct Breakdown {
+    /// What each service, and the network, contributes.
+    pub shares: Vec<Share>,
+    /// The error to expect of the waits on the way, over the mean response time.
+    pub doubt: f64,
+    /// Several branches of a parallel step queue at the same time.
+    pub forked: bool,
+}
+
+/// What the mean response time `mean` of workload `w` is made of.
+pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, mean: f64) -> Breakdown {
     let network = solution.network;
     let workload = &network.workloads[w];
     let class = workload.class;
@@ -18,11 +30,13 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         queueing: vec![0.0; network.services.len()],
         service_time: vec![0.0; network.services.len()],
         network: 0.0,
+        doubt: 0.0,
+        forked: false,
     };
     let succeed = |operation: OperationId| composed.success(operation, class);
     let total: f64 = workload.mix.iter().map(|(operation, share)| share * succeed(*operation)).sum();
     if total <= 0.0 {
-        return Vec::new();
+        return Breakdown::default();
     }
     for (operation, share) in &workload.mix {
         walk.runs[*operation] += share * succeed(*operation) / total;
@@ -33,7 +47,8 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
             walk.steps(&network.operations[operation].steps, runs, network.operations[operation].service);
         }
     }
-    walk.shares(w)
+    let doubt = if mean > 0.0 { walk.doubt / mean } else { 0.0 };
+    Breakdown { doubt, forked: walk.forked, shares: walk.shares(w) }
 }
 
 struct Walk<'a> {
@@ -45,6 +60,9 @@ struct Walk<'a> {
     queueing: Vec<f64>,
     service_time: Vec<f64>,
     network: f64,
+    /// Queueing times by the errors to expect of them.
+    doubt: f64,
+    forked: bool,
 }
 
 impl Walk<'_> {
@@ -54,10 +72,14 @@ impl Walk<'_> {
                 Step::Visit(visit) => {
                     let station = self.solution.network.visits[*visit].station;
                     let owner = self.solution.network.stations[station].service;
-                    let wait = &self.solution.stations[station].classes[self.class].wait;
+                    let state = &self.solution.stations[station].classes[self.class];
                     let work = self.solution.network.visits[*visit].time.mean();
                     let served = self.composed.served_mean(*visit, self.class).unwrap_or(work);
-                    self.queueing[owner] += runs * (wait.as_ref().map_or(0.0, |w| w.mean()) + served - work);
+                    let queueing = runs * (state.wait.as_ref().map_or(0.0, |w| w.mean()) + served - work);
+                    if let Knowledge::Approximate { p95_error } = state.knowledge {
+                        self.doubt += p95_error * queueing;
+                    }
+                    self.queueing[owner] += queueing;
                     self.service_time[owner] += runs * work;
                 }
                 Step::Delay(law) => self.service_time[service] += runs * law.mean(),
@@ -86,6 +108,8 @@ impl Walk<'_> {
                     }
                 }
                 Step::Parallel { branches, id, .. } => {
+                    let queues = |step: &Step| !matches!(step, Step::Delay(_) | Step::Send(_) | Step::Fail(_));
+                    self.forked |= branches.iter().filter(|steps| steps.iter().any(queues)).count() > 1;
                     let critical = self.composed.critical(*id, self.class).map(<[f64]>::to_vec).unwrap_or_default();
                     for (steps, weight) in branches.iter().zip(critical) {
                         self.steps(steps, runs * weight, service);

@@ -8,7 +8,6 @@ use super::tails::{Tail, is_formula, mixed_curve, mixed_exceeding, mixed_times};
 use super::trust;
 use crate::discipline::Delay;
 use crate::distribution::Law;
-use crate::network::flows::flows;
 use crate::network::{ServiceId, Step, VisitId};
 use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::Metric;
@@ -44,8 +43,7 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
     let passed: f64 =
         workload.mix.iter().map(|(operation, share)| share * solution.flows.success[*operation][class]).sum();
     // Errors are what is refused or fails; what is stuck in an overloaded queue is neither answer nor error.
-    let succeeded: f64 =
-        workload.mix.iter().map(|(o, share)| share * clean_success(solution, composed, *o, class)).sum();
+    let succeeded: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();
     let means: Option<Vec<f64>> = workload.mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
     let parts: Vec<(f64, &Tail)> = workload
         .mix
@@ -67,27 +65,24 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
         }
         _ => Times::default(),
     };
-    let stable = response.mean.is_some();
+    let (shares, accuracy) = match response.mean {
+        Some(mean) => {
+            let breakdown = breakdown(solution, composed, w, mean);
+            let accuracy = trust::accuracy(solution, w, &breakdown);
+            (breakdown.shares, accuracy)
+        }
+        None => (Vec::new(), Accuracy::Overloaded),
+    };
     WorkloadResult {
         name: workload.name.clone(),
         arrival_rate: rate,
         throughput: rate * passed,
         error_rate: (1.0 - succeeded).clamp(0.0, 1.0),
         saturation_rate: offered.alone(w).map(|factor| factor * rate).filter(|_| rate > 0.0),
-        breakdown: if stable { breakdown(solution, composed, w) } else { Vec::new() },
-        accuracy: if stable { trust::accuracy(solution, composed, w, &response) } else { Accuracy::Overloaded },
+        breakdown: shares,
+        accuracy,
         response,
     }
-}
-
-fn clean_success(solution: &Solution<'_>, composed: &Composed<'_>, operation: usize, class: usize) -> f64 {
-    if composed.tail(operation, class).is_some() {
-        return composed.success(operation, class);
-    }
-    // With overload somewhere, errors are counted as if everything got through.
-    let refusal = |station: usize, class: usize| solution.stations[station].classes[class].refused;
-    let clean = flows(solution.network, &solution.rates, &refusal);
-    clean.success[operation][class]
 }
 
 /// Percentiles of a workload with all the digits there are, where the model is small enough.
@@ -163,7 +158,7 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
         }
     }
     let throughput: f64 = runs.iter().map(|(rate, o, class)| rate * solution.flows.success[*o][*class]).sum();
-    let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * clean_success(solution, composed, *o, *class)).sum();
+    let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * composed.success(*o, *class)).sum();
     let stations: Vec<usize> = service.cores.iter().chain(&service.devices).copied().collect();
     let highest = stations.iter().map(|s| offered.utilization(*s)).fold(0.0, f64::max);
     ServiceResult {

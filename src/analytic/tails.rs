@@ -3,7 +3,7 @@
 use crate::discipline::{Delay, Sojourn};
 use crate::distribution::Law;
 use crate::math::curve::Curve;
-use crate::math::ladder::{EULER, Ladder};
+use crate::math::ladder::{EULER, Ladder, NODES};
 use crate::math::{quadrature, roots};
 use crate::network::flows::at_least;
 use crate::prediction::Times;
@@ -86,10 +86,14 @@ impl Tail {
         let visit = Sojourn { wait, service: law };
         let shift = if law.is_constant() { law.mean() } else { 0.0 };
         let middle = ladder.position(visit.mean() - shift).round() as i32;
-        let mut values = vec![Complex64::ZERO; EULER.weights.len()];
+        let mut values = vec![Complex64::ZERO; NODES];
         let mut point = |rung: i32| {
             let (t, line) = (ladder.time(rung), ladder.line(rung));
-            if shift > 0.0 { wait.transform(line, &mut values) } else { visit.transform(line, &mut values) }
+            if shift > 0.0 {
+                wait.transform(line, &mut values)
+            } else {
+                visit.transform(line, &mut values)
+            }
             let (tail, density) = EULER.tail_and_density(t, line, 1.0, &values);
             (t, tail.max(0.0), density.max(0.0))
         };

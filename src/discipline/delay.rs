@@ -16,6 +16,21 @@ pub struct Term {
     pub rate: Complex64,
 }
 
+impl Term {
+    /// Whether it is a plain exponential.
+    pub fn is_real(&self) -> bool {
+        self.rate.im == 0.0
+    }
+
+    fn exceeding(&self, t: Seconds) -> f64 {
+        if self.is_real() {
+            self.weight.re * (-self.rate.re * t).exp()
+        } else {
+            (self.weight * (-self.rate * t).exp()).re
+        }
+    }
+}
+
 /// The law of a waiting time, with its mass at zero.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Delay {
@@ -55,6 +70,21 @@ impl Delay {
             return Delay::None;
         }
         Delay::Exponentials(vec![Term { weight: probability.into(), rate: rate.into() }])
+    }
+
+    /// Many exponentials as two: the slowest, which makes the tail, and one with the probability and the mean of all the
+    /// others. For waits that are approximations anyway; where the others are no exponential at all, all are kept.
+    pub fn condensed(self) -> Delay {
+        let Delay::Exponentials(terms) = &self else { return self };
+        let slowest = terms.iter().min_by(|a, b| a.rate.re.total_cmp(&b.rate.re));
+        let Some(slowest) = slowest.copied().filter(|term| terms.len() > 2 && term.is_real()) else { return self };
+        let probability = self.probability() - slowest.weight.re;
+        let mean = self.mean() - (slowest.weight / slowest.rate).re;
+        let rate = probability / mean;
+        if !(probability > 0.0 && mean > 0.0 && rate > slowest.rate.re) {
+            return self;
+        }
+        Delay::Exponentials(vec![slowest, Term { weight: probability.into(), rate: rate.into() }])
     }
 
     /// Probability to wait at all.
@@ -107,7 +137,7 @@ impl Delay {
     pub fn exceeding(&self, t: Seconds) -> f64 {
         match self {
             Delay::None => 0.0,
-            Delay::Exponentials(terms) => terms.iter().map(|x| (x.weight * (-x.rate * t).exp()).re).sum(),
+            Delay::Exponentials(terms) => terms.iter().map(|term| term.exceeding(t)).sum(),
             Delay::Erlangs { weights, rate } => erlangs_exceeding(weights, rate * t),
             Delay::Pollaczek { .. } if t <= 0.0 => self.probability(),
             Delay::Pollaczek { arrival_rate, service } if !service.jumps().is_empty() => {
@@ -139,7 +169,7 @@ impl Delay {
             Delay::Exponentials(terms) => {
                 out.fill((1.0 - self.probability()).into());
                 for term in terms {
-                    if term.rate.im == 0.0 {
+                    if term.is_real() {
                         line.add_pole(out, term.weight.re, term.rate.re);
                         continue;
                     }

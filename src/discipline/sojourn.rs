@@ -73,7 +73,7 @@ impl Sojourn<'_> {
                 }
                 let mu = 1.0 / mean;
                 let alone = (-mu * t).exp();
-                let behind: f64 = terms.iter().map(|x| (x.weight * two_stages(mu, x.rate, t)).re).sum();
+                let behind: f64 = terms.iter().map(|x| (x.weight * two_stages(mu, x.rate, t, alone)).re).sum();
                 p * (alone + behind)
             })
             .sum()
@@ -134,16 +134,17 @@ fn stages_then_service(weights: &[f64], r: f64, mu: f64, t: f64) -> f64 {
 
 /// What a wait that falls at rate `eta` adds to the tail of an exponential of rate `mu` after it:
 /// `∫ exp(-η u) μ exp(-μ (t - u)) du = μ (exp(-μt) - exp(-ηt)) / (η - μ)`, without loss where both rates meet.
-fn two_stages(mu: f64, eta: Complex64, t: f64) -> Complex64 {
+/// `alone` is `exp(-μt)`, which all terms share.
+fn two_stages(mu: f64, eta: Complex64, t: f64, alone: f64) -> Complex64 {
     let x = (eta - mu) * t;
-    let shared = if x.norm() < 1e-3 {
+    let shared = if x.norm_sqr() < 1e-6 {
         1.0 - x * (0.5 - x * (1.0 / 6.0 - x / 24.0))
     } else if x.im == 0.0 {
         Complex64::from(-(-x.re).exp_m1() / x.re)
     } else {
         (1.0 - (-x).exp()) / x
     };
-    mu * t * (-mu * t).exp() * shared
+    mu * t * alone * shared
 }
 
 #[cfg(test)]

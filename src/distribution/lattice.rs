@@ -17,7 +17,8 @@
 use super::numeric::Support;
 use super::{Distribution, Law, Lognormal, Lomax, Weibull};
 use crate::math::inversion::Line;
-use crate::math::{ladder, quadrature};
+use crate::math::ladder::{self, NODES};
+use crate::math::quadrature;
 use crate::unit::Seconds;
 use num_complex::Complex64;
 use std::sync::{Arc, LazyLock};
@@ -150,11 +151,13 @@ impl Distribution for Lattice {
         };
         let factors = &FACTORS[self.fineness];
         let from = self.first - point * (1i32 << self.fineness);
-        out.fill(Complex64::ZERO);
+        let mut sums = [0.0; 2 * NODES];
         for (mass, offset) in self.masses.iter().zip(from..) {
             let Some(column) = factors.column(offset) else { break };
-            out.iter_mut().zip(column).for_each(|(value, factor)| *value += *mass * factor);
+            sums.iter_mut().zip(column).for_each(|(sum, factor)| *sum += *mass * factor);
         }
+        let (real, imaginary) = sums.split_at(NODES);
+        out.iter_mut().zip(real.iter().zip(imaginary)).for_each(|(value, (re, im))| *value = Complex64::new(*re, *im));
     }
 
     fn decay_rate(&self) -> f64 {
@@ -180,10 +183,9 @@ impl Distribution for Lattice {
 
 /// The factors `E_k(i)` of one fineness.
 struct Factors {
-    nodes: usize,
     first: i32,
-    /// `[i - first][k]`.
-    values: Vec<Complex64>,
+    /// `[i - first]`: the real parts of all nodes, then the imaginary parts.
+    columns: Vec<[f64; 2 * NODES]>,
 }
 
 static FACTORS: [LazyLock<Factors>; FINEST + 1] = [
@@ -196,28 +198,26 @@ static FACTORS: [LazyLock<Factors>; FINEST + 1] = [
 impl Factors {
     fn new(fineness: usize) -> Factors {
         let h = ladder::STEP / (1u32 << fineness) as f64;
-        let euler = &ladder::EULER;
-        let nodes = euler.weights.len();
-        let fastest = euler.real.hypot(std::f64::consts::PI * (nodes - 1) as f64);
-        let at = |x: f64| ((x).ln() / h).ceil() as i32;
+        let real = ladder::EULER.real;
+        let fastest = real.hypot(std::f64::consts::PI * (NODES - 1) as f64);
+        let at = |x: f64| (x.ln() / h).ceil() as i32;
         // Before the first the exponential is one, but for 1e-9; after the last it is zero, but for 1e-17.
-        let (first, last) = (at(1e-9 / fastest), at(40.0 / euler.real));
+        let (first, last) = (at(1e-9 / fastest), at(40.0 / real));
         let bent = at(0.05 / (fastest * h));
-        let mut values = vec![Complex64::ZERO; (last - first + 1) as usize * nodes];
-        let mut column = vec![Complex64::ZERO; nodes];
-        let powers = |x: f64, column: &mut [Complex64]| {
+        let mut columns = vec![[0.0; 2 * NODES]; (last - first + 1) as usize];
+        let powers = |x: f64| {
             let turn = Complex64::cis(-std::f64::consts::PI * x);
-            let mut value = Complex64::from((-euler.real * x).exp());
-            for entry in column {
-                *entry = value;
+            let mut value = Complex64::from((-real * x).exp());
+            let mut column = [0.0; 2 * NODES];
+            for k in 0..NODES {
+                (column[k], column[NODES + k]) = (value.re, value.im);
                 value *= turn;
             }
+            column
         };
         for i in first..bent {
             // So slow that the interpolation's vanishing moments leave the value at the point.
-            powers((h * f64::from(i)).exp(), &mut column);
-            let from = (i - first) as usize * nodes;
-            values[from..from + nodes].copy_from_slice(&column);
+            columns[(i - first) as usize] = powers((h * f64::from(i)).exp());
         }
         for cell in bent - 3..=last + 2 {
             let turns = fastest * h * (h * f64::from(cell + 1)).exp();
@@ -225,25 +225,22 @@ impl Factors {
             for piece in 0..pieces as usize {
                 let from = piece as f64 / pieces;
                 for (u, weight) in quadrature::panel(from, from + 1.0 / pieces) {
-                    powers((h * (f64::from(cell) + u)).exp(), &mut column);
+                    let values = powers((h * (f64::from(cell) + u)).exp());
                     for (neighbour, share) in (cell - 2..).zip(quintic(u)) {
-                        if neighbour < bent || neighbour > last {
-                            continue;
+                        if (bent..=last).contains(&neighbour) {
+                            let sums = columns[(neighbour - first) as usize].iter_mut();
+                            sums.zip(&values).for_each(|(sum, value)| *sum += weight * share * value);
                         }
-                        let from = (neighbour - first) as usize * nodes;
-                        let entries = values[from..from + nodes].iter_mut();
-                        entries.zip(&column).for_each(|(sum, value)| *sum += weight * share * value);
                     }
                 }
             }
         }
-        Factors { nodes, first, values }
+        Factors { first, columns }
     }
 
     /// The factors at an offset; `None` where they vanish.
-    fn column(&self, offset: i32) -> Option<&[Complex64]> {
-        let i = (offset - self.first).max(0) as usize * self.nodes;
-        self.values.get(i..i + self.nodes)
+    fn column(&self, offset: i32) -> Option<&[f64; 2 * NODES]> {
+        self.columns.get((offset - self.first).max(0) as usize)
     }
 }
 

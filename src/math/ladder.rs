@@ -18,8 +18,13 @@ pub const STEP: f64 = std::f64::consts::LN_2 / 4.0;
 /// Lattice steps from rung to rung: a tail and its slope known at times a factor 1.7 apart give percentiles to 0.05%.
 pub const STEPS_PER_RUNG: i32 = 3;
 
-/// 21 nodes: tails to about 1e-6.
-pub static EULER: LazyLock<Euler> = LazyLock::new(|| Euler::of_order(10));
+/// Evaluations of a transform for one rung.
+pub const NODES: usize = 2 * ORDER + 1;
+
+const ORDER: usize = 10;
+
+/// The inversion on a rung: tails to about 1e-6.
+pub static EULER: LazyLock<Euler> = LazyLock::new(|| Euler::of_order(ORDER));
 
 /// The rungs for one unit of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +53,7 @@ impl Ladder {
 /// The lattice point at which the time of a line lies, when it is a line for [`EULER`] and lies on the lattice of this
 /// unit.
 pub fn lattice_point(unit: Seconds, line: Line, nodes: usize) -> Option<i32> {
-    if nodes != EULER.weights.len() || line.real <= 0.0 {
+    if nodes != NODES || line.real <= 0.0 {
         return None;
     }
     let t = EULER.real / line.real;

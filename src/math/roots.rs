@@ -14,14 +14,16 @@ pub fn bracketed(mut low: f64, mut high: f64, tolerance: f64, f: impl Fn(f64) ->
         return high;
     }
     let mut side = 0;
+    let mut wide = (high - low).abs();
     for step in 0..MAX_STEPS {
         let width = high - low;
         if width.abs() <= tolerance * (low.abs() + high.abs()) * 0.5 {
             break;
         }
-        // Every third step bisects, so that the bracket shrinks whatever the shape of `f`.
+        // Bisects where three steps have not halved the bracket, so that it shrinks whatever the shape of `f`.
         let mut mid = low - f_low * width / (f_high - f_low);
-        if step % 3 == 2 || !mid.is_finite() || mid <= low.min(high) || mid >= low.max(high) {
+        let slow = step % 3 == 2 && width.abs() > 0.5 * std::mem::replace(&mut wide, width.abs());
+        if slow || !mid.is_finite() || mid <= low.min(high) || mid >= low.max(high) {
             mid = low + 0.5 * width;
         }
         if mid == low || mid == high {
@@ -56,52 +58,68 @@ pub fn falling_to(level: f64, scale: f64, f: impl Fn(f64) -> f64) -> f64 {
     if f(0.0) <= level {
         return 0.0;
     }
-    let mut high = scale.max(f64::MIN_POSITIVE);
-    let mut low = 0.0;
-    while f(high) > level {
-        low = high;
-        high *= 2.0;
-        if high > scale * 1e15 {
-            return f64::INFINITY;
-        }
+    let high = scale.max(f64::MIN_POSITIVE);
+    if f(high) > level {
+        return falling_after(high, level, high, f);
     }
-    if low == 0.0 {
-        // The answer may lie many orders of magnitude below the guess.
-        let mut probe = high * 0.5;
-        while probe > scale * 1e-30 && f(probe) <= level {
-            high = probe;
-            probe *= 0.5;
-        }
-        if probe <= scale * 1e-30 {
+    // The answer may lie many orders of magnitude below the guess.
+    let mut low = 0.5 * high;
+    while f(low) <= level {
+        low *= 0.5;
+        if low <= scale * 1e-30 {
             // It starts at the level but for rounding.
             return 0.0;
         }
-        low = probe;
     }
-    // Tails fall exponentially: on the logarithm they are nearly straight, and the secant lands at once.
-    let target = level.max(f64::MIN_POSITIVE).ln();
-    bracketed(low, high, 1e-13, |t| f(t).max(1e-300).ln() - target)
+    falling_after(low, level, low, f)
 }
 
-/// The time after `low` at which a falling function reaches `level`, looked for in steps of the order of `step`; `low`
-/// when it is there already, infinite when it stays above for 1e15 steps.
+/// The time after `low` at which a falling function reaches `level`, where `step` is a guess of how far; `low` when
+/// it is there already, infinite when it stays above for 1e15 steps.
+///
+/// Tails fall about exponentially: on the logarithm they are nearly straight, so that secants land soon. A secant that
+/// leaves what is known to hold the answer gives way to halving.
 pub fn falling_after(low: f64, level: f64, step: f64, f: impl Fn(f64) -> f64) -> f64 {
-    if low == 0.0 {
+    if low <= 0.0 {
         return falling_to(level, step, f);
     }
-    if f(low) <= level {
+    let excess = |t: f64| (f(t).max(1e-300) / level.max(1e-300)).ln();
+    let (mut from, mut to) = (low, f64::INFINITY);
+    let mut before = (low, excess(low));
+    if before.1 <= 0.0 {
         return low;
     }
-    let (mut from, mut to, mut stride) = (low, low + step, step);
-    while f(to) > level {
-        stride *= 2.0;
-        (from, to) = (to, to + stride);
-        if stride.is_nan() || stride > step * 1e15 {
+    let mut t = low + step;
+    let mut wide = f64::INFINITY;
+    for round in 0..MAX_STEPS {
+        let here = excess(t);
+        // As near as the rounding of a tail can say.
+        if here.abs() < 1e-12 {
+            return t;
+        }
+        if here > 0.0 {
+            from = t;
+        } else {
+            to = t;
+        }
+        if from - low > 1e15 * step {
             return f64::INFINITY;
         }
+        let secant = t - here * (t - before.0) / (here - before.1);
+        before = (t, here);
+        let slow = round % 3 == 2 && to - from > 0.5 * std::mem::replace(&mut wide, to - from);
+        t = if secant > from && secant < to && !slow {
+            secant.min(from + 4.0 * (from - low).max(step))
+        } else if to.is_finite() {
+            from + 0.5 * (to - from)
+        } else {
+            from + 2.0 * (from - low).max(step)
+        };
+        if t <= from || t >= to {
+            break;
+        }
     }
-    let target = level.max(f64::MIN_POSITIVE).ln();
-    bracketed(from, to, 1e-13, |t| f(t).max(1e-300).ln() - target)
+    if to.is_finite() { t } else { f64::INFINITY }
 }
 
 #[cfg(test)]
@@ -112,6 +130,24 @@ mod tests {
     fn the_root_of_a_cubic_is_found_to_the_last_digits() {
         let root = bracketed(0.0, 10.0, 1e-15, |x| x * x * x - 2.0);
         assert!((root - 2f64.cbrt()).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_step_is_found_where_it_is() {
+        let t = falling_to(0.5, 1.0, |t| if t < 3.7 { 1.0 } else { 0.0 });
+        assert!((t / 3.7 - 1.0).abs() < 1e-12, "{t}");
+    }
+
+    #[test]
+    fn few_looks_are_needed() {
+        let looks = std::cell::Cell::new(0);
+        let tail = |t: f64| {
+            looks.set(looks.get() + 1);
+            0.3 * (-t).exp() + 0.7 * (-4.0 * t).exp()
+        };
+        let t = falling_after(1.0, 0.01, 1.0, tail);
+        assert!((tail(t) / 0.01 - 1.0).abs() < 1e-11);
+        assert!(looks.get() < 10, "{}", looks.get());
     }
 
     #[test]

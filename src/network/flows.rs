@@ -43,8 +43,8 @@ pub fn flows(network: &Network, rates: &[PerSecond], refusal: Refusals<'_>) -> F
     flows
 }
 
-/// Success probability of each operation for each class, callees first.
-fn successes(network: &Network, refusal: Refusals<'_>) -> Vec<Vec<f64>> {
+/// Success probability of each operation for each class, callees first: `[operation][class]`.
+pub fn successes(network: &Network, refusal: Refusals<'_>) -> Vec<Vec<f64>> {
     let mut success = vec![vec![1.0; network.classes]; network.operations.len()];
     for &operation in network.order.iter().rev() {
         for class in 0..network.classes {

@@ -8,7 +8,7 @@ use super::rough::Rough;
 use super::sheet::Sheet;
 use super::{Composed, Tail};
 use crate::math::curve::Curve;
-use crate::math::ladder::{EULER, Ladder};
+use crate::math::ladder::{EULER, Ladder, NODES};
 use crate::network::Step;
 use num_complex::Complex64;
 
@@ -52,7 +52,7 @@ impl<'s> Composed<'s> {
     pub(super) fn climb(&mut self) {
         let needed = self.needed_rungs();
         let deepest = self.rough.iter().flatten().map(|rough| rough.level).max().unwrap_or(0);
-        let mut sheet = Sheet::new(self.rough.len(), EULER.weights.len());
+        let mut sheet = Sheet::new(self.rough.len(), NODES);
         for level in 0..=deepest {
             self.climb_level(level, &needed, &mut sheet);
         }

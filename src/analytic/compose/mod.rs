@@ -18,7 +18,7 @@ use super::tails::{OrderStatistic, Tail, is_formula};
 use crate::discipline::{Delay, ps};
 use crate::distribution::{Distribution, Law};
 use crate::math::ladder::Ladder;
-use crate::network::{Network, OperationId, Step, VisitId};
+use crate::network::{Network, OperationId, StationId, Step, VisitId, flows};
 use parallel::ParallelLaw;
 use rough::Rough;
 
@@ -29,6 +29,8 @@ pub(super) struct Composed<'s> {
     ladder: Ladder,
     /// Law of the service of each visit after its wait: `[visit][class]`; `None` where the station is overloaded.
     served: Vec<Vec<Option<Law>>>,
+    /// Chance of success: `[operation][class]`.
+    success: Vec<Vec<f64>>,
     /// `[parallel × classes + class]`.
     parallels: Vec<Option<ParallelLaw>>,
     /// Whether requests of the class get there at all: `[operation × classes + class]`, as everything below.
@@ -48,6 +50,7 @@ impl<'s> Composed<'s> {
             classes: network.classes,
             ladder: Ladder { unit: network.unit },
             served: served_laws(solution),
+            success: flows::successes(network, &|station, class| refusal(solution, station, class)),
             parallels: (0..network.parallels * network.classes).map(|_| None).collect(),
             live: live(network),
             rough: vec![None; slots],
@@ -74,14 +77,15 @@ impl<'s> Composed<'s> {
         self.tails[self.slot(operation, class)].as_ref()
     }
 
-    /// Chance that an operation succeeds, as far as it ends at all.
+    /// Chance that an operation succeeds, as if no queue grew without end.
     pub(super) fn success(&self, operation: OperationId, class: usize) -> f64 {
-        self.rough[self.slot(operation, class)].map_or(0.0, |rough| rough.success)
+        self.success[operation][class]
     }
 
-    /// Chance that all of some steps succeed, as far as they end at all.
+    /// Chance that all of some steps succeed, as if no queue grew without end.
     pub(super) fn sequence_success(&self, steps: &[Step], class: usize) -> f64 {
-        self.rough_steps(steps, class).map_or(0.0, |rough| rough.success)
+        let refusal = |station, class| refusal(self.solution, station, class);
+        flows::sequence_success(self.solution.network, steps, class, &self.success, &refusal)
     }
 
     /// What each branch of a parallel step contributes to its mean, over the branch's own mean.
@@ -104,8 +108,7 @@ impl<'s> Composed<'s> {
     }
 
     fn refusal(&self, visit: VisitId, class: usize) -> f64 {
-        let station = self.solution.network.visits[visit].station;
-        self.solution.stations[station].classes[class].refused
+        refusal(self.solution, self.solution.network.visits[visit].station, class)
     }
 
     /// Exact mean of successful runs, from the means of what is below.
@@ -120,7 +123,7 @@ impl<'s> Composed<'s> {
                 Step::Call(call) => {
                     let slot = self.slot(call.target, class);
                     let network = call.network.as_ref().map_or(0.0, Law::mean);
-                    let success = self.rough[slot]?.success.powf(f64::from(call.times));
+                    let success = self.success(call.target, class).powf(f64::from(call.times));
                     let made = call.probability * success;
                     let mean = f64::from(call.times) * (self.means[slot]? + network);
                     if made > 0.0 { mean * made / (made + 1.0 - call.probability) } else { 0.0 }
@@ -169,6 +172,10 @@ impl<'s> Composed<'s> {
         let parts: Option<Vec<(f64, Tail)>> = branches.iter().map(part).collect();
         Some(Tail::Parallel(OrderStatistic { parts: parts?, needed: *needed }))
     }
+}
+
+fn refusal(solution: &Solution<'_>, station: StationId, class: usize) -> f64 {
+    solution.stations[station].classes[class].refused
 }
 
 /// The operations that requests of each class can get to.

@@ -17,7 +17,10 @@ use crate::math::{erlang, roots, special};
 /// The wait of a stable G/G/c.
 pub(super) fn solve(queue: &Queue) -> Waiting {
     if let Some(delay) = phase::approximate(queue) {
-        return Waiting { delay: with_true_tail(delay, queue), knowledge: Knowledge::Approximate { p95_error: 0.03 } };
+        return Waiting {
+            delay: with_true_tail(delay.condensed(), queue),
+            knowledge: Knowledge::Approximate { p95_error: 0.03 },
+        };
     }
     let (ca2, cs2) = (queue.arrivals.scv(), queue.service.scv().min(1e6));
     let rho = queue.utilization();

@@ -1,0 +1,116 @@
+//! The modes in which the queue falls: one root of a scalar equation for each multiset of service eigenvalues.
+
+use super::Phases;
+use super::levels::Levels;
+use super::states::{self, States};
+use crate::math::roots;
+use num_complex::Complex64;
+
+/// One root: how levels fall, how fast the wait falls, and the state in which.
+pub(super) struct Mode {
+    pub z: Complex64,
+    pub eta: Complex64,
+    pub vector: Vec<Complex64>,
+}
+
+impl Levels {
+    /// One mode for each multiset of service eigenvalues.
+    pub(super) fn modes(&self) -> Option<Vec<Mode>> {
+        States::new(self.servers, self.service.count())
+            .iter()
+            .map(|multiset| match &self.service {
+                Phases::OneOf(parts) => self.real_mode(parts, multiset),
+                Phases::InARow(stages, rate) => self.complex_mode(*stages, *rate, multiset),
+            })
+            .collect()
+    }
+
+    fn real_mode(&self, parts: &[(f64, f64)], multiset: &[usize]) -> Option<Mode> {
+        let eta_at = |z: f64| -> f64 {
+            let theta = Phases::real_eigenvalues(parts, z);
+            -multiset.iter().zip(&theta).map(|(n, theta)| *n as f64 * theta).sum::<f64>()
+        };
+        let excess = |z: f64| self.arrivals.transform(eta_at(z).into()).re - z;
+        let z = if multiset[0] == self.servers {
+            // This one has the trivial root 1 beside the wanted one: start where the excess is below zero.
+            let mut gap = 0.5;
+            while excess(1.0 - gap) > 0.0 && gap > 1e-13 {
+                gap *= 0.5;
+            }
+            roots::bracketed(0.0, 1.0 - gap, 1e-15, excess)
+        } else {
+            roots::bracketed(0.0, 1.0, 1e-15, excess)
+        };
+        let theta = Phases::real_eigenvalues(parts, z);
+        let vectors: Vec<Vec<Complex64>> = theta.iter().map(|t| self.service.eigenvector((*t).into())).collect();
+        Some(Mode { z: z.into(), eta: eta_at(z).into(), vector: self.symmetric(&vectors, multiset) })
+    }
+
+    /// For stages in a row `θ_j = r (ω^j w - 1)` with `w^k = z`: one equation in `w` for each multiset.
+    fn complex_mode(&self, stages: u32, rate: f64, multiset: &[usize]) -> Option<Mode> {
+        let k = f64::from(stages);
+        let omega = |j: usize| Complex64::cis(2.0 * std::f64::consts::PI * j as f64 / k);
+        let sum: Complex64 = multiset.iter().enumerate().map(|(j, n)| *n as f64 * omega(j)).sum();
+        let c = self.servers as f64;
+        let image = |w: Complex64| self.arrivals.transform(rate * (c - w * sum)).powf(1.0 / k);
+        let w = if multiset[0] == self.servers {
+            let excess = |w: f64| image(w.into()).re - w;
+            let mut gap = 0.5;
+            while excess(1.0 - gap) > 0.0 && gap > 1e-13 {
+                gap *= 0.5;
+            }
+            Complex64::from(roots::bracketed(0.0, 1.0 - gap, 1e-15, excess))
+        } else {
+            fixed_point(&image)?
+        };
+        let z = w.powu(stages);
+        let eta = rate * (c - w * sum);
+        let vectors: Vec<Vec<Complex64>> =
+            (0..stages as usize).map(|j| self.service.eigenvector(rate * (omega(j) * w - 1.0))).collect();
+        Some(Mode { z, eta, vector: self.symmetric(&vectors, multiset) })
+    }
+
+    /// The product of the servers' eigenvectors, summed over which server has which: the coefficients of
+    /// `Π_j (Σ_i x_i v_j(i))^{n_j}`.
+    fn symmetric(&self, vectors: &[Vec<Complex64>], multiset: &[usize]) -> Vec<Complex64> {
+        let mut level: Vec<Complex64> = vec![Complex64::ONE];
+        let mut n = 0;
+        let mut scratch = Vec::new();
+        for (vector, &times) in vectors.iter().zip(multiset) {
+            // Scaled to the largest entry, so that powers neither overflow nor vanish.
+            let scale = 1.0 / vector.iter().map(|v| v.norm()).fold(0.0, f64::max);
+            for _ in 0..times {
+                let mut next = vec![Complex64::ZERO; self.states[n + 1].len()];
+                for (state, value) in self.states[n].iter().zip(&level) {
+                    for (i, factor) in vector.iter().enumerate() {
+                        next[states::moved(state, None, Some(i), &mut scratch)] += value * factor * scale;
+                    }
+                }
+                level = next;
+                n += 1;
+            }
+        }
+        level
+    }
+}
+
+/// A fixed point in the unit disk, by iteration and then Newton's method on a difference quotient.
+fn fixed_point(image: &dyn Fn(Complex64) -> Complex64) -> Option<Complex64> {
+    let mut w = Complex64::ZERO;
+    for step in 0..500 {
+        let next = image(w);
+        let next = if step < 8 {
+            next
+        } else {
+            let h = Complex64::new(1e-7, 1e-7);
+            let slope = (image(w + h) - image(w - h)) / (2.0 * h);
+            w - (w - next) / (1.0 - slope)
+        };
+        let moved = (next - w).norm();
+        w = next;
+        if moved < 1e-15 {
+            return Some(w);
+        }
+    }
+    (w.norm() <= 1.0 && (image(w) - w).norm() < 1e-12).then_some(w)
+}
