@@ -60,7 +60,7 @@ fn median(runs: usize, mut run: impl FnMut()) -> f64 {
 }
 
 fn main() {
-    for services in [10, 100, 1_000] {
+    for services in [10, 100, 1_000, 10_000] {
         let text = model(services, 0);
         let runs = if services > 1_000 { 5 } else { 21 };
         let parse = median(runs, || {

@@ -30,6 +30,9 @@ pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown)
     Accuracy::Approximate { p95_error: (error * 1000.0).round() / 1000.0 }
 }
 
+/// No longer way is followed: calls nest as deep.
+const LONGEST: usize = 1000;
+
 /// The stations a request passes one after the other, each once.
 #[derive(Default)]
 struct Way {
@@ -53,7 +56,8 @@ impl Way {
                 let station = network.visits[*visit].station;
                 self.visits.push(*visit);
                 let state = &solution.stations[station].classes[self.class];
-                let known = state.knowledge == Knowledge::Exact
+                let known = self.visits.len() < LONGEST
+                    && state.knowledge == Knowledge::Exact
                     && state.refused == 0.0
                     && network.visits[*visit].time.has_closed_transform();
                 (self.stations.insert(station) && known).then_some(())

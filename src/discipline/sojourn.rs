@@ -24,13 +24,15 @@ impl Sojourn<'_> {
 
     /// Probability to take longer than `t`, in closed form where there is one, by inversion otherwise.
     pub fn exceeding(&self, t: Seconds) -> f64 {
-        if t <= 0.0 {
+        if t < 0.0 {
             return 1.0;
         }
         match (self.wait, self.service) {
             (Delay::None, service) => service.exceeding(t),
             (wait, Law::Constant(service)) if t >= service.value => wait.exceeding(t - service.value),
             (_, Law::Constant(_)) => 1.0,
+            // Any other service takes some time.
+            _ if t == 0.0 => 1.0,
             (Delay::Exponentials(_), Law::Exponential(law)) => self.exponential_parts(t, &[(1.0, law.mean)]),
             (Delay::Exponentials(_), Law::Hyperexponential(law)) => {
                 let parts = [(law.weights[0], law.means[0]), (law.weights[1], law.means[1])];

@@ -1,8 +1,9 @@
 //! What is wrong with a system, found without any text: calls to nowhere, cycles, weights that do not add up.
 
-use super::{Call, Load, Metric, Path, Scope, Step, System, Target, Wait, nearest_advice};
-use crate::distribution::Distribution;
-use std::collections::HashMap;
+mod calls;
+
+use super::{Call, Load, Metric, Path, Scope, Service, Step, System, Target, Wait, nearest_advice};
+use std::collections::{HashMap, HashSet};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Problem {
 
 /// Everything that is wrong in a system, in the order of the model.
 pub fn check(system: &System) -> Vec<Problem> {
-    let mut found = Checker { system, problems: Vec::new(), called: HashMap::new() };
+    let mut found = Checker::new(system);
     found.names();
     found.services();
     found.workloads();
@@ -46,11 +47,24 @@ pub fn check(system: &System) -> Vec<Problem> {
 
 struct Checker<'a> {
     system: &'a System,
+    /// Services by name: asked for at every call.
+    services: HashMap<&'a str, &'a Service>,
     problems: Vec<Problem>,
-    called: HashMap<Target, bool>,
+    called: HashSet<Target>,
+    /// Least times of the targets looked at so far.
+    fastest: HashMap<Target, f64>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(system: &'a System) -> Self {
+        let services = system.services.iter().map(|service| (service.name.as_str(), service)).collect();
+        Checker { system, services, problems: Vec::new(), called: HashSet::new(), fastest: HashMap::new() }
+    }
+
+    fn service(&self, name: &str) -> Option<&'a Service> {
+        self.services.get(name).copied()
+    }
+
     fn error(&mut self, code: &'static str, path: Path, message: String, label: &str, advice: String) {
         let label = label.to_string();
         self.problems.push(Problem { severity: Severity::Error, code, path, message, label, advice });
@@ -63,7 +77,7 @@ impl Checker<'_> {
 
     fn names(&mut self) {
         for external in &self.system.externals {
-            if self.system.service(&external.name).is_some() {
+            if self.service(&external.name).is_some() {
                 self.error(
                     "name",
                     Path::of(&["external", &external.name]),
@@ -75,7 +89,7 @@ impl Checker<'_> {
         }
         for pool in &self.system.pools {
             if let Some(owner) = &pool.per
-                && self.system.service(owner).is_none()
+                && self.service(owner).is_none()
             {
                 let names = self.system.services.iter().map(|s| s.name.as_str());
                 self.error(
@@ -166,7 +180,7 @@ impl Checker<'_> {
             );
         }
         if let Some(timeout) = call.timeout {
-            let fastest = self.fastest(&call.target, 0) + call.network.as_ref().map_or(0.0, least);
+            let fastest = self.fastest(&call.target, 0) + call.network.as_ref().map_or(0.0, calls::least);
             if fastest > 0.0 && timeout <= fastest {
                 self.warn(
                     "timeout",
@@ -191,41 +205,12 @@ impl Checker<'_> {
         }
     }
 
-    /// The least time a target needs, from the least of its work and delays; bounded in depth, so cycles end.
-    fn fastest(&self, target: &Target, depth: usize) -> f64 {
-        match target {
-            Target::External(name) => {
-                self.system.externals.iter().find(|e| e.name == *name).map_or(0.0, |e| least(&e.latency))
-            }
-            Target::Operation { service, operation } if depth < 32 => self
-                .system
-                .service(service)
-                .and_then(|s| s.operations.iter().find(|o| o.name == *operation).map(|o| (s, o)))
-                .map_or(0.0, |(s, o)| {
-                    o.steps
-                        .iter()
-                        .map(|step| match step {
-                            Step::Work(law) => least(law) / s.speed,
-                            Step::Delay(law) => least(law),
-                            Step::Use { time, .. } => least(time),
-                            Step::Call(call) if call.probability >= 1.0 => {
-                                f64::from(call.times)
-                                    * (self.fastest(&call.target, depth + 1) + call.network.as_ref().map_or(0.0, least))
-                            }
-                            _ => 0.0,
-                        })
-                        .sum()
-                }),
-            Target::Operation { .. } => 0.0,
-        }
-    }
-
     fn target(&mut self, target: &Target, path: &Path, asynchronous: bool) {
         let system = self.system;
-        self.called.insert(target.clone(), true);
+        self.called.insert(target.clone());
         let (message, advice) = match target {
             Target::External(name) if system.externals.iter().any(|e| e.name == *name) => return,
-            Target::External(name) => match system.service(name) {
+            Target::External(name) => match self.service(name) {
                 Some(service) => {
                     let example = service.operations.first().map_or("NAME", |o| o.name.as_str());
                     (
@@ -240,7 +225,7 @@ impl Checker<'_> {
                     (format!("there is no external \"{name}\""), nearest_advice(name, candidates.into_iter()))
                 }
             },
-            Target::Operation { service, operation } => match system.service(service) {
+            Target::Operation { service, operation } => match self.service(service) {
                 Some(found) if found.operations.iter().any(|o| o.name == *operation) => return,
                 Some(found) => {
                     let names: Vec<String> = found.operations.iter().map(|o| format!("{service}.{}", o.name)).collect();
@@ -263,7 +248,7 @@ impl Checker<'_> {
     }
 
     fn device(&mut self, device: &str, path: &Path, service: &str) {
-        let Some(owner) = self.system.service(service) else { return };
+        let Some(owner) = self.service(service) else { return };
         if owner.devices.iter().all(|d| d.name != device) {
             let advice = if owner.devices.is_empty() {
                 format!("add devices.{device} = {{ servers = 1 }} to [service.{service}]")
@@ -367,7 +352,7 @@ impl Checker<'_> {
                     let message = format!("there is no workload \"{name}\"");
                     self.error("unknown-workload", path.join("workload"), message, "no such workload", advice);
                 }
-                Scope::Service(name) if system.service(name).is_none() => {
+                Scope::Service(name) if self.service(name).is_none() => {
                     let advice = nearest_advice(name, system.services.iter().map(|s| s.name.as_str()));
                     let message = format!("there is no service \"{name}\"");
                     self.error("unknown-service", path.join("service"), message, "no such service", advice);
@@ -385,118 +370,8 @@ impl Checker<'_> {
             }
         }
     }
-
-    /// Services that nothing calls.
-    fn uncalled(&mut self) {
-        for service in &self.system.services {
-            let is_called = self
-                .called
-                .keys()
-                .any(|target| matches!(target, Target::Operation { service: name, .. } if *name == service.name));
-            if !is_called {
-                self.problems.push(Problem {
-                    severity: Severity::Warning,
-                    code: "uncalled",
-                    path: Path::of(&["service", &service.name]),
-                    message: format!("nothing calls service \"{}\"", service.name),
-                    label: "never used".to_string(),
-                    advice: "call it from a workload or an operation, or take it out".to_string(),
-                });
-            }
-        }
-    }
-
-    /// Cycles of calls that never end, found without recursion so that a long chain cannot exhaust the stack.
-    fn cycles(&mut self) {
-        let operations = operations_with_calls(self.system);
-        let index: HashMap<&Target, usize> = operations.iter().enumerate().map(|(i, (t, _))| (t, i)).collect();
-        // 0 unseen, 1 on the current path, 2 done.
-        let mut state = vec![0u8; operations.len()];
-        for start in 0..operations.len() {
-            if state[start] != 0 {
-                continue;
-            }
-            let mut stack = vec![(start, 0usize)];
-            state[start] = 1;
-            while let Some((node, next)) = stack.pop() {
-                let Some((target, path)) = operations[node].1.get(next) else {
-                    state[node] = 2;
-                    continue;
-                };
-                stack.push((node, next + 1));
-                let Some(&callee) = index.get(target) else { continue };
-                if state[callee] == 1 {
-                    let from = stack.iter().position(|(n, _)| *n == callee).unwrap_or(0);
-                    let mut names: Vec<String> =
-                        stack[from..].iter().map(|(n, _)| operations[*n].0.to_string()).collect();
-                    names.push(target.to_string());
-                    self.error(
-                        "cycle",
-                        path.clone(),
-                        format!("these calls never end: {}", names.join(" → ")),
-                        "closes the circle",
-                        "break the circle: take out one of these calls, or make it a `send` to something else"
-                            .to_string(),
-                    );
-                    return;
-                }
-                if state[callee] == 0 {
-                    state[callee] = 1;
-                    stack.push((callee, 0));
-                }
-            }
-        }
-    }
 }
 
 fn all_operations(system: &System) -> Vec<String> {
     system.services.iter().flat_map(|s| s.operations.iter().map(move |o| format!("{}.{}", s.name, o.name))).collect()
-}
-
-/// The least value a law takes, as far as it is bounded away from zero.
-fn least(law: &crate::distribution::Law) -> f64 {
-    match law {
-        crate::distribution::Law::Constant(_)
-        | crate::distribution::Law::Uniform(_)
-        | crate::distribution::Law::Pareto(_)
-        | crate::distribution::Law::Empirical(_) => law.quantile(0.0),
-        _ => 0.0,
-    }
-}
-
-type Calls = Vec<(Target, Path)>;
-
-fn operations_with_calls(system: &System) -> Vec<(Target, Calls)> {
-    let mut all = Vec::new();
-    for service in &system.services {
-        for operation in &service.operations {
-            let mut calls = Vec::new();
-            let path = Path::of(&["service", &service.name, "operations", &operation.name, "steps"]);
-            collect_calls(&operation.steps, &path, &mut calls);
-            all.push((Target::Operation { service: service.name.clone(), operation: operation.name.clone() }, calls));
-        }
-    }
-    all
-}
-
-/// The calls and sends that are always made. A send counts too: work that sends itself on never ends either; what is
-/// made by chance only may end.
-fn collect_calls(steps: &[Step], path: &Path, calls: &mut Calls) {
-    for (i, step) in steps.iter().enumerate() {
-        let path = path.join(i);
-        match step {
-            Step::Call(call) if call.probability >= 1.0 && call.times > 0 => {
-                calls.push((call.target.clone(), path.join("call")));
-            }
-            Step::Send(target) => calls.push((target.clone(), path.join("send"))),
-            Step::Hold { steps, .. } => collect_calls(steps, &path.join("steps"), calls),
-            Step::Repeat { steps, times } if *times > 0 => collect_calls(steps, &path.join("steps"), calls),
-            Step::Parallel { branches, .. } => {
-                for (j, steps) in branches.iter().enumerate() {
-                    collect_calls(steps, &path.join("parallel").join(j), calls);
-                }
-            }
-            _ => {}
-        }
-    }
 }
