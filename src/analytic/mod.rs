@@ -19,6 +19,7 @@ pub use support::{circle, unsupported};
 use crate::network::flows::{Flows, flows};
 use crate::network::{Network, StationId};
 use crate::prediction::{Prediction, laws};
+use rayon::prelude::*;
 use stations::StationState;
 
 /// Rounds of the fixed point over refusals and overload. Flows settle one station after the other along a path, so a
@@ -35,6 +36,14 @@ struct Solution<'n> {
     rates: Vec<f64>,
     flows: Flows,
     stations: Vec<StationState>,
+}
+
+/// From so many operations on a network is solved on several threads; the figures are the same.
+const MANY: usize = 250;
+
+/// Something for each item, in order, on several threads in large networks.
+fn each<I: Sync, T: Send>(network: &Network, items: &[I], f: impl Fn(&I) -> T + Send + Sync) -> Vec<T> {
+    if network.operations.len() < MANY { items.iter().map(f).collect() } else { items.par_iter().map(f).collect() }
 }
 
 /// Predicts the steady state of a network of open workloads, in which nothing stands that [`unsupported`] names.

@@ -1,11 +1,11 @@
 //! From a solved network to the prediction people read.
 
-use super::Solution;
 use super::breakdown::breakdown;
 use super::compose::Composed;
 use super::saturation::Offered;
 use super::tails::{Tail, is_formula, mixed_curve, mixed_exceeding, mixed_times};
 use super::trust;
+use super::{Solution, each};
 use crate::discipline::Delay;
 use crate::distribution::Law;
 use crate::network::{ServiceId, Step, VisitId};
@@ -23,7 +23,8 @@ pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
     let offered = Offered::new(solution);
     let network = solution.network;
     let workloads = (0..network.workloads.len()).map(|w| workload(solution, &composed, &offered, w)).collect();
-    let services = (0..network.services.len()).map(|s| service(solution, &composed, &offered, s)).collect();
+    let ids: Vec<ServiceId> = (0..network.services.len()).collect();
+    let services = each(network, &ids, |id| service(solution, &composed, &offered, *id));
     let together = offered.together();
     Prediction {
         stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some())),

@@ -1,5 +1,6 @@
 //! What each class of requests meets at each station: a wait, and the law of the service after it.
 
+use super::each;
 use super::traffic::Variability;
 use crate::discipline::fcfs::{self, Arrivals, Queue};
 use crate::discipline::{Delay, Discipline, Knowledge, balancer, lifo, priority, ps};
@@ -93,13 +94,8 @@ pub(super) fn solve(network: &Network, flows: &Flows, variability: &[Variability
             }
         }
     }
-    network
-        .stations
-        .iter()
-        .zip(demands)
-        .zip(variability)
-        .map(|((station, demands), variability)| solve_station(station, &demands, variability))
-        .collect()
+    let stations: Vec<_> = network.stations.iter().zip(demands).zip(variability).collect();
+    each(network, &stations, |((station, demands), variability)| solve_station(station, demands, variability))
 }
 
 fn solve_station(station: &Station, demands: &[Demand], variability: &Variability) -> StationState {

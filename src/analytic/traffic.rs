@@ -391,7 +391,8 @@ fn add(streams: &mut Vec<Stream>, stream: Stream) {
 
 /// Keeps the largest entries and scales them to the old total.
 fn keep_largest<T>(entries: &mut Vec<T>, size: impl Fn(&mut T) -> &mut f64) {
-    if entries.len() <= MOST_STREAMS {
+    // Only now and then: sorting costs more than carrying a few more along.
+    if entries.len() <= 2 * MOST_STREAMS {
         return;
     }
     let before: f64 = entries.iter_mut().map(|entry| *size(entry)).sum();

@@ -7,6 +7,7 @@ use super::parallel::Branch;
 use super::rough::Rough;
 use super::sheet::Sheet;
 use super::{Composed, Tail};
+use crate::analytic::each;
 use crate::math::curve::Curve;
 use crate::math::ladder::{EULER, Ladder, NODES};
 use crate::network::Step;
@@ -44,17 +45,17 @@ impl Rungs {
     }
 }
 
-/// Points of a tail: time, probability to exceed it, density there.
-type Points = Vec<(f64, f64, f64)>;
+/// A point of a tail: time, probability to exceed it, density there.
+type Point = (f64, f64, f64);
+type Points = Vec<Point>;
 
 impl<'s> Composed<'s> {
     /// Every operation and branch on the rungs it is needed on, level by level.
     pub(super) fn climb(&mut self) {
         let needed = self.needed_rungs();
         let deepest = self.rough.iter().flatten().map(|rough| rough.level).max().unwrap_or(0);
-        let mut sheet = Sheet::new(self.rough.len(), NODES);
         for level in 0..=deepest {
-            self.climb_level(level, &needed, &mut sheet);
+            self.climb_level(level, &needed);
         }
     }
 
@@ -106,39 +107,43 @@ impl<'s> Composed<'s> {
     }
 
     /// Reads the tails of all operations and branches of a level, and with them the parallel steps above.
-    fn climb_level(&mut self, level: usize, needed: &[Rungs], sheet: &mut Sheet) {
+    fn climb_level(&mut self, level: usize, needed: &[Rungs]) {
         let branches = self.branches_of(level);
-        let mut branch_points: Vec<Points> = vec![Points::new(); branches.len()];
         let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
         let slots: Vec<usize> = self.slots_callees_first().filter(of_level).collect();
         let own: Vec<Rungs> = slots.iter().map(|slot| self.own_rungs(*slot)).collect();
-        let mut points: Vec<Points> = vec![Points::new(); slots.len()];
         let mut all = Rungs::NONE;
         own.iter().chain(branches.iter().map(|b| &b.rungs)).for_each(|rungs| all.join(*rungs));
-        for rung in all.first..=all.last {
+        // On each rung the points of all slots, then those of the branches.
+        let look = |rung: i32| -> Vec<Option<Point>> {
+            let mut sheet = Sheet::new(self.rough.len(), NODES);
             let t = self.ladder.time(rung);
-            self.fill(sheet, self.ladder.line(rung), level, &|slot| needed[slot].contains(rung));
-            for ((slot, own), points) in slots.iter().zip(&own).zip(&mut points) {
-                if own.contains(rung)
-                    && let (Some(values), Some(rough)) = (sheet.row(*slot), &self.rough[*slot])
-                {
-                    points.push(point(t, rough.success, values));
-                }
+            self.fill(&mut sheet, self.ladder.line(rung), level, &|slot| needed[slot].contains(rung));
+            let mut points = Vec::with_capacity(slots.len() + branches.len());
+            for (slot, own) in slots.iter().zip(&own) {
+                let known = self.rough[*slot].as_ref().zip(sheet.row(*slot)).filter(|_| own.contains(rung));
+                points.push(known.map(|(rough, values)| point(t, rough.success, values)));
             }
-            for (branch, points) in branches.iter().zip(&mut branch_points) {
-                if branch.rungs.contains(rung) {
+            for branch in &branches {
+                points.push(branch.rungs.contains(rung).then(|| {
                     let mut values = sheet.take();
-                    self.multiply(branch.steps, branch.class, sheet, &mut values);
-                    points.push(point(t, branch.rough.success, &values));
+                    self.multiply(branch.steps, branch.class, &mut sheet, &mut values);
+                    let point = point(t, branch.rough.success, &values);
                     sheet.give(values);
-                }
+                    point
+                }));
             }
-        }
-        for (slot, points) in slots.into_iter().zip(points) {
+            points
+        };
+        let rungs: Vec<i32> = (all.first..=all.last).collect();
+        let looks = each(self.solution.network, &rungs, |rung| look(*rung));
+        let points = |i: usize| -> Points { looks.iter().filter_map(|points| points[i]).collect() };
+        let tails: Vec<Tail> =
+            branches.iter().enumerate().map(|(i, branch)| self.branch_tail(branch, &points(slots.len() + i))).collect();
+        let read: Vec<Points> = (0..slots.len()).map(points).collect();
+        for (slot, points) in slots.into_iter().zip(read) {
             self.finish(slot, &points);
         }
-        let tails: Vec<Tail> =
-            branches.iter().zip(branch_points).map(|(branch, points)| self.branch_tail(branch, &points)).collect();
         self.finish_parallels(&branches, tails);
     }
 
@@ -167,7 +172,7 @@ impl<'s> Composed<'s> {
 }
 
 /// The tail and density at `t` of a time with this transform, among the successful.
-fn point(t: f64, success: f64, values: &[Complex64]) -> (f64, f64, f64) {
+fn point(t: f64, success: f64, values: &[Complex64]) -> Point {
     if success <= 0.0 {
         return (t, 0.0, 0.0);
     }

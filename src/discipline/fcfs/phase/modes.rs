@@ -30,7 +30,7 @@ impl Levels {
             let theta = Phases::real_eigenvalues(parts, z);
             -multiset.iter().zip(&theta).map(|(n, theta)| *n as f64 * theta).sum::<f64>()
         };
-        let excess = |z: f64| self.arrivals.transform(eta_at(z).into()).re - z;
+        let excess = |z: f64| self.arrivals.transform_at(eta_at(z)) - z;
         let z = if multiset[0] == self.servers {
             // This one has the trivial root 1 beside the wanted one: start where the excess is below zero.
             let mut gap = 0.5;
@@ -42,7 +42,8 @@ impl Levels {
             roots::bracketed(0.0, 1.0, 1e-15, excess)
         };
         let theta = Phases::real_eigenvalues(parts, z);
-        let vectors: Vec<Vec<Complex64>> = theta.iter().map(|t| self.service.eigenvector((*t).into())).collect();
+        let vectors: Vec<Vec<Complex64>> =
+            theta.iter().take(parts.len()).map(|t| self.service.eigenvector((*t).into())).collect();
         Some(Mode { z: z.into(), eta: eta_at(z).into(), vector: self.symmetric(&vectors, multiset) })
     }
 

@@ -80,19 +80,26 @@ impl Phases {
         }
     }
 
-    /// `θ_j(z)` for real `z` between 0 and 1, the largest first; phases in parallel only.
-    pub(super) fn real_eigenvalues(parts: &[(f64, f64)], z: f64) -> Vec<f64> {
+    /// The transform at a real point.
+    pub(super) fn transform_at(&self, s: f64) -> f64 {
+        match self {
+            Phases::OneOf(parts) => parts.iter().map(|(p, rate)| p * rate / (s + rate)).sum(),
+            Phases::InARow(stages, rate) => (rate / (s + rate)).powi(*stages as i32),
+        }
+    }
+
+    /// `θ_j(z)` for real `z` between 0 and 1, the largest first; phases in parallel only, of which there are at most two.
+    pub(super) fn real_eigenvalues(parts: &[(f64, f64)], z: f64) -> [f64; 2] {
         match parts {
-            [(_, rate)] => vec![-rate * (1.0 - z)],
             [(p, a), (q, b)] => {
                 // (θ + a)(θ + b) = z (p a (θ + b) + q b (θ + a)), solved by the stable form of the quadratic formula.
                 let sum = a + b - z * (p * a + q * b);
                 let product = a * b * (1.0 - z * (p + q));
                 let root = (sum * sum - 4.0 * product).max(0.0).sqrt();
                 let low = -0.5 * (sum + root);
-                vec![product / low, low]
+                [product / low, low]
             }
-            _ => Vec::new(),
+            parts => [parts.first().map_or(0.0, |(_, rate)| -rate * (1.0 - z)), 0.0],
         }
     }
 }
