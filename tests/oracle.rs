@@ -138,6 +138,9 @@ fn parallel_model(means: &[f64], wait: &str) -> String {
 
 /// The key of the calculator for a metric of the tables.
 fn key(metric: &str) -> String {
+    if let Some((class, rest)) = metric.strip_prefix("class").and_then(|rest| rest.split_once('_')) {
+        return format!("{}_{class}", key(rest));
+    }
     let metric = metric.replace("p99.9", "p999").replace("sojourn", "response").replace("_admitted", "");
     match metric.as_str() {
         "utilisation" => "utilization".to_string(),
@@ -295,6 +298,12 @@ fn case(family: &str, model: &str, p: &Value) -> Option<Result<Calculation, Stri
             let service =
                 if model.starts_with("GI/M/c") { base.service.clone() } else { Some(case_law(&p["service"])) };
             calculate(Formula::Ggc, &Inputs { arrivals, service, ..base })
+        }
+        "06_ps_priority" if model.starts_with("M/G/1 priority") => {
+            let classes = p["classes"].as_array()?.iter();
+            let classes = classes.map(|c| (number(&c["lambda_per_s"]), case_law(&c["service"]))).collect();
+            let preemptive = model.ends_with("preemptive-resume");
+            calculate(Formula::Priority, &Inputs { classes, preemptive, ..base })
         }
         "10_usl" => {
             let points = p["concurrency"].as_array()?.iter().zip(p["throughput_per_s"].as_array()?);

@@ -2,6 +2,7 @@
 
 use super::each;
 use super::traffic::Variability;
+use crate::discipline::busy::Interruptions;
 use crate::discipline::fcfs::{self, Arrivals, Queue};
 use crate::discipline::{Delay, Discipline, Knowledge, balancer, lifo, priority, ps};
 use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
@@ -46,8 +47,8 @@ pub(super) struct ClassState {
 pub(super) enum Treatment {
     /// Without interruption.
     Plain,
-    /// Interrupted by more urgent work: so many times as long in the mean.
-    Stretched(f64),
+    /// Interrupted by more urgent work.
+    Interrupted(Interruptions),
     /// Shared with all present, in a station that looks like this queue.
     Shared(Queue),
 }
@@ -237,10 +238,10 @@ fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut
     let share = own.arrival_rate / queue.arrival_rate.max(f64::MIN_POSITIVE);
     let classes: Vec<priority::Class> = demands
         .iter()
-        .map(|demand| priority::Class { arrival_rate: demand.rate * share, service: fast(demand.law()) })
+        .map(|demand| priority::Class { arrival_rate: demand.rate * share, service: demand.law() })
         .collect();
     let preemptive = station.discipline == Discipline::Preemptive;
-    let treated = priority::solve(&classes, own.arrivals.scv(), own.servers, preemptive);
+    let treated = priority::solve(&classes, &own.arrivals, own.servers, preemptive);
     let mut left = f64::from(own.servers);
     let mut waiting = Some(0.0);
     for (treatment, class) in treated.into_iter().zip(&classes) {
@@ -251,11 +252,7 @@ fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut
                     waiting.map(|sum| sum + class.arrival_rate / share.max(f64::MIN_POSITIVE) * treatment.wait.mean());
                 state.classes.push(ClassState {
                     wait: Some(treatment.wait),
-                    treatment: if treatment.stretch > 1.0 {
-                        Treatment::Stretched(treatment.stretch)
-                    } else {
-                        Treatment::Plain
-                    },
+                    treatment: treatment.interruptions.map_or(Treatment::Plain, Treatment::Interrupted),
                     refused: 0.0,
                     stuck: 0.0,
                     knowledge: treatment.knowledge,

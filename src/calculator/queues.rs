@@ -106,9 +106,7 @@ pub(super) fn priority(inputs: &Inputs) -> Result<Calculation, String> {
     let how = if inputs.preemptive { "interrupt others, which resume" } else { "do not interrupt a service" };
     let mut calculation = Calculation::new(
         Formula::Priority,
-        format!(
-            "Assumes Poisson arrivals of each class, the most urgent class first; urgent requests {how}. Means are exact for one server."
-        ),
+        format!("Assumes Poisson arrivals of each class, the most urgent class first; urgent requests {how}."),
     );
     calculation.input("servers", f64::from(servers), Unit::Number);
     for (k, class) in classes.iter().enumerate() {
@@ -117,13 +115,28 @@ pub(super) fn priority(inputs: &Inputs) -> Result<Calculation, String> {
     }
     let load: f64 = classes.iter().map(|c| c.arrival_rate * c.service.mean()).sum::<f64>() / f64::from(servers);
     calculation.result("utilization", load, Unit::Ratio);
-    let treated = priority::solve(&classes, 1.0, servers, inputs.preemptive);
+    let treated = priority::solve(&classes, &Arrivals::Poisson, servers, inputs.preemptive);
+    calculation.exact = treated.iter().flatten().all(|treatment| treatment.knowledge == Knowledge::Exact);
+    calculation.assumes.push_str(if calculation.exact {
+        " Exact."
+    } else {
+        " Means are near, percentiles those of one server as fast as all, stretched to the mean."
+    });
     for (k, (treatment, class)) in treated.iter().zip(&classes).enumerate() {
-        let wait = treatment.as_ref().map(|t| t.wait.mean());
-        let response = treatment.as_ref().map(|t| t.wait.mean() + t.stretch * class.service.mean());
+        let of = |what: &str| format!("{what}_{}", k + 1);
         calculation.stable &= treatment.is_some();
-        calculation.result(&format!("mean_wait_{}", k + 1), wait, Unit::Time);
-        calculation.result(&format!("mean_response_{}", k + 1), response, Unit::Time);
+        let served = treatment.as_ref().map(|t| t.served(&class.service));
+        let visit = treatment.as_ref().zip(served.as_ref()).map(|(t, service)| Sojourn { wait: &t.wait, service });
+        calculation.result(&of("mean_wait"), visit.as_ref().map(|v| v.wait.mean()), Unit::Time);
+        calculation.result(&of("mean_response"), visit.as_ref().map(Sojourn::mean), Unit::Time);
+        for (word, level) in Metric::PERCENTILES {
+            let wait = visit.as_ref().map(|v| v.wait.quantile(level));
+            calculation.result(&of(&format!("wait_{word}")), wait, Unit::Time);
+        }
+        for (word, level) in Metric::PERCENTILES {
+            let response = visit.as_ref().map(|v| v.quantile(level));
+            calculation.result(&of(&format!("response_{word}")), response, Unit::Time);
+        }
     }
     Ok(calculation)
 }

@@ -4,6 +4,7 @@
 //! multi-server queues; [`Delay`] is the law of a waiting time, [`Sojourn`] that of a whole visit.
 
 pub mod balancer;
+pub mod busy;
 mod delay;
 pub mod fcfs;
 pub mod lifo;

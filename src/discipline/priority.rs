@@ -1,24 +1,33 @@
 //! Priorities without interruption (head of the line) and with it (preemptive resume).
 //!
-//! | symbol | meaning                                                     | unit       |
-//! |--------|-------------------------------------------------------------|------------|
-//! | `ρ_k`  | utilization by class k, 1 the most urgent                   | 1          |
-//! | `σ_k`  | utilization by classes 1 to k                               | 1          |
-//! | `W0`   | mean work in service that an arrival finds, per server      | seconds    |
+//! | symbol    | meaning                                                               | unit       |
+//! |-----------|-----------------------------------------------------------------------|------------|
+//! | `ρ_k`     | utilization by class k, 1 the most urgent                             | 1          |
+//! | `σ_k`     | utilization by classes 1 to k                                         | 1          |
+//! | `W0`      | mean work in service that an arrival finds, per server                | seconds    |
+//! | `U_k(s)`  | transform of the work that comes before an arrival of class k         | 1          |
+//! | `θ_k(s)`  | exponent of a time that the classes above interrupt, see [`super::busy`] | per second |
+//! | `R_k, R_L`| transforms of the residual services of classes 1 to k, and of those below | 1      |
 //!
 //! ```text
-//! without interruption:  W_k = W0 / ((1 - σ_{k-1}) (1 - σ_k))
-//! with interruption:     T_k = S_k / (1 - σ_{k-1}) + W0_k / ((1 - σ_{k-1}) (1 - σ_k)),  W0_k from classes 1 to k
+//! without interruption:  E W_k = W0 / ((1 - σ_{k-1}) (1 - σ_k))
+//! with interruption:     E T_k = S_k / (1 - σ_{k-1}) + W0_k / ((1 - σ_{k-1}) (1 - σ_k)),  W0_k from classes 1 to k
+//! law of the wait:       W_k(s) = U_k(θ_k(s)),   U_k = (1 - ρ + ρ_L R_L) / (1 - σ_k R_k),  ρ_L = 0 with interruption
+//! law of the service:    B_k(θ_k(s)) with interruption
 //! ```
 //!
-//! Exact means for one server and Poisson arrivals: Cobham (1954), White and Christie (1958). Several servers: `W0` is
-//! the first come, first served wait times `1 - ρ`, exact for equal exponential services (Davis, 1966; Bondi and
-//! Buzen, 1984).
+//! Exact for one server and Poisson arrivals: Cobham (1954), White and Christie (1958), Kesten and Runnenburg (1957),
+//! Takagi, Queueing Analysis I (1991), chapter 3. Several servers: `W0` is the first come, first served wait times
+//! `1 - ρ`, exact for equal exponential services without interruption (Davis, 1966; Kella and Yechiali, 1985; Bondi and
+//! Buzen, 1984), and the wait of those who wait has the law of one server as fast as all, stretched to the right mean.
 
+use super::busy::{Interrupted, Interruptions};
 use super::fcfs::{self, Arrivals, Queue};
 use super::{Delay, Knowledge};
-use crate::distribution::{Gamma, Law, Mixture};
-use crate::unit::PerSecond;
+use crate::distribution::{Derived, Distribution, Law, Mixture, Transformed};
+use crate::math::inversion::Line;
+use crate::unit::{PerSecond, Seconds};
+use num_complex::Complex64;
 
 /// One class of requests at a station, the most urgent first.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,22 +38,40 @@ pub struct Class {
     pub service: Law,
 }
 
-/// What a class meets: a wait, and by how much interruptions stretch its service.
+/// What a class meets: a wait, and interruptions of its service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Treatment {
     /// Time before service begins.
     pub wait: Delay,
-    /// Time from the start of service to its end over the service itself, at least 1.
-    pub stretch: f64,
+    /// What interrupts a service once begun; nothing where there is no interruption.
+    pub interruptions: Option<Interruptions>,
     /// How it is known.
     pub knowledge: Knowledge,
 }
 
+impl Treatment {
+    /// The time from the start of a service to its end.
+    pub fn served(&self, service: &Law) -> Law {
+        match &self.interruptions {
+            Some(interruptions) if service.mean() > 0.0 => interrupted(service, interruptions),
+            _ => service.clone(),
+        }
+    }
+}
+
+/// A service with its interruptions.
+pub fn interrupted(service: &Law, interruptions: &Interruptions) -> Law {
+    Law::Derived(Derived::new(Interrupted { service: service.stand_in(), interruptions: interruptions.clone() }))
+}
+
 /// The treatment of each class; `None` for classes whose queue grows without end.
-pub fn solve(classes: &[Class], arrivals_scv: f64, servers: u32, preemptive: bool) -> Vec<Option<Treatment>> {
+pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: bool) -> Vec<Option<Treatment>> {
     let m = f64::from(servers);
     let load = |class: &Class| class.arrival_rate * class.service.mean() / m;
     let total: f64 = classes.iter().map(load).sum();
+    let alike = equal_exponentials(classes) && (servers == 1 || !preemptive);
+    let poisson = matches!(arrivals, Arrivals::Poisson) && (servers == 1 || alike);
+    let closed = |class: &Class| class.arrival_rate == 0.0 || class.service.has_closed_transform();
     let mut above = 0.0;
     let mut treatments = Vec::with_capacity(classes.len());
     for k in 0..classes.len() {
@@ -56,14 +83,112 @@ pub fn solve(classes: &[Class], arrivals_scv: f64, servers: u32, preemptive: boo
         // Interruption hides the classes below; without it their work in service is met too.
         let met = if preemptive { &classes[..=k] } else { classes };
         let met_load: f64 = if preemptive { up_to } else { total };
-        let (work, probability) = residual_work(met, met_load, arrivals_scv, servers);
+        let (work, probability) = residual_work(met, met_load, arrivals.scv(), servers);
         let mean = work / ((1.0 - above) * (1.0 - up_to));
-        let stretch = if preemptive { 1.0 / (1.0 - above) } else { 1.0 };
-        let wait = conditional(probability, mean, above);
-        treatments.push(Some(Treatment { wait, stretch, knowledge: Knowledge::Approximate { p95_error: 0.06 } }));
+        // One server as fast as all together.
+        let pooled = |part: &[Class]| pool(part, 1.0 / m);
+        let (first, own, rest) = (pooled(&classes[..k]), pooled(&classes[..=k]), pooled(&met[k + 1..]));
+        let interruptions = (preemptive && above > 0.0).then(|| {
+            // Several servers share the urgent work.
+            let (arrival_rate, service) = (first.arrival_rate / m, first.service.scaled(m));
+            Interruptions { arrival_rate, service }
+        });
+        let known = poisson && met.iter().all(closed);
+        let law = UrgentWait { first, own, rest, idle: (1.0 - met_load).max(0.0) };
+        let wait = if probability <= 0.0 || mean <= 0.0 {
+            Delay::None
+        } else {
+            let factor = mean / probability / law.mean();
+            Delay::Of { probability, law: Law::Derived(Derived::new(law).scaled(factor)) }
+        };
+        let knowledge = if known { Knowledge::Exact } else { Knowledge::Approximate { p95_error: 0.05 } };
+        treatments.push(Some(Treatment { wait, interruptions, knowledge }));
         above = up_to;
     }
     treatments
+}
+
+fn equal_exponentials(classes: &[Class]) -> bool {
+    let mut busy = classes.iter().filter(|class| class.arrival_rate > 0.0);
+    let Some(first) = busy.next() else { return true };
+    first.service.is_exponential() && busy.all(|class| class.service == first.service)
+}
+
+/// All work of some classes, with services `factor` times as long.
+fn pool(classes: &[Class], factor: f64) -> Interruptions {
+    let busy = || classes.iter().filter(|class| class.arrival_rate > 0.0 && class.service.mean() > 0.0);
+    let parts: Vec<(f64, Law)> =
+        busy().map(|class| (class.arrival_rate, class.service.stand_in().scaled(factor))).collect();
+    let service = match parts.as_slice() {
+        [] => Law::constant(0.0),
+        [(_, law)] => law.clone(),
+        _ => Law::Mixture(Mixture::new(parts)),
+    };
+    Interruptions { arrival_rate: busy().map(|class| class.arrival_rate).sum(), service }
+}
+
+/// The wait of those of a class who wait, at one server.
+#[derive(Debug, Clone)]
+struct UrgentWait {
+    /// The classes above.
+    first: Interruptions,
+    /// The class and those above.
+    own: Interruptions,
+    /// The classes below whose service in progress is met.
+    rest: Interruptions,
+    /// Share of the time in which nobody is served.
+    idle: f64,
+}
+
+impl UrgentWait {
+    /// Share of the time in which a class below is served: all there is when they are more than the server can do.
+    fn below(&self) -> f64 {
+        if self.rest.arrival_rate > 0.0 { (1.0 - self.own.load() - self.idle).max(0.0) } else { 0.0 }
+    }
+
+    /// Moments of the work an arrival finds before it: residual services of its own kind and above, as many as
+    /// geometric, and with some chance one from below.
+    fn work(&self) -> (f64, f64) {
+        let residual = |work: &Interruptions| {
+            let mean = work.service.mean();
+            if mean > 0.0 {
+                (work.service.moment(2) / (2.0 * mean), work.service.moment(3) / (3.0 * mean))
+            } else {
+                (0.0, 0.0)
+            }
+        };
+        let load = self.own.load();
+        let (own, own_square) = residual(&self.own);
+        let queued = load * own / (1.0 - load);
+        let queued_square = 2.0 * queued * queued + load * own_square / (1.0 - load);
+        let share = self.below() / (1.0 - load);
+        let (rest, rest_square) = residual(&self.rest);
+        (queued + share * rest, queued_square + share * rest_square + 2.0 * queued * share * rest)
+    }
+}
+
+impl Transformed for UrgentWait {
+    fn mean(&self) -> Seconds {
+        let (first, second) = self.work();
+        self.first.moments(first, second).0 / (1.0 - self.idle)
+    }
+
+    fn second_moment(&self) -> f64 {
+        let (first, second) = self.work();
+        self.first.moments(first, second).1 / (1.0 - self.idle)
+    }
+
+    fn transform(&self, line: Line, out: &mut [Complex64]) {
+        let (load, below) = (self.own.load(), self.below());
+        let residual =
+            |work: &Interruptions, theta: Complex64| (1.0 - work.service.value(theta)) / (theta * work.service.mean());
+        line.fill(out, |s| {
+            let theta = self.first.exponent(s);
+            let waiting = if load > 0.0 { load * residual(&self.own, theta) } else { Complex64::ZERO };
+            let met = if below > 0.0 { below * residual(&self.rest, theta) } else { Complex64::ZERO };
+            ((self.idle + met) / (1.0 - waiting) - self.idle) / (1.0 - self.idle)
+        });
+    }
 }
 
 /// Mean work in service that an arrival finds, and the chance to find all servers busy.
@@ -75,8 +200,7 @@ fn residual_work(classes: &[Class], load: f64, arrivals_scv: f64, servers: u32) 
     }
     if load >= 1.0 {
         // The classes below saturate the servers: every arrival finds them busy with a service of the mixture.
-        let second: f64 =
-            classes.iter().map(|c| c.arrival_rate * crate::distribution::Distribution::moment(&c.service, 2)).sum();
+        let second: f64 = classes.iter().map(|c| c.arrival_rate * c.service.moment(2)).sum();
         let first: f64 = classes.iter().map(|c| c.arrival_rate * c.service.mean()).sum();
         return (0.5 * second / first / f64::from(servers), 1.0);
     }
@@ -86,19 +210,6 @@ fn residual_work(classes: &[Class], load: f64, arrivals_scv: f64, servers: u32) 
         Some(waiting) => (waiting.delay.mean() * (1.0 - load), waiting.delay.probability()),
         None => (0.0, 0.0),
     }
-}
-
-/// A wait with this chance and mean. The busy periods of the classes above make it more variable than exponential: by
-/// `1 + 2σ/(1 - σ)` for memoryless service.
-fn conditional(probability: f64, mean: f64, above: f64) -> Delay {
-    if probability <= 0.0 || mean <= 0.0 {
-        return Delay::None;
-    }
-    let scv = 1.0 + 2.0 * above / (1.0 - above);
-    if scv == 1.0 {
-        return Delay::exponential(probability, probability / mean);
-    }
-    Delay::Of { probability, law: Law::Gamma(Gamma { mean: mean / probability, cv: scv.sqrt() }) }
 }
 
 #[cfg(test)]
@@ -114,17 +225,17 @@ mod tests {
 
     #[test]
     fn means_without_interruption_are_cobhams() {
-        let got = solve(&two(), 1.0, 1, false);
+        let got = solve(&two(), &Arrivals::Poisson, 1, false);
         let mean = |k: usize| got[k].as_ref().unwrap().wait.mean() + two()[k].service.mean();
         assert!((mean(0) - 0.0275).abs() < 1e-12 && (mean(1) - 0.1075).abs() < 1e-12);
     }
 
     #[test]
     fn means_with_interruption_are_those_of_white_and_christie() {
-        let got = solve(&two(), 1.0, 1, true);
+        let got = solve(&two(), &Arrivals::Poisson, 1, true);
         let mean = |k: usize| {
             let treatment = got[k].as_ref().unwrap();
-            treatment.wait.mean() + treatment.stretch * two()[k].service.mean()
+            treatment.wait.mean() + treatment.served(&two()[k].service).mean()
         };
         assert!((mean(0) - 0.0125).abs() < 1e-12 && (mean(1) - 0.1125).abs() < 1e-12, "{} {}", mean(0), mean(1));
     }
@@ -133,7 +244,7 @@ mod tests {
     fn a_saturated_class_does_not_hurt_the_ones_above() {
         let mut classes = two();
         classes[1].arrival_rate = 300.0;
-        let got = solve(&classes, 1.0, 1, true);
+        let got = solve(&classes, &Arrivals::Poisson, 1, true);
         assert!(got[0].is_some() && got[1].is_none());
     }
 }

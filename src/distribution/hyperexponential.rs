@@ -23,6 +23,26 @@ impl Hyperexponential {
         let p = 0.5 * (1.0 + ((scv - 1.0).max(0.0) / (scv + 1.0)).sqrt());
         Hyperexponential { weights: [p, 1.0 - p], means: [mean / (2.0 * p), mean / (2.0 * (1.0 - p))] }
     }
+
+    /// The law with these first three moments, where it exists: they must lie above the exponential's.
+    ///
+    /// Source: Whitt, Approximating a point process by a renewal process (1982).
+    pub fn of_moments(m1: f64, m2: f64, m3: f64) -> Option<Self> {
+        // In units of factorials: x1 = Σ p a, x2 = Σ p a², x3 = Σ p a³ over the two means a.
+        let (x1, x2, x3) = (m1, 0.5 * m2, m3 / 6.0);
+        let spread = x2 - x1 * x1;
+        if !(spread > 1e-9 * x1 * x1 && x3.is_finite()) {
+            return None;
+        }
+        // The means are the roots of a² - s a + q, by the recursion x3 = s x2 - q x1, x2 = s x1 - q.
+        let s = (x3 - x1 * x2) / spread;
+        let q = s * x1 - x2;
+        let root = (s * s - 4.0 * q).sqrt();
+        let (long, short) = (0.5 * (s + root), 0.5 * (s - root));
+        let p = (x1 - short) / (long - short);
+        let sound = short > 0.0 && long > short && p > 0.0 && p < 1.0;
+        sound.then_some(Hyperexponential { weights: [p, 1.0 - p], means: [long, short] })
+    }
 }
 
 impl Distribution for Hyperexponential {

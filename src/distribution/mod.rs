@@ -4,6 +4,7 @@
 //! quantiles, and its Laplace-Stieltjes transform along a vertical line, which is what queueing formulas are made of.
 
 mod constant;
+mod derived;
 mod empirical;
 mod erlang;
 mod exponential;
@@ -20,6 +21,7 @@ mod uniform;
 mod weibull;
 
 pub use constant::Constant;
+pub use derived::{Derived, Transformed};
 pub use empirical::Empirical;
 pub use erlang::Erlang;
 pub use exponential::Exponential;
@@ -69,6 +71,13 @@ pub trait Distribution {
     /// The rate at which the tail falls: the transform exists right of minus this. Infinite for bounded laws, zero for
     /// heavy tails.
     fn decay_rate(&self) -> f64;
+
+    /// The transform at one complex point.
+    fn value(&self, s: Complex64) -> Complex64 {
+        let mut out = [Complex64::ZERO; 2];
+        self.transform(Line { real: s.re, step: s.im }, &mut out);
+        out[1]
+    }
 
     /// The transform of what is left of it at a random moment: `(1 - B(s)) / (s m)`.
     fn residual_transform(&self, line: Line, out: &mut [Complex64]) {
@@ -127,6 +136,8 @@ pub enum Law {
     Table(Table),
     /// A smooth law with a fast transform.
     Lattice(Lattice),
+    /// A law known by its transform.
+    Derived(Derived),
 }
 
 /// Runs one expression on whatever law it is.
@@ -147,6 +158,7 @@ macro_rules! each {
             Law::Mixture($inner) => $body,
             Law::Table($inner) => $body,
             Law::Lattice($inner) => $body,
+            Law::Derived($inner) => $body,
         }
     };
 }
@@ -211,7 +223,25 @@ impl Law {
             Law::Mixture(_) => "mixture",
             Law::Table(_) => "table",
             Law::Lattice(lattice) => lattice.law().name(),
+            Law::Derived(_) => "derived",
         }
+    }
+
+    /// A law like this one whose transform is a formula: itself, or one with the same mean and variance, and the same
+    /// third moment where two exponentials have it.
+    pub fn stand_in(&self) -> Law {
+        if self.has_closed_transform() {
+            return self.clone();
+        }
+        if let Law::Mixture(mixture) = self {
+            return Law::Mixture(Mixture::new(mixture.parts().iter().map(|(p, law)| (*p, law.stand_in())).collect()));
+        }
+        let (mean, scv) = (self.mean(), self.scv().min(1e4));
+        if scv <= 1.0 + 1e-6 {
+            return Law::Gamma(Gamma { mean, cv: scv.sqrt().max(1e-3) });
+        }
+        let two = Hyperexponential::of_moments(mean, self.moment(2), self.moment(3));
+        Law::Hyperexponential(two.unwrap_or_else(|| Hyperexponential::new(mean, scv.sqrt())))
     }
 
     /// Whether the transform is a formula, and not an integral evaluated numerically.
@@ -277,6 +307,7 @@ impl Distribution for Law {
             Law::Mixture(law) => Law::Mixture(law.scaled(factor)),
             Law::Table(law) => Law::Table(law.scaled(factor)),
             Law::Lattice(law) => Law::Lattice(law.scaled(factor)),
+            Law::Derived(law) => Law::Derived(law.scaled(factor)),
         }
     }
 }

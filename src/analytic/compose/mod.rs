@@ -15,8 +15,8 @@ mod sheet;
 use super::Solution;
 use super::stations::{Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula};
-use crate::discipline::{Delay, ps};
-use crate::distribution::{Distribution, Law};
+use crate::discipline::{Delay, priority, ps};
+use crate::distribution::Law;
 use crate::math::ladder::Ladder;
 use crate::network::{Network, OperationId, StationId, Step, VisitId, flows};
 use parallel::ParallelLaw;
@@ -221,7 +221,7 @@ fn served_laws(solution: &Solution<'_>) -> Vec<Vec<Option<Law>>> {
                 .map(|class| match &class.treatment {
                     _ if class.wait.is_none() => None,
                     Treatment::Plain => Some(fast(visit.time.clone())),
-                    Treatment::Stretched(factor) => Some(fast(visit.time.scaled(*factor))),
+                    Treatment::Interrupted(interruptions) => Some(priority::interrupted(&visit.time, interruptions)),
                     Treatment::Shared(queue) => ps::response(queue, &visit.time).map(|(law, _)| law),
                 })
                 .collect()

@@ -22,8 +22,8 @@ pub(super) fn fitted(law: &Law, copies: u32) -> Option<Vec<(f64, Phases)>> {
     if scv > 1.0 + 1e-6 && scv < 1e4 {
         let balanced = Hyperexponential::new(mean, scv.sqrt()).moment(3);
         let third = (balanced.ln() + THIRD_MOMENT_SHARE * (law.moment(3).min(1e3 * balanced) / balanced).ln()).exp();
-        if let Some(phases) = of_three_moments(mean, law.moment(2), third) {
-            return Some(vec![(1.0, phases)]);
+        if let Some(two) = Hyperexponential::of_moments(mean, law.moment(2), third) {
+            return phases_of(vec![(1.0, Law::Hyperexponential(two))]);
         }
     }
     phases_of(of_two_moments(mean, scv, copies)?)
@@ -40,27 +40,6 @@ pub(super) fn fitted_arrivals(queue: &Queue) -> Option<Vec<(f64, Phases)>> {
 
 fn phases_of(laws: Vec<(f64, Law)>) -> Option<Vec<(f64, Phases)>> {
     laws.iter().map(|(weight, law)| Some((*weight, Phases::of(law)?))).collect()
-}
-
-/// Two exponentials in parallel with these moments, where they exist (Whitt, 1982): the scaled moments must lie above
-/// the exponential's.
-fn of_three_moments(m1: f64, m2: f64, m3: f64) -> Option<Phases> {
-    // In units of factorials: x1 = Σ p a, x2 = Σ p a², x3 = Σ p a³ over the two means a.
-    let (x1, x2, x3) = (m1, 0.5 * m2, m3 / 6.0);
-    let spread = x2 - x1 * x1;
-    if !(spread > 1e-9 * x1 * x1 && x3.is_finite()) {
-        return None;
-    }
-    // The means are the roots of a² - s a + q, by the recursion x3 = s x2 - q x1, x2 = s x1 - q.
-    let s = (x3 - x1 * x2) / spread;
-    let q = s * x1 - x2;
-    let root = (s * s - 4.0 * q).sqrt();
-    let (long, short) = (0.5 * (s + root), 0.5 * (s - root));
-    if !(short > 0.0 && long > short) {
-        return None;
-    }
-    let p = (x1 - short) / (long - short);
-    (p > 0.0 && p < 1.0).then(|| Phases::OneOf(vec![(p, 1.0 / long), (1.0 - p, 1.0 / short)]))
 }
 
 /// Laws of phases with this mean and variability, mixed by weight: parallel ones above one, stages in a row below.
