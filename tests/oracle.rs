@@ -12,6 +12,7 @@ use plimsoll::distribution::{
 };
 use plimsoll::math::mva::Station;
 use plimsoll::prediction::Prediction;
+use plimsoll::system::Metric;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -105,14 +106,10 @@ fn solve(model: &str) -> Prediction {
 /// A figure of the first workload.
 fn workload_figure(prediction: &Prediction, metric: &str) -> Option<f64> {
     let response = &prediction.workloads[0].response;
-    match metric {
-        "mean_response" | "mean_end_to_end" | "mean" => response.mean,
-        "response_p50" | "end_to_end_p50" | "p50" => response.percentile(0.5),
-        "response_p90" | "end_to_end_p90" | "p90" => response.percentile(0.9),
-        "response_p95" | "end_to_end_p95" | "p95" => response.p95(),
-        "response_p99" | "end_to_end_p99" | "p99" => response.percentile(0.99),
-        "end_to_end_p99.9" | "p99.9" => response.percentile(0.999),
-        _ => None,
+    let metric = key(metric).replace("end_to_end", "response");
+    match metric.trim_start_matches("response_") {
+        "mean_response" | "mean" => response.mean,
+        word => Metric::PERCENTILES.iter().find(|(name, _)| *name == word).and_then(|(_, p)| response.percentile(*p)),
     }
 }
 
@@ -414,6 +411,17 @@ fn network_case(model: &str, p: &Value) -> Option<Prediction> {
             .collect();
         return Some(solve(&tandem_model(number(&p["lambda_per_s"]), &nodes)));
     }
+    if model.contains("1-PS") {
+        let work = match &p["service"] {
+            Value::Null => format!("\"{}s\"", 1.0 / number(&p["mu_per_s"])),
+            law => {
+                // The tables' two phases have balanced means, as those of the language.
+                let cv = number(&law["scv"]).sqrt();
+                format!("{{ dist = \"hyperexponential\", mean = \"{}s\", cv = {cv} }}", law["mean_s"])
+            }
+        };
+        return Some(solve(&shared_model(number(&p["lambda_per_s"]), 1, &work)));
+    }
     if model.starts_with("parallel calls, no queueing: max of k") {
         let means = vec![number(&p["mean_s"]); count(&p["k"]) as usize];
         return Some(solve(&parallel_model(&means, "")));
@@ -532,11 +540,13 @@ fn ps_figure(p: &Value, metric: &str) -> Option<f64> {
         "exponential" => format!("\"{}s\"", service["mean"]),
         other => format!("{{ dist = \"{other}\", mean = \"{}s\", cv = {} }}", service["mean"], service["cv"]),
     };
-    let model = format!(
-        "[service.s]\ncores = {}\ndiscipline = \"ps\"\noperations.o.work = {work}\n[workload.w]\nentry = \"s.o\"\nrate = \"{}/s\"\n",
-        p["servers"], p["arrival_rate"]
-    );
-    workload_figure(&solve(&model), metric)
+    workload_figure(&solve(&shared_model(number(&p["arrival_rate"]), count(&p["servers"]), &work)), metric)
+}
+
+fn shared_model(rate: f64, servers: u32, work: &str) -> String {
+    format!(
+        "[service.s]\ncores = {servers}\ndiscipline = \"ps\"\noperations.o.work = {work}\n[workload.w]\nentry = \"s.o\"\nrate = \"{rate}/s\"\n",
+    )
 }
 
 #[test]

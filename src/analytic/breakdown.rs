@@ -74,8 +74,7 @@ impl Walk<'_> {
                     let owner = self.solution.network.stations[station].service;
                     let state = &self.solution.stations[station].classes[self.class];
                     let work = self.solution.network.visits[*visit].time.mean();
-                    let served = self.composed.served_mean(*visit, self.class).unwrap_or(work);
-                    let queueing = runs * (state.wait.as_ref().map_or(0.0, |w| w.mean()) + served - work);
+                    let queueing = runs * self.composed.queueing(*visit, self.class).unwrap_or(0.0);
                     if let Knowledge::Approximate { p95_error } = state.knowledge {
                         self.doubt += p95_error * queueing;
                     }

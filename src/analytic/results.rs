@@ -205,7 +205,7 @@ fn waits(solution: &Solution<'_>, composed: &Composed<'_>, id: ServiceId, runs: 
         let mut visits = Vec::new();
         own_visits(&solution.network.operations[*operation].steps, 1.0, &mut visits);
         visits.retain(|(visit, _)| solution.network.stations[solution.network.visits[*visit].station].service == id);
-        match wait_of(solution, composed, &visits, *class) {
+        match wait_of(composed, &visits, *class) {
             Some((tail, mean)) => parts.push((*rate, tail, mean)),
             None => return Times::default(),
         }
@@ -239,21 +239,13 @@ fn own_visits(steps: &[Step], weight: f64, found: &mut Vec<(VisitId, f64)>) {
 
 /// The total wait of several visits: exact for one; otherwise a gamma with the right mean and variance, waits taken as
 /// independent. `None` when a queue grows without end.
-fn wait_of(
-    solution: &Solution<'_>,
-    composed: &Composed<'_>,
-    visits: &[(VisitId, f64)],
-    class: usize,
-) -> Option<(Option<Tail>, f64)> {
-    let network = solution.network;
-    let delay = |visit: VisitId| solution.stations[network.visits[visit].station].classes[class].wait.as_ref();
-    let beyond =
-        |visit: VisitId| composed.served_mean(visit, class).map(|t| (t - network.visits[visit].time.mean()).max(0.0));
+fn wait_of(composed: &Composed<'_>, visits: &[(VisitId, f64)], class: usize) -> Option<(Option<Tail>, f64)> {
     if let [(visit, weight)] = visits
         && *weight == 1.0
-        && beyond(*visit)? == 0.0
+        && let (wait, _) = composed.met(*visit, class)?
+        && composed.queueing(*visit, class)? <= wait.mean()
     {
-        let (wait, law) = (delay(*visit)?, Law::constant(0.0));
+        let law = Law::constant(0.0);
         let tail = if is_formula(wait, &law) {
             Tail::Single { wait: wait.clone(), law }
         } else {
@@ -263,9 +255,9 @@ fn wait_of(
     }
     let (mut mean, mut variance, mut none) = (0.0, 0.0, 1.0);
     for (visit, weight) in visits {
-        let wait = delay(*visit)?;
-        let extra = beyond(*visit)?;
-        let own = wait.mean() + extra;
+        let (wait, _) = composed.met(*visit, class)?;
+        let own = composed.queueing(*visit, class)?;
+        let extra = own - wait.mean();
         mean += weight * own;
         let second = wait.second_moment().min(1e4 * own * own) + 2.0 * extra * own;
         // A visit made by chance waits by chance: its second moment counts by its weight.

@@ -205,9 +205,13 @@ fn alike(station: &Station, queue: &Queue) -> ClassState {
     let own = if split { one_instance(station, queue) } else { queue.clone() };
     if station.discipline == Discipline::Ps {
         let sharp = matches!(station.balancer, Balancer::LeastOutstanding | Balancer::PowerOfTwo);
-        let error = if sharp { 0.15 } else { 0.05 };
+        class.knowledge = match ps::visit(&own, &own.service) {
+            _ if sharp && station.instances > 1 => Knowledge::Approximate { p95_error: 0.15 },
+            _ if own.arrivals != Arrivals::Poisson => Knowledge::Approximate { p95_error: 0.1 },
+            Some(visit) => visit.knowledge,
+            None => return overloaded(0.0),
+        };
         class.treatment = Treatment::Shared(own);
-        class.knowledge = Knowledge::Approximate { p95_error: error };
         return class;
     }
     let (delay, knowledge) = match station.balancer {

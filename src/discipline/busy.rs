@@ -89,6 +89,10 @@ impl Transformed for Interrupted {
         self.interruptions.moments(self.service.mean(), self.service.moment(2)).1
     }
 
+    fn is_formula(&self) -> bool {
+        true
+    }
+
     fn transform(&self, line: Line, out: &mut [Complex64]) {
         line.fill(out, |s| self.service.value(self.interruptions.exponent(s)));
     }

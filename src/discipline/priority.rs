@@ -178,6 +178,10 @@ impl Transformed for UrgentWait {
         self.first.moments(first, second).1 / (1.0 - self.idle)
     }
 
+    fn is_formula(&self) -> bool {
+        true
+    }
+
     fn transform(&self, line: Line, out: &mut [Complex64]) {
         let (load, below) = (self.own.load(), self.below());
         let residual =

@@ -15,6 +15,9 @@ pub trait Transformed: Debug + Send + Sync {
     /// Mean of the square.
     fn second_moment(&self) -> f64;
 
+    /// Whether the transform costs no more than a formula.
+    fn is_formula(&self) -> bool;
+
     /// The Laplace-Stieltjes transform along a line in the right half plane.
     fn transform(&self, line: Line, out: &mut [Complex64]);
 }
@@ -30,6 +33,11 @@ impl Derived {
     /// The law that knows this of itself.
     pub fn new(law: impl Transformed + 'static) -> Self {
         Derived { law: Arc::new(law), scale: 1.0 }
+    }
+
+    /// Whether the transform costs no more than a formula.
+    pub fn is_formula(&self) -> bool {
+        self.law.is_formula()
     }
 }
 

@@ -249,6 +249,7 @@ impl Law {
         match self {
             Law::Lognormal(_) | Law::Weibull(_) | Law::Pareto(_) | Law::Lomax(_) | Law::Lattice(_) => false,
             Law::Mixture(mixture) => mixture.parts().iter().all(|(_, law)| law.has_closed_transform()),
+            Law::Derived(derived) => derived.is_formula(),
             _ => true,
         }
     }

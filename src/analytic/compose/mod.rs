@@ -13,22 +13,28 @@ mod rough;
 mod sheet;
 
 use super::Solution;
-use super::stations::{Treatment, fast};
+use super::stations::{ClassState, Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula};
 use crate::discipline::{Delay, priority, ps};
 use crate::distribution::Law;
 use crate::math::ladder::Ladder;
-use crate::network::{Network, OperationId, StationId, Step, VisitId, flows};
+use crate::network::{Network, OperationId, StationId, Step, Visit, VisitId, flows};
 use parallel::ParallelLaw;
 use rough::Rough;
+
+/// What a visit meets at its station: a wait, and the time from the start of service to its end.
+struct Meeting {
+    wait: Delay,
+    law: Law,
+}
 
 /// The response-time laws of all operations, per class.
 pub(super) struct Composed<'s> {
     solution: &'s Solution<'s>,
     classes: usize,
     ladder: Ladder,
-    /// Law of the service of each visit after its wait: `[visit][class]`; `None` where the station is overloaded.
-    served: Vec<Vec<Option<Law>>>,
+    /// `[visit][class]`; `None` where the station is overloaded.
+    meetings: Vec<Vec<Option<Meeting>>>,
     /// Chance of success: `[operation][class]`.
     success: Vec<Vec<f64>>,
     /// `[parallel × classes + class]`.
@@ -49,7 +55,7 @@ impl<'s> Composed<'s> {
             solution,
             classes: network.classes,
             ladder: Ladder { unit: network.unit },
-            served: served_laws(solution),
+            meetings: meetings(solution),
             success: flows::successes(network, &|station, class| refusal(solution, station, class)),
             parallels: (0..network.parallels * network.classes).map(|_| None).collect(),
             live: live(network),
@@ -93,18 +99,20 @@ impl<'s> Composed<'s> {
         self.parallels[parallel * self.classes + class].as_ref().map(|law| law.critical.as_slice())
     }
 
-    /// The mean time of a visit once its service has begun; `None` when overloaded.
-    pub(super) fn served_mean(&self, visit: VisitId, class: usize) -> Option<f64> {
-        self.served[visit][class].as_ref().map(Law::mean)
+    /// The wait of a visit, and the law of its time in service; `None` when overloaded.
+    pub(super) fn met(&self, visit: VisitId, class: usize) -> Option<(&Delay, &Law)> {
+        self.meetings[visit][class].as_ref().map(|meeting| (&meeting.wait, &meeting.law))
+    }
+
+    /// Mean time a visit takes longer than its work; `None` when overloaded.
+    pub(super) fn queueing(&self, visit: VisitId, class: usize) -> Option<f64> {
+        let (wait, law) = self.met(visit, class)?;
+        let beyond = (law.mean() - self.solution.network.visits[visit].time.mean()).max(0.0);
+        Some(wait.mean() + beyond)
     }
 
     fn slot(&self, operation: OperationId, class: usize) -> usize {
         operation * self.classes + class
-    }
-
-    fn wait(&self, visit: VisitId, class: usize) -> Option<&Delay> {
-        let station = self.solution.network.visits[visit].station;
-        self.solution.stations[station].classes[class].wait.as_ref()
     }
 
     fn refusal(&self, visit: VisitId, class: usize) -> f64 {
@@ -116,7 +124,7 @@ impl<'s> Composed<'s> {
         let mut sum = 0.0;
         for step in steps {
             sum += match step {
-                Step::Visit(visit) => self.wait(*visit, class)?.mean() + self.served[*visit][class].as_ref()?.mean(),
+                Step::Visit(visit) => self.met(*visit, class).map(|(wait, law)| wait.mean() + law.mean())?,
                 Step::Delay(law) => law.mean(),
                 Step::Send(_) | Step::Fail(_) => 0.0,
                 Step::Call(call) if call.times == 0 || call.probability == 0.0 => 0.0,
@@ -149,7 +157,7 @@ impl<'s> Composed<'s> {
         let mut kept = steps.iter().filter(|step| !matches!(step, Step::Send(_)));
         let (Some(step), None) = (kept.next(), kept.next()) else { return None };
         match step {
-            Step::Visit(visit) => Some((self.wait(*visit, class)?, self.served[*visit][class].as_ref()?)),
+            Step::Visit(visit) => self.met(*visit, class),
             Step::Delay(law) => Some((&Delay::None, law)),
             Step::Repeat { times: 1, steps } => self.single(steps, class, depth + 1),
             Step::Call(call) if call.times == 1 && call.probability == 1.0 && call.network.is_none() && depth < 32 => {
@@ -208,23 +216,23 @@ fn reach(network: &Network, slot: usize, classes: usize, sent: bool, reached: &m
     }
 }
 
-/// The law of each visit's service once begun, per class.
-fn served_laws(solution: &Solution<'_>) -> Vec<Vec<Option<Law>>> {
-    let network = solution.network;
-    network
-        .visits
-        .iter()
-        .map(|visit| {
-            let classes = &solution.stations[visit.station].classes;
-            classes
-                .iter()
-                .map(|class| match &class.treatment {
-                    _ if class.wait.is_none() => None,
-                    Treatment::Plain => Some(fast(visit.time.clone())),
-                    Treatment::Interrupted(interruptions) => Some(priority::interrupted(&visit.time, interruptions)),
-                    Treatment::Shared(queue) => ps::response(queue, &visit.time).map(|(law, _)| law),
-                })
-                .collect()
+/// What each visit meets, per class.
+fn meetings(solution: &Solution<'_>) -> Vec<Vec<Option<Meeting>>> {
+    let meeting = |visit: &Visit, class: &ClassState| {
+        let wait = class.wait.clone()?;
+        Some(match &class.treatment {
+            Treatment::Plain => Meeting { wait, law: fast(visit.time.clone()) },
+            Treatment::Interrupted(interruptions) => {
+                Meeting { wait, law: priority::interrupted(&visit.time, interruptions) }
+            }
+            Treatment::Shared(queue) => {
+                let shared = ps::visit(queue, &visit.time)?;
+                Meeting { wait: shared.wait, law: shared.law }
+            }
         })
+    };
+    let visits = solution.network.visits.iter();
+    visits
+        .map(|visit| solution.stations[visit.station].classes.iter().map(|class| meeting(visit, class)).collect())
         .collect()
 }

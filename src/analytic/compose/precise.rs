@@ -2,7 +2,7 @@
 
 use super::Composed;
 use super::sheet::Sheet;
-use crate::discipline::{Delay, Sojourn};
+use crate::discipline::Sojourn;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::PRECISE;
 use crate::network::{OperationId, Step};
@@ -37,9 +37,8 @@ impl Composed<'_> {
     /// Whether some law on the way has no closed transform: off the rungs it costs too much.
     pub(in crate::analytic) fn is_tabulated(&self, operation: OperationId, class: usize) -> bool {
         let tabulated = |law: &Law| !law.has_closed_transform() || matches!(law, Law::Table(_));
-        let served = &self.served;
         self.any_step(&self.reachable(self.slot(operation, class)), |step, class| match step {
-            Step::Visit(visit) => served[*visit][class].as_ref().is_some_and(tabulated),
+            Step::Visit(visit) => self.met(*visit, class).is_some_and(|(_, law)| tabulated(law)),
             Step::Delay(law) => tabulated(law),
             Step::Call(call) => call.network.as_ref().is_some_and(tabulated),
             _ => false,
@@ -53,8 +52,7 @@ impl Composed<'_> {
         self.any_step(reachable, |step, class| {
             let here = match step {
                 Step::Visit(visit) => {
-                    let wait = self.wait(*visit, class).map_or(0.0, Delay::decay_rate);
-                    wait.min(self.served[*visit][class].as_ref().map_or(0.0, Law::decay_rate))
+                    self.met(*visit, class).map_or(0.0, |(wait, law)| wait.decay_rate().min(law.decay_rate()))
                 }
                 Step::Delay(law) => law.decay_rate(),
                 Step::Call(call) => call.network.as_ref().map_or(f64::INFINITY, Law::decay_rate),

@@ -51,7 +51,7 @@ impl Composed<'_> {
     fn rough_step(&self, step: &Step, class: usize) -> Option<Rough> {
         match step {
             Step::Visit(visit) => {
-                let (wait, law) = (self.wait(*visit, class)?, self.served[*visit][class].as_ref()?);
+                let (wait, law) = self.met(*visit, class)?;
                 let mut rough = of_law(law);
                 if !matches!(wait, Delay::None) {
                     let mean = wait.mean();

@@ -72,7 +72,7 @@ impl Composed<'_> {
         for step in steps {
             match step {
                 Step::Visit(visit) => {
-                    if let (Some(wait), Some(law)) = (self.wait(*visit, class), self.served[*visit][class].as_ref()) {
+                    if let Some((wait, law)) = self.met(*visit, class) {
                         multiply_visit(wait, law, 1.0 - self.refusal(*visit, class), sheet, out);
                     }
                 }

@@ -1,0 +1,228 @@
+//! Processor sharing: all present are served at once, none faster than one server.
+//!
+//! | symbol    | meaning                                                        | unit    |
+//! |-----------|----------------------------------------------------------------|---------|
+//! | `x`       | work of the request, alone on a server                         | seconds |
+//! | `T(x)`    | its response time                                              | seconds |
+//! | `S, C, m` | slowness an arrival finds, Erlang C, servers                   | 1       |
+//!
+//! ```text
+//! E T(x) = x (1 + C / (m (1 - ρ)))
+//! ```
+//!
+//! The mean is insensitive to the law of the work. One server: the exact law, with phases in place of work that has
+//! none ([`single`]). Several servers and exponential work: the exact law ([`several`]). Several servers and other work:
+//! given `x`, the time beyond `x` is zero with the chance that nobody is in the way, and otherwise gamma, with the
+//! variance that follows from how long the slowness is correlated among exponential others.
+//!
+//! Source: Yashkov (1983); Cohen (1979), insensitivity.
+
+mod several;
+mod single;
+
+use super::fcfs::Queue;
+use super::{Delay, Knowledge};
+use crate::distribution::{Derived, Distribution, Law, Table};
+use crate::math::{erlang, quadrature, special};
+use several::{Chain, Several};
+use single::Shared;
+
+/// Knots of a tabulated law.
+const KNOTS: usize = 64;
+
+/// Mean response over work: how much longer everything takes than alone.
+pub fn slowdown(queue: &Queue) -> Option<f64> {
+    let busy = erlang::erlang_c(queue.servers, queue.offered_load())?;
+    Some(1.0 + busy / (f64::from(queue.servers) * (1.0 - queue.utilization())))
+}
+
+/// A visit to a shared station: a wait and a service in form only, since all are served all the time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Visit {
+    /// For constant work what comes on top of it.
+    pub wait: Delay,
+    /// The work if it is constant, all of the response time otherwise.
+    pub law: Law,
+    /// How it is known.
+    pub knowledge: Knowledge,
+}
+
+/// The response time of requests with work of the law `work`, in a station that as a whole looks like `queue`. `None`
+/// without a steady state.
+pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
+    let slowdown = slowdown(queue)?;
+    let knowledge = |exact: bool| if exact { Knowledge::Exact } else { Knowledge::Approximate { p95_error: 0.05 } };
+    if work.mean() == 0.0 || queue.arrival_rate <= 0.0 {
+        return Some(Visit { wait: Delay::None, law: work.clone(), knowledge: Knowledge::Exact });
+    }
+    if queue.servers > 1
+        && let Some(size) = single::exponentials(work)
+    {
+        let exact = queue.service.is_exponential();
+        if exact || queue.service.scv() < 1.5 {
+            let chain = Chain::new(queue.arrival_rate, queue.service.mean(), queue.servers);
+            let law = Law::Derived(Derived::new(Several::new(chain, size)));
+            return Some(Visit { wait: Delay::None, law, knowledge: knowledge(exact) });
+        }
+    }
+    let slowness = Slowness::new(queue);
+    let sizes = sizes(work);
+    let square = |x: f64| slowness.variance(x) + (x * slowdown) * (x * slowdown);
+    let second: f64 = sizes.iter().map(|(weight, x)| weight * square(*x)).sum();
+    let mean = work.mean() * slowdown;
+    if queue.servers > 1 {
+        let law = slowness.tabulated(&sizes, slowdown, mean);
+        return Some(Visit { wait: Delay::None, law, knowledge: Knowledge::Approximate { p95_error: 0.08 } });
+    }
+    let shared = Shared::new(queue.arrival_rate, &queue.service, work);
+    let knowledge = knowledge(shared.is_exact());
+    if work.is_constant() {
+        let x = work.mean();
+        let extra = x * (slowdown - 1.0);
+        let (probability, law) = shared.on_top(x, extra, slowness.variance(x) + extra * extra);
+        let wait = Delay::Of { probability, law: Law::Derived(Derived::new(law)) };
+        return Some(Visit { wait, law: work.clone(), knowledge });
+    }
+    let law = Law::Derived(Derived::new(shared.with_moments(mean, second)));
+    Some(Visit { wait: Delay::None, law, knowledge })
+}
+
+/// How slow a station is over the time of a request.
+struct Slowness {
+    variance: f64,
+    /// Work after which it is another, on average.
+    memory: f64,
+    /// Chance to find a server free, and the rate at which that ends.
+    free: f64,
+    crowding: f64,
+}
+
+impl Slowness {
+    fn new(queue: &Queue) -> Slowness {
+        let chain = Chain::new(queue.arrival_rate, queue.service.mean(), queue.servers);
+        let found = chain.found();
+        let each = || found.iter().enumerate().map(|(n, p)| (*p, chain.slowness(n)));
+        let mean: f64 = each().map(|(p, slow)| p * slow).sum();
+        let variance: f64 = each().map(|(p, slow)| p * (slow - mean) * (slow - mean)).sum();
+        let servers = (queue.servers as usize).min(found.len());
+        let free: f64 = found[..servers].iter().sum();
+        // Longer services keep a station slow for longer, by their residual time.
+        let memory = if variance > 0.0 {
+            chain.correlation(mean) / variance * 0.5 * (1.0 + queue.service.scv().min(1e4))
+        } else {
+            0.0
+        };
+        let crowding = queue.arrival_rate * found[servers - 1] / free.max(f64::MIN_POSITIVE);
+        Slowness { variance, memory, free, crowding }
+    }
+
+    /// Variance of the response time of work `x`.
+    fn variance(&self, x: f64) -> f64 {
+        if self.memory <= 0.0 {
+            return 0.0;
+        }
+        let u = x / self.memory;
+        2.0 * self.variance * self.memory * self.memory * (u + (-u).exp_m1())
+    }
+
+    /// The law of the response time over sizes, on knots.
+    fn tabulated(&self, sizes: &[(f64, f64)], slowdown: f64, mean: f64) -> Law {
+        let parts: Vec<(f64, Part)> = sizes
+            .iter()
+            .map(|(weight, x)| {
+                let alone = self.free * (-self.crowding * x).exp();
+                (*weight, Part::new(*x, x * (slowdown - 1.0), self.variance(*x), alone))
+            })
+            .collect();
+        let exceeding = |t: f64| parts.iter().map(|(weight, part)| weight * part.exceeding(t)).sum::<f64>();
+        let (mut low, mut high) = (mean, mean);
+        while exceeding(low) < 1.0 - 1e-4 && low > mean * 1e-9 {
+            low *= 0.7;
+        }
+        while exceeding(high) > 1e-6 && high < mean * 1e9 {
+            high *= 1.3;
+        }
+        let ratio = (high / low).powf(1.0 / (KNOTS - 1) as f64);
+        let mut knots: Vec<(f64, f64)> = (0..KNOTS)
+            .map(|i| {
+                let t = low * ratio.powi(i as i32);
+                (t, exceeding(t))
+            })
+            .collect();
+        knots[0].1 = 1.0;
+        knots[KNOTS - 1].1 = 0.0;
+        for i in 1..KNOTS {
+            knots[i].1 = knots[i].1.min(knots[i - 1].1);
+        }
+        let table = Table::new(knots);
+        let factor = mean / table.moment(1);
+        Law::Table(table.scaled(factor))
+    }
+}
+
+/// Work of size `least`; with probability `alone` nothing beyond it, otherwise gamma time.
+struct Part {
+    least: f64,
+    alone: f64,
+    shape: f64,
+    scale: f64,
+}
+
+impl Part {
+    fn new(least: f64, beyond: f64, variance: f64, alone: f64) -> Part {
+        let met = 1.0 - alone;
+        if beyond <= 0.0 || variance <= 0.0 || met <= 1e-12 {
+            return Part { least, alone: 1.0, shape: 1.0, scale: 0.0 };
+        }
+        // Of those who meet others; never less variable than the mean allows.
+        let mean = beyond / met;
+        let spread = ((variance + beyond * beyond) / met - mean * mean).max(1e-4 * mean * mean);
+        Part { least, alone, shape: mean * mean / spread, scale: spread / mean }
+    }
+
+    fn exceeding(&self, t: f64) -> f64 {
+        if t < self.least {
+            1.0
+        } else if self.scale == 0.0 {
+            0.0
+        } else {
+            (1.0 - self.alone) * special::gamma_upper(self.shape, (t - self.least) / self.scale)
+        }
+    }
+}
+
+/// Sizes of work with their weights: nodes of a quadrature over its normal scores.
+fn sizes(work: &Law) -> Vec<(f64, f64)> {
+    if work.is_constant() {
+        return vec![(1.0, work.mean())];
+    }
+    let scores = [-4.2, -1.6, 0.0, 1.6, 4.2];
+    let mut nodes: Vec<(f64, f64)> = scores
+        .windows(2)
+        .flat_map(|pair| quadrature::panel(pair[0], pair[1]))
+        .map(|(score, weight)| {
+            let density = (-0.5 * score * score).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            (weight * density, work.at_score(score, special::normal_upper(score)))
+        })
+        .collect();
+    let total: f64 = nodes.iter().map(|(weight, _)| weight).sum();
+    nodes.iter_mut().for_each(|(weight, _)| *weight /= total);
+    nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discipline::fcfs::Arrivals;
+
+    #[test]
+    fn the_variance_of_one_memoryless_server_is_known() {
+        // Yashkov: Var T(x) = 2ρ / (μ² (1-ρ)⁴) (μ(1-ρ)x - 1 + exp(-μ(1-ρ)x)).
+        let (rho, mu, x) = (0.7f64, 1.0f64, 2.0f64);
+        let queue =
+            Queue { arrival_rate: rho, arrivals: Arrivals::Poisson, service: Law::exponential(1.0 / mu), servers: 1 };
+        let u = mu * (1.0 - rho) * x;
+        let exact = 2.0 * rho / (mu * mu * (1.0 - rho).powi(4)) * (u - 1.0 + (-u).exp());
+        assert!((Slowness::new(&queue).variance(x) / exact - 1.0).abs() < 1e-6);
+    }
+}
