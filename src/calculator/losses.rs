@@ -2,9 +2,9 @@
 
 use super::{Calculation, Formula, Inputs, Unit, exponential_mean, needed};
 use crate::discipline::Sojourn;
-use crate::discipline::fcfs::{self, Arrivals, Queue};
+use crate::discipline::fcfs::{self, Arrivals, Impatient, Queue};
 use crate::distribution::Law;
-use crate::math::{birth_death, erlang};
+use crate::math::{erlang, roots};
 use crate::system::Metric;
 
 /// M/M/c/K.
@@ -102,27 +102,38 @@ pub(super) fn impatient(inputs: &Inputs) -> Result<Calculation, String> {
     let mean = exponential_mean(inputs, Formula::ErlangA)?;
     let servers = needed(&inputs.servers, "servers", "4")?;
     let patience = needed(&inputs.patience, "patience", "1s")?;
-    if !patience.is_exponential() {
-        return Err("erlang-a takes exponential patience: write a plain duration".to_string());
-    }
     let mut calculation = Calculation::new(
         Formula::ErlangA,
-        "Assumes Poisson arrivals, exponential service and exponential patience. Exact. The mean wait is over all arrivals.",
+        format!(
+            "Assumes Poisson arrivals, exponential service and {} patience. Exact. Waits are over all arrivals unless they say served; responses are of the served.",
+            patience.name()
+        ),
     );
     calculation.input("arrival_rate", arrival_rate, Unit::Rate);
     calculation.input("service_time", mean, Unit::Time);
     calculation.input("servers", f64::from(servers), Unit::Number);
     calculation.input("patience", patience.mean(), Unit::Time);
-    let present = birth_death::impatient(arrival_rate, 1.0 / mean, servers, 1.0 / patience.mean());
-    let c = servers as usize;
-    let waiting: f64 = present.iter().enumerate().skip(c).map(|(n, p)| (n - c) as f64 * p).sum();
-    let busy: f64 = present.iter().enumerate().map(|(n, p)| n.min(c) as f64 * p).sum();
-    let abandonment = waiting / patience.mean() / arrival_rate;
-    calculation.result("abandonment_probability", abandonment, Unit::Ratio);
-    calculation.result("throughput", busy / mean, Unit::Rate);
-    calculation.result("utilization", busy / f64::from(servers), Unit::Ratio);
-    calculation.result("wait_probability", present.iter().skip(c).sum::<f64>(), Unit::Ratio);
-    calculation.result("mean_wait", waiting / arrival_rate, Unit::Time);
-    calculation.result("mean_queue_length", waiting, Unit::Number);
+    let queue = Impatient::new(arrival_rate, mean, servers, &patience);
+    let throughput = arrival_rate * queue.served();
+    calculation.result("abandonment_probability", queue.abandonment(), Unit::Ratio);
+    calculation.result("throughput", throughput, Unit::Rate);
+    calculation.result("utilization", throughput * mean / f64::from(servers), Unit::Ratio);
+    calculation.result("wait_probability", queue.wait_probability(), Unit::Ratio);
+    let (all, served) = (queue.mean_wait(), queue.mean_wait_served());
+    calculation.result("mean_wait", all, Unit::Time);
+    calculation.result("mean_wait_served", served, Unit::Time);
+    calculation.result("mean_response", served + mean, Unit::Time);
+    calculation.result("mean_queue_length", arrival_rate * all, Unit::Number);
+    let times: [(&str, &dyn Fn(f64) -> f64); 3] = [
+        ("wait", &|t| queue.wait_exceeding(t)),
+        ("wait_served", &|t| queue.served_wait_exceeding(t)),
+        ("response", &|t| queue.response_exceeding(t)),
+    ];
+    for (what, tail) in times {
+        for (word, level) in Metric::PERCENTILES {
+            let time = roots::falling_to(1.0 - level, served + mean, tail);
+            calculation.result(&format!("{what}_{word}"), time, Unit::Time);
+        }
+    }
     Ok(calculation)
 }

@@ -29,6 +29,10 @@ impl Distribution for Constant {
         line.fill(out, |s| (-s * self.value).exp());
     }
 
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        if self.value > t { 1.0 - t.max(0.0) / self.value } else { 0.0 }
+    }
+
     fn decay_rate(&self) -> f64 {
         f64::INFINITY
     }

@@ -1,14 +1,12 @@
-//! Queues whose number of jobs goes up and down by one: limited places, impatience, state-dependent rates.
+//! Queues whose number of jobs goes up and down by one: limited places, state-dependent rates.
 //!
 //! | symbol | meaning                          | unit       |
 //! |--------|----------------------------------|------------|
 //! | `λ`    | arrival rate                     | per second |
 //! | `μ`    | service rate of one server       | per second |
-//! | `θ`    | rate at which a waiter gives up  | per second |
 //! | `c, K` | servers; places, servers counted | 1          |
 //!
-//! Source: Bolch, Greiner, de Meer, Trivedi (1998), section 3.1; impatience: Palm (1957), Garnett, Mandelbaum and
-//! Reiman (2002).
+//! Source: Bolch, Greiner, de Meer, Trivedi (1998), section 3.1.
 
 /// States with less than this share of the largest probability are left out of an infinite chain.
 const NEGLIGIBLE: f64 = 1e-18;
@@ -49,12 +47,6 @@ pub fn limited(arrival_rate: f64, service_rate: f64, servers: u32, capacity: u32
     stationary(|n| if n < capacity { arrival_rate } else { 0.0 }, |n| service_rate * n.min(c) as f64)
 }
 
-/// M/M/c whose waiting requests give up at rate `patience_rate` each (Erlang A).
-pub fn impatient(arrival_rate: f64, service_rate: f64, servers: u32, patience_rate: f64) -> Vec<f64> {
-    let c = servers as usize;
-    stationary(|_| arrival_rate, |n| service_rate * n.min(c) as f64 + patience_rate * n.saturating_sub(c) as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,13 +58,5 @@ mod tests {
             let last = *limited(a, 1.0, c, c).last().unwrap();
             assert!((last / erlang_b(c, a) - 1.0).abs() < 1e-11);
         }
-    }
-
-    #[test]
-    fn an_overloaded_impatient_queue_settles() {
-        let p = impatient(200.0, 1.0, 100, 0.5);
-        let mean: f64 = p.iter().enumerate().map(|(n, p)| n as f64 * p).sum();
-        // Fluid limit: 100 served, the other 100/s give up at 0.5 each, so 200 wait.
-        assert!((mean - 300.0).abs() < 2.0, "{mean}");
     }
 }

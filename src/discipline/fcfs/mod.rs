@@ -4,11 +4,13 @@
 //! servers) and a tested approximation elsewhere, and says which it was.
 
 mod general;
+mod impatient;
 mod limited;
 mod periodic;
 mod phase;
 mod renewal;
 
+pub use impatient::Impatient;
 pub use limited::{Limited, limited};
 pub use periodic::Periodic;
 pub use phase::Phases;

@@ -4,6 +4,7 @@ use super::states::count;
 use super::{LARGEST, Phases};
 use crate::discipline::fcfs::{Arrivals, Queue};
 use crate::distribution::{Distribution, Erlang, Hyperexponential, Law};
+use crate::math::quadrature;
 
 /// How much of a law's third moment its two phases take on, against that of balanced means, on a logarithmic scale.
 ///
@@ -12,9 +13,32 @@ use crate::distribution::{Distribution, Erlang, Hyperexponential, Law};
 /// of it the mean wait is right to 2% and its 95th percentile to 3%, from 2 to 16 servers (see docs/accuracy.md).
 const THIRD_MOMENT_SHARE: f64 = 0.3;
 
+/// A service longer than so many times the time in which a queue forgets, `c S / (1 - ρ)`, counts as one of that length.
+const HORIZON: f64 = 2.0;
+
+/// Phases like the service times of a queue, mixed by weight.
+pub(super) fn fitted_service(queue: &Queue) -> Option<Vec<(f64, Phases)>> {
+    let law = &queue.service;
+    if queue.servers == 1 || law.moment(3).is_finite() {
+        return fitted(law, queue.servers);
+    }
+    // At several servers the rare huge services of a heavy tail each hold one server, while the others go on: beyond the
+    // time in which the queue forgets, how long they take makes no difference.
+    let mean = law.mean();
+    let end = HORIZON * f64::from(queue.servers) * mean / (1.0 - queue.utilization()).max(0.05);
+    let second = 2.0 * panels(end, |t| t * law.exceeding(t));
+    phases_of(of_two_moments(mean, (second / (mean * mean) - 1.0).max(0.0), queue.servers)?)
+}
+
+/// The integral from zero to `end` of something that changes on the logarithm of time.
+fn panels(end: f64, f: impl Fn(f64) -> f64) -> f64 {
+    let cut = |i: u32| if i == 0 { 0.0 } else { end * 0.8f64.powi(40 - i as i32) };
+    (0..40).flat_map(|i| quadrature::panel(cut(i), cut(i + 1))).map(|(t, weight)| weight * f(t)).sum()
+}
+
 /// Phases like a law, mixed by weight: its own, or with its first two moments and a share of its third. `copies` of them
 /// run at once.
-pub(super) fn fitted(law: &Law, copies: u32) -> Option<Vec<(f64, Phases)>> {
+fn fitted(law: &Law, copies: u32) -> Option<Vec<(f64, Phases)>> {
     if let Some(phases) = Phases::of(law).filter(|phases| phases.count() <= most_stages(copies)) {
         return Some(vec![(1.0, phases)]);
     }

@@ -65,7 +65,7 @@ pub(super) fn approximate(queue: &Queue) -> Option<Delay> {
         }
         return Some(Delay::Exponentials(mixed));
     }
-    let service = fit::fitted(&queue.service, queue.servers)?;
+    let service = fit::fitted_service(queue)?;
     for (p, arrivals) in fit::fitted_arrivals(queue)? {
         for (q, service) in &service {
             size(queue, &arrivals, service)?;
@@ -81,7 +81,7 @@ pub(super) fn approximate(queue: &Queue) -> Option<Delay> {
 /// A queue with `capacity` places, its laws replaced by phases of the same first moments; `None` when that takes too
 /// much work.
 pub(super) fn limited(queue: &Queue, capacity: usize) -> Option<LimitedPhases> {
-    let service = fit::fitted(&queue.service, queue.servers)?;
+    let service = fit::fitted_service(queue)?;
     let c = queue.servers as usize;
     let waiting = capacity - c;
     let mut sum = LimitedPhases { blocking: 0.0, ahead: vec![0.0; waiting], queue_length: 0.0 };
