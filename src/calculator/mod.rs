@@ -13,7 +13,7 @@ pub use target::Target;
 
 use crate::discipline::fcfs::Arrivals;
 use crate::distribution::Law;
-use crate::math::mva::Station;
+use crate::math::mva::{SharedStation, Station};
 
 /// Every formula with what it is for.
 pub const FORMULAS: [(Formula, &str, &str); 14] = [
@@ -94,12 +94,14 @@ pub struct Inputs {
     pub classes: Vec<(f64, Law)>,
     /// Whether urgent requests interrupt others.
     pub preemptive: bool,
-    /// Users of a closed system.
-    pub users: Option<u32>,
-    /// Think time, in seconds.
-    pub think: Option<f64>,
-    /// Stations of a closed system.
+    /// Users of a closed system: of each class where there are several.
+    pub users: Vec<u32>,
+    /// Think time, in seconds, of each class.
+    pub think: Vec<f64>,
+    /// Stations of a closed system with one class of users.
     pub stations: Vec<Station>,
+    /// Stations of a closed system with several.
+    pub shared_stations: Vec<SharedStation>,
     /// Measured (concurrency, throughput).
     pub points: Vec<(f64, f64)>,
     /// Coefficients of the Universal Scalability Law.

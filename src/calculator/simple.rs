@@ -28,9 +28,9 @@ pub(super) fn usl(inputs: &Inputs) -> Result<Calculation, String> {
     calculation.result("peak_throughput", law.peak().map(|n| law.throughput(n)), Unit::Rate);
     let limit = (law.alpha > 0.0).then(|| law.gamma / law.alpha);
     calculation.result("amdahl_limit", limit, Unit::Rate);
-    if let Some(users) = inputs.users {
-        calculation.input("users", f64::from(users), Unit::Number);
-        calculation.result("throughput", law.throughput(f64::from(users)), Unit::Rate);
+    if let [users] = inputs.users.as_slice() {
+        calculation.input("users", f64::from(*users), Unit::Number);
+        calculation.result("throughput", law.throughput(f64::from(*users)), Unit::Rate);
     }
     Ok(calculation)
 }

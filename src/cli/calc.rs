@@ -6,7 +6,7 @@ use plimsoll::calculator::{FORMULAS, Formula, Inputs, Target, calculate};
 use plimsoll::discipline::fcfs::Arrivals;
 use plimsoll::distribution::{Distribution, Law};
 use plimsoll::document;
-use plimsoll::math::mva::Station;
+use plimsoll::math::mva::{SharedStation, Station};
 use plimsoll::report;
 use plimsoll::system::ArrivalLaw;
 use plimsoll::unit::{Mistake, duration, rate};
@@ -45,14 +45,14 @@ pub(crate) struct Calc {
     /// Urgent requests interrupt others, which resume later
     #[arg(long)]
     preemptive: bool,
-    /// Users of a closed system, or the concurrency to predict for
-    #[arg(long, value_name = "N")]
-    users: Option<u32>,
-    /// Think time of the users
-    #[arg(long, value_name = "TIME")]
-    think: Option<String>,
-    /// Demand at a station, with its servers: 20ms, 50ms:4, 1s:unlimited (repeatable)
-    #[arg(long, value_name = "TIME[:N]")]
+    /// Users of a closed system, or the concurrency to predict for; one number for each class of users: 8,6
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    users: Vec<u32>,
+    /// Think time of the users, of each class: 1s,2s
+    #[arg(long, value_name = "TIME,…", value_delimiter = ',')]
+    think: Vec<String>,
+    /// Demand at a station, with its servers: 20ms, 50ms:4, 1s:unlimited; of each class: 20ms,100ms (repeatable)
+    #[arg(long, value_name = "TIME,…[:N]")]
     demand: Vec<String>,
     /// Measured concurrency:throughput pairs: 1:20,4:78,8:130
     #[arg(long, value_name = "N:X,…", value_delimiter = ',')]
@@ -94,7 +94,7 @@ pub(crate) struct Calc {
 fn formulas() -> String {
     let list: Vec<String> = FORMULAS.iter().map(|(_, word, what)| format!("  {word:12} {what}")).collect();
     format!(
-        "Formulas:\n{}\n\nExamples:\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --servers 4\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --target p95=100ms\n  plimsoll calc mgc --arrival-rate 80/s --service-time '{{ mean = \"40ms\", cv = 2 }}' --servers 4\n  plimsoll calc mmck --arrival-rate 80/s --service-time 40ms --servers 4 --capacity 20\n  plimsoll calc priority --class 20/s:10ms --class 30/s:20ms\n  plimsoll calc mva --users 50 --think 1s --demand 20ms --demand 50ms:4\n  plimsoll calc littles-law --throughput 100/s --response-time 200ms",
+        "Formulas:\n{}\n\nExamples:\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --servers 4\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --target p95=100ms\n  plimsoll calc mgc --arrival-rate 80/s --service-time '{{ mean = \"40ms\", cv = 2 }}' --servers 4\n  plimsoll calc mmck --arrival-rate 80/s --service-time 40ms --servers 4 --capacity 20\n  plimsoll calc priority --class 20/s:10ms --class 30/s:20ms\n  plimsoll calc mva --users 50 --think 1s --demand 20ms --demand 50ms:4\n  plimsoll calc mva --users 8,6 --think 1s,2s --demand 20ms,100ms --demand 60ms,30ms\n  plimsoll calc erlang-a --arrival-rate 80/s --service-time 40ms --servers 3 --patience '{{ constant = \"1s\" }}'\n  plimsoll calc littles-law --throughput 100/s --response-time 200ms",
         list.join("\n")
     )
 }
@@ -125,9 +125,10 @@ impl Calc {
             offered_load: positive("offered-load", self.offered_load)?,
             classes: self.class.iter().map(|text| class(text)).collect::<Result<_, _>>()?,
             preemptive: self.preemptive,
-            users: self.users,
-            think: read("think", &self.think, duration::parse)?,
-            stations: self.demand.iter().map(|text| station(text)).collect::<Result<_, _>>()?,
+            think: self.think.iter().map(|text| time("think", text)).collect::<Result<_, _>>()?,
+            stations: if self.users.len() > 1 { Vec::new() } else { self.stations(station)? },
+            shared_stations: if self.users.len() > 1 { self.stations(shared_station)? } else { Vec::new() },
+            users: self.users.clone(),
             points: self.points.iter().map(|text| point(text)).collect::<Result<_, _>>()?,
             usl,
             jobs: positive("jobs", self.jobs)?,
@@ -138,6 +139,10 @@ impl Calc {
             zipf: self.zipf.filter(|z| z.is_finite() && (0.0..=10.0).contains(z)),
             target: read("target", &self.target, Target::parse)?,
         })
+    }
+
+    fn stations<T>(&self, parse: fn(&str) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+        self.demand.iter().map(|text| parse(text)).collect()
     }
 
     fn arrivals(&self, rate: Option<f64>) -> Result<Option<Arrivals>, Failure> {
@@ -191,10 +196,25 @@ fn class(text: &str) -> Result<(f64, Law), Failure> {
     Ok((arrival_rate, service))
 }
 
+fn time(flag: &str, text: &str) -> Result<f64, Failure> {
+    duration::parse(text).map_err(|mistake| wrong(flag, &format!("{}: {}", mistake.wrong, mistake.advice)))
+}
+
+/// A demand for each class, at one server or at as many as come.
+fn shared_station(text: &str) -> Result<SharedStation, Failure> {
+    let (times, servers) = text.split_once(':').map_or((text, None), |(times, servers)| (times, Some(servers)));
+    let delay = match servers {
+        None | Some("1") => false,
+        Some("unlimited") => true,
+        Some(_) => return Err(wrong("demand", "with several classes of users a station has one server, or unlimited")),
+    };
+    let demands = times.split(',').map(|text| time("demand", text)).collect::<Result<_, _>>()?;
+    Ok(SharedStation { demands, delay })
+}
+
 fn station(text: &str) -> Result<Station, Failure> {
-    let (time, servers) = text.split_once(':').map_or((text, None), |(time, servers)| (time, Some(servers)));
-    let demand =
-        duration::parse(time).map_err(|mistake| wrong("demand", &format!("{}: {}", mistake.wrong, mistake.advice)))?;
+    let (text, servers) = text.split_once(':').map_or((text, None), |(time, servers)| (time, Some(servers)));
+    let demand = time("demand", text)?;
     let servers = match servers {
         None => Some(1),
         Some("unlimited") => None,

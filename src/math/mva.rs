@@ -1,4 +1,4 @@
-//! Closed networks with one class of users, exactly: the convolution algorithm.
+//! Closed networks, exactly: the convolution algorithm for one class of users, mean value analysis for several.
 //!
 //! | symbol    | meaning                                              | unit       |
 //! |-----------|------------------------------------------------------|------------|
@@ -113,6 +113,91 @@ fn weights(demand: f64, servers: Option<u32>, n: usize) -> Scaled {
         logs.push(logs[k - 1] + demand.ln() - rate.ln());
     }
     Scaled::of_logs(logs)
+}
+
+/// A station of a closed network with several classes of users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharedStation {
+    /// Visits × service time per cycle of each class, in seconds.
+    pub demands: Vec<f64>,
+    /// Whether nobody waits there: unlimited servers; one server otherwise.
+    pub delay: bool,
+}
+
+/// A class of users in steady state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClosedClass {
+    /// Cycles per second.
+    pub throughput: f64,
+    /// Time of a cycle without thinking, in seconds.
+    pub response: f64,
+    /// Jobs of the class present at each station.
+    pub jobs: Vec<f64>,
+}
+
+/// Solves a closed network with several classes of users, given as (users, think time), by mean value analysis over all
+/// populations up to theirs: exact for processor sharing, or exponential service of equal mean. The work grows with the
+/// product of the numbers of users.
+pub fn solve_classes(classes: &[(u32, f64)], stations: &[SharedStation]) -> Vec<ClosedClass> {
+    // Populations in mixed radix: one user of class k fewer lies `strides[k]` before.
+    let mut strides = Vec::with_capacity(classes.len());
+    let mut count = 1usize;
+    for (users, _) in classes {
+        strides.push(count);
+        count *= *users as usize + 1;
+    }
+    let mut present = vec![0.0; count * stations.len()];
+    let mut last = vec![ClosedClass { throughput: 0.0, response: 0.0, jobs: vec![0.0; stations.len()] }; classes.len()];
+    for population in 1..count {
+        for (k, (users, think)) in classes.iter().enumerate() {
+            let own = population / strides[k] % (*users as usize + 1);
+            if own == 0 {
+                last[k] = ClosedClass { throughput: 0.0, response: 0.0, jobs: vec![0.0; stations.len()] };
+                continue;
+            }
+            // The arrival theorem: an arrival finds the network as it is with one user of its class fewer.
+            let before = (population - strides[k]) * stations.len();
+            let residence = |i: usize, station: &SharedStation| {
+                station.demands[k] * if station.delay { 1.0 } else { 1.0 + present[before + i] }
+            };
+            let times: Vec<f64> = stations.iter().enumerate().map(|(i, station)| residence(i, station)).collect();
+            let response: f64 = times.iter().sum();
+            let throughput = own as f64 / (think + response);
+            last[k] = ClosedClass { throughput, response, jobs: times.iter().map(|time| throughput * time).collect() };
+        }
+        for i in 0..stations.len() {
+            present[population * stations.len() + i] = last.iter().map(|class| class.jobs[i]).sum();
+        }
+    }
+    last
+}
+
+/// What bounds a closed network with single servers, without solving it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Least and most throughput, per second.
+    pub throughput: (f64, f64),
+    /// Least and most response time, in seconds.
+    pub response: (f64, f64),
+}
+
+/// Asymptotic bounds, and those of balanced jobs, for these demands in seconds. Source: Denning and Buzen (1978); Zahorjan et al. (1982), with think time after Lazowska et al., Quantitative
+/// System Performance (1984), table 5.2.
+pub fn bounds(users: u32, think: f64, demands: &[f64]) -> (Bounds, Bounds) {
+    let n = f64::from(users);
+    let total: f64 = demands.iter().sum();
+    let most = demands.iter().copied().fold(0.0, f64::max);
+    let asymptotic = Bounds {
+        throughput: (n / (n * total + think), f64::min(n / (total + think), 1.0 / most)),
+        response: (f64::max(total, n * most - think), n * total),
+    };
+    let crowd = |each: f64, idle: f64| total + (n - 1.0) * each / (1.0 + think / idle);
+    let (slow, quick) = (crowd(most, n * total), crowd(total / demands.len() as f64, total));
+    let balanced = Bounds {
+        throughput: (n / (think + slow), f64::min(n / (think + quick), 1.0 / most)),
+        response: (f64::max(quick, n * most - think), slow),
+    };
+    (asymptotic, balanced)
 }
 
 #[cfg(test)]
