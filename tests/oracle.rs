@@ -11,7 +11,7 @@ use plimsoll::distribution::{
     Distribution, Erlang, Gamma, Hyperexponential, Law, Lognormal, Lomax, Pareto, Uniform, Weibull,
 };
 use plimsoll::math::mva::{SharedStation, Station};
-use plimsoll::prediction::Prediction;
+use plimsoll::prediction::{Accuracy, Prediction};
 use plimsoll::system::Metric;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -602,6 +602,34 @@ fn approximations_stay_within_their_bounds() {
         failed |= median > usual || largest > most;
     }
     assert!(!failed, "an approximation is worse than it says");
+}
+
+#[test]
+fn the_stated_error_of_a_model_covers_its_simulated_p95() {
+    for name in ["p04-first-and-quorum", "p05-refusals", "p06-balancers", "p09-priority-async", "p10-bursty"] {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/models");
+        let prediction = solve(&std::fs::read_to_string(format!("{directory}/{name}.toml")).unwrap());
+        let figures = read(&format!("models/{name}.json"));
+        let figures = figures.get("figures").unwrap_or(&figures);
+        for workload in &prediction.workloads {
+            let figure = &figures[format!("w.{}.p95", workload.name)];
+            let (want, half) = (number(&figure[0]), number(&figure[1]));
+            let got = workload.response.p95().unwrap();
+            let stated = match workload.accuracy {
+                Accuracy::Exact => 0.0,
+                Accuracy::Approximate { p95_error } => p95_error,
+                Accuracy::Overloaded => panic!("{name} is stable"),
+            };
+            let error = ((got - want).abs() - 2.0 * half).max(0.0) / want;
+            println!(
+                "{name} {}: p95 off by {:+.1}%, stated {:.1}%",
+                workload.name,
+                (got / want - 1.0) * 100.0,
+                stated * 100.0
+            );
+            assert!(error <= stated, "{name} {}: {got}, simulated {want} ± {half}", workload.name);
+        }
+    }
 }
 
 /// Processor sharing is only in models.

@@ -6,6 +6,15 @@ use crate::discipline::Knowledge;
 use crate::network::{OperationId, Step};
 use crate::prediction::Share;
 
+/// Error where all branches of a request that queue at the same time are waited for.
+const FORK_ALL: f64 = 0.05;
+
+/// Error where the first of them are: that they are slow together counts for more.
+const FORK_SOME: f64 = 0.2;
+
+/// The tail of a response is made of its waits more than its mean is.
+const TAIL: f64 = 1.5;
+
 /// What the mean response time of a workload is made of.
 #[derive(Default)]
 pub(super) struct Breakdown {
@@ -13,8 +22,8 @@ pub(super) struct Breakdown {
     pub shares: Vec<Share>,
     /// The error to expect of the waits on the way, over the mean response time.
     pub doubt: f64,
-    /// Several branches of a parallel step queue at the same time.
-    pub forked: bool,
+    /// The error of branches of parallel steps that queue at the same time, and so depend on each other.
+    pub fork: f64,
 }
 
 /// What the mean response time `mean` of workload `w` is made of.
@@ -31,7 +40,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         service_time: vec![0.0; network.services.len()],
         network: 0.0,
         doubt: 0.0,
-        forked: false,
+        fork: 0.0,
     };
     let succeed = |operation: OperationId| composed.success(operation, class);
     let total: f64 = workload.mix.iter().map(|(operation, share)| share * succeed(*operation)).sum();
@@ -47,8 +56,8 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
             walk.steps(&network.operations[operation].steps, runs, network.operations[operation].service);
         }
     }
-    let doubt = if mean > 0.0 { walk.doubt / mean } else { 0.0 };
-    Breakdown { doubt, forked: walk.forked, shares: walk.shares(w) }
+    let doubt = if mean > 0.0 { TAIL * walk.doubt / mean } else { 0.0 };
+    Breakdown { doubt, fork: walk.fork, shares: walk.shares(w) }
 }
 
 struct Walk<'a> {
@@ -62,7 +71,7 @@ struct Walk<'a> {
     network: f64,
     /// Queueing times by the errors to expect of them.
     doubt: f64,
-    forked: bool,
+    fork: f64,
 }
 
 impl Walk<'_> {
@@ -106,9 +115,11 @@ impl Walk<'_> {
                         }
                     }
                 }
-                Step::Parallel { branches, id, .. } => {
+                Step::Parallel { branches, id, needed } => {
                     let queues = |step: &Step| !matches!(step, Step::Delay(_) | Step::Send(_) | Step::Fail(_));
-                    self.forked |= branches.iter().filter(|steps| steps.iter().any(queues)).count() > 1;
+                    if branches.iter().filter(|steps| steps.iter().any(queues)).count() > 1 {
+                        self.fork = self.fork.max(if *needed == branches.len() { FORK_ALL } else { FORK_SOME });
+                    }
                     let critical = self.composed.critical(*id, self.class).map(<[f64]>::to_vec).unwrap_or_default();
                     for (steps, weight) in branches.iter().zip(critical) {
                         self.steps(steps, runs * weight, service);

@@ -286,17 +286,18 @@ fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut Station
         return;
     }
     let answer = fcfs::limited(&own, own.servers.saturating_add(places));
+    let wait = if shared && station.instances > 1 && station.balancer == Balancer::LeastOutstanding {
+        balancer::waiting_at_one(answer.wait, station.instances)
+    } else {
+        answer.wait
+    };
+    let admitted = own.arrival_rate * (1.0 - answer.blocking);
     state.utilization = state.load * (1.0 - answer.blocking);
-    state.queue_length = Some(answer.queue_length * instances);
+    state.queue_length = Some(admitted * wait.mean() * instances);
     let plain = station.discipline == Discipline::Fcfs
         && matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin);
-    let knowledge = if plain { answer.knowledge } else { Knowledge::Approximate { p95_error: 0.2 } };
-    let class = ClassState {
-        wait: Some(answer.wait),
-        treatment: Treatment::Plain,
-        refused: answer.blocking,
-        stuck: 0.0,
-        knowledge,
-    };
+    let knowledge = if plain { answer.knowledge } else { Knowledge::Approximate { p95_error: 0.25 } };
+    let class =
+        ClassState { wait: Some(wait), treatment: Treatment::Plain, refused: answer.blocking, stuck: 0.0, knowledge };
     state.classes = vec![class; classes];
 }

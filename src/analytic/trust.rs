@@ -14,9 +14,6 @@ use std::collections::HashSet;
 /// Error of a composition whose parts are exact but not independent.
 const DEPENDENCE: f64 = 0.02;
 
-/// Added for branches of one request that queue at the same time.
-const FORK: f64 = 0.05;
-
 /// How the figures of workload `w` are known, whose mean response time is made up like this.
 pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown) -> Accuracy {
     let workload = &solution.network.workloads[w];
@@ -25,8 +22,7 @@ pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown)
     {
         return Accuracy::Exact;
     }
-    let fork = if breakdown.forked { FORK } else { 0.0 };
-    let error = DEPENDENCE + breakdown.doubt.min(1.0) + fork;
+    let error = DEPENDENCE + breakdown.doubt.min(1.0) + breakdown.fork;
     Accuracy::Approximate { p95_error: (error * 1000.0).round() / 1000.0 }
 }
 

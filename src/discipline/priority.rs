@@ -4,7 +4,7 @@
 //! |-----------|-----------------------------------------------------------------------|------------|
 //! | `ρ_k`     | utilization by class k, 1 the most urgent                             | 1          |
 //! | `σ_k`     | utilization by classes 1 to k                                         | 1          |
-//! | `W0`      | mean work in service that an arrival finds, per server                | seconds    |
+//! | `W0`      | mean work in service that an arrival finds                            | seconds    |
 //! | `U_k(s)`  | transform of the work that comes before an arrival of class k         | 1          |
 //! | `θ_k(s)`  | exponent of a time that the classes above interrupt, see [`super::busy`] | per second |
 //! | `R_k, R_L`| transforms of the residual services of classes 1 to k, and of those below | 1      |
@@ -17,15 +17,16 @@
 //! ```
 //!
 //! Exact for one server and Poisson arrivals: Cobham (1954), White and Christie (1958), Kesten and Runnenburg (1957),
-//! Takagi, Queueing Analysis I (1991), chapter 3. Several servers: `W0` is the first come, first served wait times
-//! `1 - ρ`, exact for equal exponential services without interruption (Davis, 1966; Kella and Yechiali, 1985; Bondi and
-//! Buzen, 1984), and the wait of those who wait has the law of one server as fast as all, stretched to the right mean.
+//! Takagi, Queueing Analysis I (1991), chapter 3. Several servers: who waits does so for the first of them to be free,
+//! and then as at one server as fast as all, with the chance to wait of Erlang C; exact for equal exponential services
+//! without interruption (Davis, 1966; Kella and Yechiali, 1985), and Tijms's approximation for one class.
 
 use super::busy::{Interrupted, Interruptions};
-use super::fcfs::{self, Arrivals, Queue};
+use super::fcfs::Arrivals;
 use super::{Delay, Knowledge};
-use crate::distribution::{Derived, Distribution, Law, Mixture, Transformed};
+use crate::distribution::{Derived, Distribution, Gamma, Law, Mixture, Transformed};
 use crate::math::inversion::Line;
+use crate::math::{erlang, quadrature};
 use crate::unit::{PerSecond, Seconds};
 use num_complex::Complex64;
 
@@ -83,8 +84,7 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
         // Interruption hides the classes below; without it their work in service is met too.
         let met = if preemptive { &classes[..=k] } else { classes };
         let met_load: f64 = if preemptive { up_to } else { total };
-        let (work, probability) = residual_work(met, met_load, arrivals.scv(), servers);
-        let mean = work / ((1.0 - above) * (1.0 - up_to));
+        let probability = busy_chance(met_load, servers);
         // One server as fast as all together.
         let pooled = |part: &[Class]| pool(part, 1.0 / m);
         let (first, own, rest) = (pooled(&classes[..k]), pooled(&classes[..=k]), pooled(&met[k + 1..]));
@@ -94,14 +94,18 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
             Interruptions { arrival_rate, service }
         });
         let known = poisson && met.iter().all(closed);
-        let law = UrgentWait { first, own, rest, idle: (1.0 - met_load).max(0.0) };
-        let wait = if probability <= 0.0 || mean <= 0.0 {
+        let soonest = (servers > 1 && !alike).then(|| soonest(met, servers));
+        let law = UrgentWait { first, own, rest, idle: (1.0 - met_load).max(0.0), soonest };
+        let wait = if probability <= 0.0 || law.mean() <= 0.0 {
             Delay::None
         } else {
-            let factor = mean / probability / law.mean();
+            // Arrivals more variable than Poisson wait longer by as much as in heavy traffic.
+            let scv = pool(met, 1.0).service.scv();
+            let factor = (arrivals.scv() + scv) / (1.0 + scv);
             Delay::Of { probability, law: Law::Derived(Derived::new(law).scaled(factor)) }
         };
-        let knowledge = if known { Knowledge::Exact } else { Knowledge::Approximate { p95_error: 0.05 } };
+        let error = if servers > 1 { 0.1 } else { 0.05 };
+        let knowledge = if known { Knowledge::Exact } else { Knowledge::Approximate { p95_error: error } };
         treatments.push(Some(Treatment { wait, interruptions, knowledge }));
         above = up_to;
     }
@@ -138,6 +142,8 @@ struct UrgentWait {
     rest: Interruptions,
     /// Share of the time in which nobody is served.
     idle: f64,
+    /// Of several servers the time until the first of them is free, where that is not exponential.
+    soonest: Option<Law>,
 }
 
 impl UrgentWait {
@@ -161,6 +167,12 @@ impl UrgentWait {
         let (own, own_square) = residual(&self.own);
         let queued = load * own / (1.0 - load);
         let queued_square = 2.0 * queued * queued + load * own_square / (1.0 - load);
+        if let Some(soonest) = &self.soonest {
+            // Moments of all arrivals, as below, though only those who wait meet it.
+            let (first, second) = (soonest.mean(), soonest.moment(2));
+            let met = 1.0 - self.idle;
+            return (met * (queued + first), met * (queued_square + second + 2.0 * queued * first));
+        }
         let share = self.below() / (1.0 - load);
         let (rest, rest_square) = residual(&self.rest);
         (queued + share * rest, queued_square + share * rest_square + 2.0 * queued * share * rest)
@@ -189,31 +201,33 @@ impl Transformed for UrgentWait {
         line.fill(out, |s| {
             let theta = self.first.exponent(s);
             let waiting = if load > 0.0 { load * residual(&self.own, theta) } else { Complex64::ZERO };
+            if let Some(soonest) = &self.soonest {
+                return soonest.value(theta) * (1.0 - load) / (1.0 - waiting);
+            }
             let met = if below > 0.0 { below * residual(&self.rest, theta) } else { Complex64::ZERO };
             ((self.idle + met) / (1.0 - waiting) - self.idle) / (1.0 - self.idle)
         });
     }
 }
 
-/// Mean work in service that an arrival finds, and the chance to find all servers busy.
-fn residual_work(classes: &[Class], load: f64, arrivals_scv: f64, servers: u32) -> (f64, f64) {
-    let parts = classes.iter().filter(|c| c.arrival_rate > 0.0).map(|c| (c.arrival_rate, c.service.clone())).collect();
-    let rate: f64 = classes.iter().map(|c| c.arrival_rate).sum();
-    if rate <= 0.0 {
-        return (0.0, 0.0);
+/// The chance to find all servers busy.
+fn busy_chance(load: f64, servers: u32) -> f64 {
+    // Work below that saturates the servers keeps them busy all the time.
+    erlang::erlang_c(servers, load * f64::from(servers)).unwrap_or(1.0)
+}
+
+/// A law like the time until the first of several busy servers ends its service: the least of independent residual
+/// services, by its first two moments.
+fn soonest(classes: &[Class], servers: u32) -> Law {
+    let all = pool(classes, 1.0);
+    let mean = all.service.mean();
+    if mean <= 0.0 {
+        return Law::constant(0.0);
     }
-    if load >= 1.0 {
-        // The classes below saturate the servers: every arrival finds them busy with a service of the mixture.
-        let second: f64 = classes.iter().map(|c| c.arrival_rate * c.service.moment(2)).sum();
-        let first: f64 = classes.iter().map(|c| c.arrival_rate * c.service.mean()).sum();
-        return (0.5 * second / first / f64::from(servers), 1.0);
-    }
-    let arrivals = if arrivals_scv == 1.0 { Arrivals::Poisson } else { Arrivals::Scv(arrivals_scv) };
-    let queue = Queue { arrival_rate: rate, arrivals, service: Law::Mixture(Mixture::new(parts)), servers };
-    match fcfs::solve(&queue) {
-        Some(waiting) => (waiting.delay.mean() * (1.0 - load), waiting.delay.probability()),
-        None => (0.0, 0.0),
-    }
+    let tail = |t: f64| all.service.residual_exceeding(t).clamp(0.0, 1.0).powi(servers as i32);
+    let first = quadrature::half_line(mean, tail);
+    let second = 2.0 * quadrature::half_line(mean, |t| t * tail(t));
+    Law::Gamma(Gamma { mean: first, cv: (second / (first * first) - 1.0).clamp(1e-2, 1e2).sqrt() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The sum of `k` equal exponential stages.
 
-use super::Distribution;
+use super::{Distribution, Gamma};
 use crate::math::{inversion::Line, special};
 use crate::unit::Seconds;
 use num_complex::Complex64;
@@ -28,6 +28,10 @@ impl Distribution for Erlang {
     fn transform(&self, line: Line, out: &mut [Complex64]) {
         let stage = self.mean / f64::from(self.stages);
         line.fill(out, |s| (1.0 + s * stage).inv().powu(self.stages));
+    }
+
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        Gamma { mean: self.mean, cv: (1.0 / f64::from(self.stages)).sqrt() }.residual_exceeding(t)
     }
 
     fn decay_rate(&self) -> f64 {

@@ -33,6 +33,10 @@ impl Distribution for Exponential {
         line.add_pole(out, 1.0, 1.0 / self.mean);
     }
 
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        self.exceeding(t)
+    }
+
     fn decay_rate(&self) -> f64 {
         1.0 / self.mean
     }

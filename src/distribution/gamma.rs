@@ -34,6 +34,12 @@ impl Distribution for Gamma {
         line.fill(out, |s| (1.0 + s * scale).powf(-shape));
     }
 
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        // E (X - t)⁺ = m P(X' > t) - t P(X > t), X' of a shape one larger.
+        let (shape, x) = (self.shape(), self.shape() * t / self.mean);
+        special::gamma_upper(shape + 1.0, x) - t / self.mean * special::gamma_upper(shape, x)
+    }
+
     fn decay_rate(&self) -> f64 {
         self.shape() / self.mean
     }

@@ -66,6 +66,12 @@ impl Distribution for Hyperexponential {
         }
     }
 
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        let long = |i: usize| self.weights[i] * self.means[i];
+        let busy = (0..2).filter(|i| self.means[*i] > 0.0);
+        busy.map(|i| long(i) * (-t / self.means[i]).exp()).sum::<f64>() / (long(0) + long(1))
+    }
+
     fn decay_rate(&self) -> f64 {
         1.0 / self.means[0].max(self.means[1])
     }

@@ -46,6 +46,12 @@ impl Distribution for Mixture {
         }
     }
 
+    fn residual_exceeding(&self, t: Seconds) -> f64 {
+        // Longer parts are met more often.
+        let met = |law: &Law| if law.mean() > 0.0 { law.mean() * law.residual_exceeding(t) } else { 0.0 };
+        self.sum(met) / self.moment(1)
+    }
+
     fn decay_rate(&self) -> f64 {
         self.parts.iter().map(|(_, law)| law.decay_rate()).fold(f64::INFINITY, f64::min)
     }

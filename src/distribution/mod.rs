@@ -373,6 +373,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_at_a_random_moment_is_the_tail_over_the_mean() {
+        for law in all() {
+            for t in [0.05, 0.25, 0.8] {
+                let rest = |u: f64| law.exceeding(t + u);
+                let integral = quadrature::half_line(0.3, rest) / law.mean();
+                let got = law.residual_exceeding(t);
+                assert!((got - integral).abs() < 2e-3 * (0.1 + got), "{law:?} {t}: {got} {integral}");
+            }
+        }
+    }
+
+    #[test]
     fn scaling_scales_times_and_nothing_else() {
         for law in all() {
             let longer = law.scaled(1000.0);

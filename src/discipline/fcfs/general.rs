@@ -16,11 +16,11 @@ use crate::math::{erlang, roots, special};
 
 /// The wait of a stable G/G/c.
 pub(super) fn solve(queue: &Queue) -> Waiting {
+    // Of a stream known by its variability alone two moments do not say everything.
+    let by_moments = if matches!(queue.arrivals, Arrivals::Scv(_)) { 0.05 } else { 0.0 };
     if let Some(delay) = phase::approximate(queue) {
-        return Waiting {
-            delay: with_true_tail(delay.condensed(), queue),
-            knowledge: Knowledge::Approximate { p95_error: 0.03 },
-        };
+        let knowledge = Knowledge::Approximate { p95_error: 0.03 + by_moments };
+        return Waiting { delay: with_true_tail(delay.condensed(), queue), knowledge };
     }
     let (ca2, cs2) = (queue.arrivals.scv(), queue.service.scv().min(1e6));
     let rho = queue.utilization();
@@ -29,7 +29,7 @@ pub(super) fn solve(queue: &Queue) -> Waiting {
     let mean_memoryless = memoryless / (drain * (1.0 - rho));
     let mean = mean_wait_factor(rho, ca2, cs2, queue.servers) * 0.5 * (ca2 + cs2) * mean_memoryless;
     let probability = wait_probability(rho, ca2, cs2, queue.servers, memoryless).clamp(1e-300, 1.0);
-    let knowledge = Knowledge::Approximate { p95_error: 0.05 };
+    let knowledge = Knowledge::Approximate { p95_error: 0.05 + by_moments };
     if mean <= 0.0 {
         return Waiting { delay: Delay::None, knowledge };
     }
