@@ -3,7 +3,7 @@
 use super::each;
 use super::traffic::Variability;
 use crate::discipline::busy::Interruptions;
-use crate::discipline::fcfs::{self, Arrivals, Queue};
+use crate::discipline::fcfs::{self, Arrivals, Queue, Waiting};
 use crate::discipline::{Delay, Discipline, Knowledge, balancer, lifo, priority, ps};
 use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
 use crate::network::flows::Flows;
@@ -165,7 +165,7 @@ fn arrivals(variability: &Variability, rate: f64) -> Arrivals {
 pub(super) fn fast(law: Law) -> Law {
     match law {
         law if law.has_closed_transform() => law,
-        Law::Lattice(lattice) => Law::Lattice(lattice),
+        law @ (Law::Lattice(_) | Law::Table(_)) => law,
         Law::Mixture(mixture) => {
             Law::Mixture(Mixture::new(mixture.parts().iter().map(|(p, law)| (*p, fast(law.clone()))).collect()))
         }
@@ -214,19 +214,16 @@ fn alike(station: &Station, queue: &Queue) -> ClassState {
         class.treatment = Treatment::Shared(own);
         return class;
     }
-    let (delay, knowledge) = match station.balancer {
+    let waiting = match station.balancer {
         Balancer::LeastOutstanding if station.instances > 1 => balancer::least_outstanding(queue, station.instances),
         Balancer::PowerOfTwo if station.instances > 1 => balancer::power_of_two(queue, station.instances),
         _ => match fcfs::solve(&own) {
-            Some(waiting) => (waiting.delay, waiting.knowledge),
+            Some(waiting) => waiting,
             None => return overloaded(0.0),
         },
     };
-    let (delay, knowledge) = if station.discipline == Discipline::Lifo {
-        lifo::reversed(&delay, queue.utilization())
-    } else {
-        (delay, knowledge)
-    };
+    let Waiting { delay, knowledge } =
+        if station.discipline == Discipline::Lifo { lifo::reversed(&own, &waiting) } else { waiting };
     class.wait = Some(delay);
     class.knowledge = knowledge;
     class

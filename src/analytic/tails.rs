@@ -46,15 +46,7 @@ impl Tail {
         match self {
             Tail::Single { wait, law } => Sojourn { wait, service: law }.exceeding(t).clamp(0.0, 1.0),
             Tail::Parallel(statistic) => statistic.exceeding(t),
-            Tail::Curve { shift, curve } => {
-                if t < *shift {
-                    1.0
-                } else if curve.is_empty() {
-                    0.0
-                } else {
-                    curve.exceeding(t - shift)
-                }
-            }
+            Tail::Curve { shift, curve } => curve.exceeding(t - shift),
         }
     }
 
@@ -112,7 +104,8 @@ impl Tail {
                 break;
             }
         }
-        Tail::Curve { shift, curve: Curve::with_density(&points) }
+        let start = if law.is_constant() { wait.probability() } else { 1.0 };
+        Tail::Curve { shift, curve: Curve::with_density(start, &points) }
     }
 }
 
@@ -168,6 +161,7 @@ pub(super) fn mixed_curve(parts: &[(f64, &Tail)], highest: f64) -> Vec<(f64, f64
 /// Whether the tail of a wait and a service is a formula cheap enough to search with.
 pub(super) fn is_formula(wait: &Delay, law: &Law) -> bool {
     match (wait, law) {
+        (_, Law::Derived(_)) | (Delay::Of { law: Law::Derived(_), .. }, _) => false,
         (Delay::None, _) => true,
         (Delay::Pollaczek { .. }, _) => false,
         (_, Law::Constant(_)) => true,

@@ -9,7 +9,7 @@
 //! Source: the better of two in a large system: Mitzenmacher (2001), `s_k = ρ^(2^k - 1)`. The shortest queue: its tail falls by `ρ^n` per job (Nelson and Philips,
 //! 1989, for the mean; Foley and McDonald, 2001, for the tail).
 
-use super::fcfs::Queue;
+use super::fcfs::{Queue, Waiting};
 use super::{Delay, Knowledge};
 use crate::math::erlang;
 
@@ -18,7 +18,7 @@ const MOST_LEVELS: usize = 400;
 
 /// The wait behind a balancer that sends each request to the instance with the fewest outstanding. `queue` is all
 /// instances as one, `instances` of them with equal cores. The queue must be stable.
-pub fn least_outstanding(queue: &Queue, instances: u32) -> (Delay, Knowledge) {
+pub fn least_outstanding(queue: &Queue, instances: u32) -> Waiting {
     let rho = queue.utilization();
     let all_busy = erlang::erlang_c(queue.servers, queue.offered_load()).unwrap_or(1.0);
     let service = queue.service.mean();
@@ -31,7 +31,7 @@ pub fn least_outstanding(queue: &Queue, instances: u32) -> (Delay, Knowledge) {
     let variability = 0.5 * (queue.arrivals.scv() + queue.service.scv());
     let mean = memoryless * variability;
     let rate = cores / service * (1.0 - rho.powf(n)) / variability.max(0.1);
-    (one_exponential(mean, rate), Knowledge::Approximate { p95_error: 0.1 })
+    Waiting { delay: one_exponential(mean, rate), knowledge: Knowledge::Approximate { p95_error: 0.1 } }
 }
 
 /// A wait in one queue for all instances as one at the instances themselves, each of which serves only what was sent to
@@ -47,7 +47,7 @@ pub fn waiting_at_one(together: Delay, instances: u32) -> Delay {
 }
 
 /// The wait behind a balancer that sends each request to the better of two instances drawn at random.
-pub fn power_of_two(queue: &Queue, instances: u32) -> (Delay, Knowledge) {
+pub fn power_of_two(queue: &Queue, instances: u32) -> Waiting {
     let rho = queue.utilization();
     let cores = queue.servers / instances.max(1);
     let variability = (0.5 * (queue.arrivals.scv() + queue.service.scv())).max(1e-3);
@@ -57,9 +57,9 @@ pub fn power_of_two(queue: &Queue, instances: u32) -> (Delay, Knowledge) {
     let rate = f64::from(cores) / (queue.service.mean() * variability);
     let knowledge = Knowledge::Approximate { p95_error: if cores == 1 { 0.04 } else { 0.1 } };
     if weights.iter().sum::<f64>() <= 0.0 {
-        return (Delay::None, knowledge);
+        return Waiting { delay: Delay::None, knowledge };
     }
-    (Delay::Erlangs { weights, rate }, knowledge)
+    Waiting { delay: Delay::Erlangs { weights, rate }, knowledge }
 }
 
 /// The chance that the better of two instances has at least k jobs, for k from 0. In a large system it is `s_k²`, which

@@ -244,10 +244,11 @@ impl Law {
         Law::Hyperexponential(two.unwrap_or_else(|| Hyperexponential::new(mean, scv.sqrt())))
     }
 
-    /// Whether the transform is a formula, and not an integral evaluated numerically.
+    /// Whether the transform is a formula, and not an integral or a long sum.
     pub fn has_closed_transform(&self) -> bool {
         match self {
-            Law::Lognormal(_) | Law::Weibull(_) | Law::Pareto(_) | Law::Lomax(_) | Law::Lattice(_) => false,
+            Law::Lognormal(_) | Law::Weibull(_) | Law::Pareto(_) | Law::Lomax(_) => false,
+            Law::Lattice(_) | Law::Table(_) => false,
             Law::Mixture(mixture) => mixture.parts().iter().all(|(_, law)| law.has_closed_transform()),
             Law::Derived(derived) => derived.is_formula(),
             _ => true,

@@ -7,8 +7,10 @@ use super::roots;
 /// Tails that fall exponentially or like a power are smooth there: a point every 30% of time gives percentiles to about
 /// 0.1%; with known slopes a point every 70% gives them to 0.05%. Source of the cubic: Fritsch and Carlson (1980),
 /// Fritsch and Butland (1984).
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
+    /// Probability to exceed zero.
+    start: f64,
     /// Logarithms of times, rising.
     x: Vec<f64>,
     /// Logarithms of the tail, falling.
@@ -16,13 +18,16 @@ pub struct Curve {
     slope: Vec<f64>,
 }
 
+/// Inverted tails are right to about this.
+const NOISE: f64 = 1e-6;
+
 /// Below this the tail is rounding.
 const FLOOR: f64 = 1e-13;
 
 impl Curve {
     /// A curve through points with rising positive times. Points that would rise are lowered to their predecessor.
     pub fn new(points: impl IntoIterator<Item = (f64, f64)>) -> Curve {
-        let mut curve = Curve::default();
+        let mut curve = Curve::empty(1.0);
         for (t, tail) in points {
             if !curve.push(t, tail) {
                 break;
@@ -32,9 +37,18 @@ impl Curve {
         curve
     }
 
-    /// A curve through points `(time, tail, density)` whose slopes are known.
-    pub fn with_density(points: &[(f64, f64, f64)]) -> Curve {
-        let mut curve = Curve::default();
+    fn empty(start: f64) -> Curve {
+        Curve { start, x: Vec::new(), y: Vec::new(), slope: Vec::new() }
+    }
+
+    /// A curve through points `(time, tail, density)` whose slopes are known, of a time that exceeds zero with
+    /// probability `start`.
+    pub fn with_density(start: f64, points: &[(f64, f64, f64)]) -> Curve {
+        let mut curve = Curve::empty(start);
+        if start <= NOISE {
+            // Less than the points are right to.
+            return curve;
+        }
         for &(t, tail, density) in points {
             curve.slope.push(if tail > FLOOR { -t * density / tail } else { 0.0 });
             if !curve.push(t, tail) {
@@ -48,7 +62,8 @@ impl Curve {
     /// Adds a point; whether others may follow.
     fn push(&mut self, t: f64, tail: f64) -> bool {
         self.x.push(t.ln());
-        self.y.push(tail.clamp(FLOOR, 1.0).ln().min(self.y.last().copied().unwrap_or(0.0)));
+        let before = self.y.last().copied().unwrap_or(self.start.ln());
+        self.y.push(tail.clamp(FLOOR, 1.0).ln().min(before));
         tail > FLOOR
     }
 
@@ -77,16 +92,22 @@ impl Curve {
         self.x.iter().zip(&self.y).map(|(x, y)| (x.exp(), y.exp())).collect()
     }
 
-    /// The probability to exceed `t`. Before the first point it is drawn straight to one at zero; after the last the
-    /// tail goes on as it fell.
+    /// The probability to exceed `t`. Before the first point it is drawn straight to what exceeds zero; after the last
+    /// the tail goes on as it fell.
     pub fn exceeding(&self, t: f64) -> f64 {
-        if t <= 0.0 || self.is_empty() {
+        if t < 0.0 {
             return 1.0;
+        }
+        if t == 0.0 {
+            return self.start;
+        }
+        if self.is_empty() {
+            return 0.0;
         }
         let x = t.ln();
         let last = self.x.len() - 1;
         if x <= self.x[0] {
-            return 1.0 - (1.0 - self.y[0].exp()) * t / self.x[0].exp();
+            return self.start - (self.start - self.y[0].exp()) * t / self.x[0].exp();
         }
         if x >= self.x[last] {
             return self.beyond(t);
@@ -97,18 +118,19 @@ impl Curve {
 
     /// The time that is exceeded with probability `tail`.
     pub fn quantile(&self, tail: f64) -> f64 {
-        if self.is_empty() {
+        if self.is_empty() || tail >= self.start {
             return 0.0;
         }
         let target = tail.ln();
         if target >= self.y[0] {
-            let first = self.y[0].exp();
-            return if first >= 1.0 { self.x[0].exp() } else { self.x[0].exp() * (1.0 - tail) / (1.0 - first) };
+            // Less than the start, so that there is a slope.
+            return self.x[0].exp() * (self.start - tail) / (self.start - self.y[0].exp());
         }
         let last = self.x.len() - 1;
         if target < self.y[last] {
             let rate = self.last_rate();
-            return self.x[last].exp() + if rate > 0.0 { (self.y[last] - target) / rate } else { f64::INFINITY };
+            // Where it does not fall at the end, the end is all that is known.
+            return self.x[last].exp() + if rate > 0.0 { (self.y[last] - target) / rate } else { 0.0 };
         }
         let i = (self.y.partition_point(|v| *v >= target) - 1).min(last - 1);
         roots::bracketed(self.x[i], self.x[i + 1], 1e-12, |x| self.between(i, x) - target).exp()
@@ -176,7 +198,7 @@ mod tests {
     fn known_slopes_do_with_fewer_points() {
         let point = |t: f64| (t, (-t).exp(), (-t).exp());
         let points: Vec<_> = (0..9).map(|i| point(0.15 * 1.68f64.powi(i))).collect();
-        let curve = Curve::with_density(&points);
+        let curve = Curve::with_density(1.0, &points);
         for tail in [0.5, 0.25, 0.05, 0.01, 0.001] {
             let off = curve.quantile(tail) / -f64::ln(tail) - 1.0;
             assert!(off.abs() < 3e-4, "{tail} {off}");

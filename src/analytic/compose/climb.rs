@@ -8,7 +8,6 @@ use super::rough::Rough;
 use super::sheet::Sheet;
 use super::{Composed, Tail};
 use crate::analytic::each;
-use crate::math::curve::Curve;
 use crate::math::ladder::{EULER, Ladder, NODES};
 use crate::network::Step;
 use num_complex::Complex64;
@@ -46,7 +45,7 @@ impl Rungs {
 }
 
 /// A point of a tail: time, probability to exceed it, density there.
-type Point = (f64, f64, f64);
+pub(super) type Point = (f64, f64, f64);
 type Points = Vec<Point>;
 
 impl<'s> Composed<'s> {
@@ -160,14 +159,13 @@ impl<'s> Composed<'s> {
         self.means[slot] = self.mean_of(steps, class);
         let tail = match self.closed_tail(steps, class) {
             Some(tail) => tail,
-            None => Tail::Curve { shift: rough.shift, curve: Curve::with_density(points) },
+            None => rough.tail(points),
         };
         self.tails[slot] = Some(tail);
     }
 
     fn branch_tail(&self, branch: &Branch<'_>, points: &Points) -> Tail {
-        let curve = || Tail::Curve { shift: branch.rough.shift, curve: Curve::with_density(points) };
-        self.single_formula(branch.steps, branch.class).unwrap_or_else(curve)
+        self.single_formula(branch.steps, branch.class).unwrap_or_else(|| branch.rough.tail(points))
     }
 }
 

@@ -21,7 +21,10 @@ impl Composed<'_> {
         if beyond <= 0.0 {
             return Some((1.0, Some(0.0)));
         }
-        if let Some((wait, service)) = self.single(&self.solution.network.operations[operation].steps, class, 0) {
+        let steps = &self.solution.network.operations[operation].steps;
+        // Jumps of a density are dealt with where wait and service are known apart.
+        let jumping = self.single(steps, class, 0).filter(|(_, service)| !service.jumps().is_empty());
+        if let Some((wait, service)) = jumping {
             return Some((Sojourn { wait, service }.exceeding(t), None));
         }
         let reachable = self.reachable(slot);
@@ -36,7 +39,7 @@ impl Composed<'_> {
 
     /// Whether some law on the way has no closed transform: off the rungs it costs too much.
     pub(in crate::analytic) fn is_tabulated(&self, operation: OperationId, class: usize) -> bool {
-        let tabulated = |law: &Law| !law.has_closed_transform() || matches!(law, Law::Table(_));
+        let tabulated = |law: &Law| !law.has_closed_transform();
         self.any_step(&self.reachable(self.slot(operation, class)), |step, class| match step {
             Step::Visit(visit) => self.met(*visit, class).is_some_and(|(_, law)| tabulated(law)),
             Step::Delay(law) => tabulated(law),

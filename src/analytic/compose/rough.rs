@@ -1,8 +1,10 @@
 //! What is known of a sequence of steps before any transform: enough to choose the times to look at.
 
-use super::Composed;
+use super::climb::Point;
+use super::{Composed, Tail};
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
+use crate::math::curve::Curve;
 use crate::network::{Call, Step};
 
 /// Moments of the successful runs of some steps, good enough to know where their percentiles lie.
@@ -14,11 +16,20 @@ pub(super) struct Rough {
     pub variance: f64,
     /// Chance of success: this one is exact.
     pub success: f64,
+    /// Chance that there is nothing beyond the constant part, among the successful; zero where that is not known.
+    pub atom: f64,
     /// How many parallel steps must be known before it.
     pub level: usize,
 }
 
-const NOTHING: Rough = Rough { shift: 0.0, mean: 0.0, variance: 0.0, success: 1.0, level: 0 };
+impl Rough {
+    /// The tail through these points beyond the constant part.
+    pub fn tail(&self, points: &[Point]) -> Tail {
+        Tail::Curve { shift: self.shift, curve: Curve::with_density(1.0 - self.atom, points) }
+    }
+}
+
+const NOTHING: Rough = Rough { shift: 0.0, mean: 0.0, variance: 0.0, success: 1.0, atom: 1.0, level: 0 };
 
 impl Composed<'_> {
     /// Rough moments of every operation, callees first.
@@ -43,6 +54,7 @@ impl Composed<'_> {
             sum.mean += next.mean;
             sum.variance += next.variance;
             sum.success *= next.success;
+            sum.atom *= next.atom;
             sum.level = sum.level.max(next.level);
         }
         Some(sum)
@@ -57,6 +69,7 @@ impl Composed<'_> {
                     let mean = wait.mean();
                     rough.mean += mean;
                     rough.variance += bounded_variance(mean, wait.second_moment());
+                    rough.atom *= 1.0 - wait.probability();
                 }
                 rough.success = 1.0 - self.refusal(*visit, class);
                 Some(rough)
@@ -93,6 +106,7 @@ impl Composed<'_> {
             inner.shift += network.shift;
             inner.mean += network.mean;
             inner.variance += network.variance;
+            inner.atom *= network.atom;
         }
         let made = times(inner, call.times);
         Some(if call.probability == 1.0 {
@@ -108,12 +122,12 @@ fn of_law(law: &Law) -> Rough {
     if law.is_constant() {
         return Rough { shift: mean, mean, ..NOTHING };
     }
-    Rough { mean, variance: bounded_variance(mean, law.moment(2)), ..NOTHING }
+    Rough { mean, variance: bounded_variance(mean, law.moment(2)), atom: 0.0, ..NOTHING }
 }
 
 /// Infinite variance says nothing of where the percentiles lie.
 fn bounded_variance(mean: f64, second: f64) -> f64 {
-    (second - mean * mean).clamp(0.0, 100.0 * mean * mean)
+    (second - mean * mean).clamp(0.0, 1e4 * mean * mean)
 }
 
 fn times(rough: Rough, n: u32) -> Rough {
@@ -126,6 +140,7 @@ fn times(rough: Rough, n: u32) -> Rough {
         mean: rough.mean * n,
         variance: rough.variance * n,
         success: rough.success.powf(n),
+        atom: rough.atom.powf(n),
         level: rough.level,
     }
 }
@@ -137,11 +152,14 @@ fn mixed(parts: &[(f64, Rough)]) -> Rough {
     let mean: f64 = certain.clone().map(|(weight, rough)| share(*weight, rough) * rough.mean).sum();
     let second: f64 =
         certain.clone().map(|(weight, rough)| share(*weight, rough) * (rough.variance + rough.mean * rough.mean)).sum();
+    let shift = certain.clone().map(|(_, rough)| rough.shift).fold(f64::INFINITY, f64::min);
+    let least = certain.clone().filter(|(_, rough)| rough.shift == shift);
     Rough {
-        shift: certain.clone().map(|(_, rough)| rough.shift).fold(f64::INFINITY, f64::min),
+        shift,
         mean,
         variance: (second - mean * mean).max(0.0),
         success,
+        atom: least.map(|(weight, rough)| share(*weight, rough) * rough.atom).sum(),
         level: certain.map(|(_, rough)| rough.level).max().unwrap_or(0),
     }
 }
@@ -162,6 +180,7 @@ pub(super) fn parallel(parts: &[Rough], needed: usize) -> Rough {
         mean: mean.max(shift),
         variance: parts.iter().map(|part| part.variance).fold(0.0, f64::max),
         success: crate::network::flows::at_least(&success, needed),
+        atom: 0.0,
         level: parts.iter().map(|part| part.level).max().unwrap_or(0) + 1,
     }
 }

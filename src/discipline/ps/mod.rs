@@ -27,6 +27,9 @@ use crate::math::{erlang, quadrature, special};
 use several::{Chain, Several};
 use single::Shared;
 
+/// Chains of more states, which are near saturation, take longer than their figures are worth.
+const MOST_STATES: usize = 4000;
+
 /// Knots of a tabulated law.
 const KNOTS: usize = 64;
 
@@ -55,17 +58,17 @@ pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
     if work.mean() == 0.0 || queue.arrival_rate <= 0.0 {
         return Some(Visit { wait: Delay::None, law: work.clone(), knowledge: Knowledge::Exact });
     }
+    let chain = Chain::new(queue.arrival_rate, queue.service.mean(), queue.servers);
     if queue.servers > 1
         && let Some(size) = single::exponentials(work)
     {
         let exact = queue.service.is_exponential();
-        if exact || queue.service.scv() < 1.5 {
-            let chain = Chain::new(queue.arrival_rate, queue.service.mean(), queue.servers);
+        if (exact || queue.service.scv() < 1.5) && chain.found().len() <= MOST_STATES {
             let law = Law::Derived(Derived::new(Several::new(chain, size)));
             return Some(Visit { wait: Delay::None, law, knowledge: knowledge(exact) });
         }
     }
-    let slowness = Slowness::new(queue);
+    let slowness = Slowness::new(&chain, queue);
     let sizes = sizes(work);
     let square = |x: f64| slowness.variance(x) + (x * slowdown) * (x * slowdown);
     let second: f64 = sizes.iter().map(|(weight, x)| weight * square(*x)).sum();
@@ -98,8 +101,7 @@ struct Slowness {
 }
 
 impl Slowness {
-    fn new(queue: &Queue) -> Slowness {
-        let chain = Chain::new(queue.arrival_rate, queue.service.mean(), queue.servers);
+    fn new(chain: &Chain, queue: &Queue) -> Slowness {
         let found = chain.found();
         let each = || found.iter().enumerate().map(|(n, p)| (*p, chain.slowness(n)));
         let mean: f64 = each().map(|(p, slow)| p * slow).sum();
@@ -221,8 +223,9 @@ mod tests {
         let (rho, mu, x) = (0.7f64, 1.0f64, 2.0f64);
         let queue =
             Queue { arrival_rate: rho, arrivals: Arrivals::Poisson, service: Law::exponential(1.0 / mu), servers: 1 };
+        let chain = Chain::new(rho, 1.0 / mu, 1);
         let u = mu * (1.0 - rho) * x;
         let exact = 2.0 * rho / (mu * mu * (1.0 - rho).powi(4)) * (u - 1.0 + (-u).exp());
-        assert!((Slowness::new(&queue).variance(x) / exact - 1.0).abs() < 1e-6);
+        assert!((Slowness::new(&chain, &queue).variance(x) / exact - 1.0).abs() < 1e-6);
     }
 }

@@ -21,8 +21,8 @@ use std::ops::{Add, Div, Mul, Sub};
 /// The chain is cut where as many are found with a chance below this.
 const NEGLIGIBLE: f64 = 1e-13;
 
-/// Never more states than this.
-const MOST_STATES: usize = 20_000;
+/// Never more states than this: utilizations up to 0.9999 are seen to their end.
+const MOST_STATES: usize = 600_000;
 
 /// Requests at several shared servers.
 #[derive(Debug, Clone)]

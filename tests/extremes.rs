@@ -1,0 +1,108 @@
+//! Models at the edges of what numbers can hold: huge and tiny rates, thousands of servers, nearly saturated queues.
+
+use plimsoll::prediction::{Prediction, laws};
+use plimsoll::{analytic, document, network};
+
+fn solve(text: &str) -> Prediction {
+    let no_files = |_: &str| Err("none".to_string());
+    let system = document::read(text, &no_files).unwrap_or_else(|e| panic!("{:?}", e.first())).system;
+    analytic::solve(&network::compile(&system))
+}
+
+/// One service under one workload, with what belongs into the service and the laws of work and arrivals.
+fn station(service: &str, work: &str, rate: &str) -> Prediction {
+    solve(&format!(
+        "[service.s]\n{service}\noperations.o.work = {work}\n[workload.w]\nentry = \"s.o\"\nrate = \"{rate}\"\n"
+    ))
+}
+
+fn sound(prediction: &Prediction, what: &str) {
+    let broken = laws::broken(prediction, 1e-6);
+    assert!(broken.is_empty(), "{what}: {broken:?}");
+    for workload in &prediction.workloads {
+        let percentiles: Vec<f64> = workload.response.percentiles.iter().flatten().copied().collect();
+        if prediction.stable {
+            assert_eq!(percentiles.len(), 6, "{what}");
+            assert!(percentiles.iter().all(|t| t.is_finite() && *t > 0.0), "{what}: {percentiles:?}");
+        }
+    }
+}
+
+const WORKS: [&str; 7] = [
+    "\"10ms\"",
+    "{ constant = \"10ms\" }",
+    "{ mean = \"10ms\", cv = 2 }",
+    "{ mean = \"10ms\", cv = 0.3 }",
+    "{ dist = \"hyperexponential\", mean = \"10ms\", cv = 3 }",
+    "{ dist = \"erlang\", mean = \"10ms\", k = 4 }",
+    "{ dist = \"pareto\", mean = \"10ms\", shape = 2.2 }",
+];
+
+const DISCIPLINES: [&str; 5] = ["fcfs", "ps", "lifo", "priority", "preemptive"];
+
+#[test]
+fn every_discipline_holds_at_every_load_and_size() {
+    for servers in [1u32, 2, 7, 64, 5000] {
+        for rho in [1e-9, 0.3, 0.97, 0.9999] {
+            for work in WORKS {
+                for discipline in DISCIPLINES {
+                    let rate = format!("{}/s", rho * f64::from(servers) / 0.01);
+                    let service = format!("cores = {servers}\ndiscipline = \"{discipline}\"");
+                    let what = format!("{servers} servers {rho} {work} {discipline}");
+                    let prediction = station(&service, work, &rate);
+                    assert!(prediction.stable, "{what}");
+                    sound(&prediction, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn balancers_hold_at_every_load_and_size() {
+    for instances in [2u32, 5, 200] {
+        for rho in [1e-6, 0.5, 0.999] {
+            for balancer in ["shared", "random", "round-robin", "least-outstanding", "power-of-two"] {
+                for work in [WORKS[0], WORKS[2]] {
+                    for more in ["", "queue = 5", "discipline = \"ps\""] {
+                        let rate = format!("{}/s", rho * f64::from(instances) / 0.01);
+                        let service = format!("instances = {instances}\nbalancer = \"{balancer}\"\n{more}");
+                        let what = format!("{instances} {rho} {balancer} {work} {more}");
+                        sound(&station(&service, work, &rate), &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rates_from_once_a_day_to_a_hundred_million_a_second() {
+    for (rate, work) in [("1/day", "\"2h\""), ("1/day", "\"1us\""), ("100M/s", "\"10us\""), ("100M/s", "\"1us\"")] {
+        for cores in [1u32, 5000] {
+            let prediction = station(&format!("cores = {cores}"), work, rate);
+            sound(&prediction, &format!("{rate} {work} {cores}"));
+        }
+    }
+    // 5,000 cores of 50 µs each do a hundred million requests a second; at 0.9999 of that they are just stable.
+    let prediction = station("cores = 5000", "\"50us\"", "99.99M/s");
+    assert!(prediction.stable);
+    let exact = 0.9835; // Erlang C of 5,000 servers at 0.9999, by its recursion
+    let wait = prediction.services[0].wait.mean.unwrap();
+    assert!((wait / (exact * 50e-6 / 0.5) - 1.0).abs() < 0.01, "{wait}");
+}
+
+#[test]
+fn times_of_very_different_scale_meet() {
+    let text = "
+[service.a]
+operations.o.steps = [ { work = \"1us\" }, { call = \"b.o\", probability = 0.001 }, { delay = { constant = \"5s\" } } ]
+[service.b]
+cores = 2
+operations.o.work = { mean = \"1h\", cv = 3 }
+[workload.w]
+entry = \"a.o\"
+rate = \"1/min\"
+";
+    sound(&solve(text), "scales");
+}
