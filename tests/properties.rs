@@ -61,6 +61,95 @@ proptest! {
         let after = predict(&system).workloads[0].response.mean.unwrap();
         prop_assert!(after >= before * (1.0 - 1e-9), "{before} {after}");
     }
+
+    #[test]
+    fn more_servers_never_raise_the_response(parts in parts(), load in 0.05f64..0.95, which in 0usize..5) {
+        let mut system = read(&chain(&parts, load, "ms", "ms"));
+        let before = predict(&system).workloads[0].response.mean.unwrap();
+        let name = format!("service.s{}.instances", which % parts.len());
+        system.edit(&Path::parse(&name), &Change::Times(2.0)).unwrap();
+        let after = predict(&system).workloads[0].response.mean.unwrap();
+        // Services behind get the same flow, only a little differently spaced.
+        prop_assert!(after <= before * 1.01, "{before} {after}");
+    }
+
+    #[test]
+    fn names_and_their_order_do_not_matter(parts in parts(), load in 0.05f64..0.95) {
+        let plain = chain(&parts, load, "ms", "ms");
+        let n = parts.len();
+        // The services in reverse, under other names.
+        let mut tables: Vec<String> = plain.split("[service.").skip(1).map(|t| format!("[service.{t}")).collect();
+        let last = tables.pop().unwrap();
+        let (service, workload) = last.split_at(last.find("[workload").unwrap());
+        tables.push(service.to_string());
+        tables.reverse();
+        let mut renamed = tables.concat() + workload;
+        for i in 0..n {
+            renamed = renamed.replace(&format!("s{i}"), &format!("other-{}", 9 - i));
+        }
+        let (a, b) = (predict(&read(&plain)), predict(&read(&renamed)));
+        let (a, b) = (&a.workloads[0].response, &b.workloads[0].response);
+        prop_assert!((a.mean.unwrap() / b.mean.unwrap() - 1.0).abs() < 1e-9);
+        prop_assert!((a.p95().unwrap() / b.p95().unwrap() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_workload_split_in_two_is_the_same_load(parts in parts(), load in 0.05f64..0.95, share in 0.1f64..0.9) {
+        let whole = chain(&parts, load, "ms", "ms");
+        let start = whole.find("[workload.w]").unwrap();
+        let rate: f64 = whole[start..].split('"').nth(3).unwrap().trim_end_matches("/ms").parse().unwrap();
+        let half = |name: &str, rate: f64| format!("[workload.{name}]\nentry = \"s0.run\"\nrate = \"{rate}/ms\"\n");
+        let split = format!("{}{}{}", &whole[..start], half("a", rate * share), half("b", rate * (1.0 - share)));
+        let (whole, split) = (predict(&read(&whole)), predict(&read(&split)));
+        for workload in &split.workloads {
+            let (one, part) = (&whole.workloads[0].response, &workload.response);
+            prop_assert!((one.mean.unwrap() / part.mean.unwrap() - 1.0).abs() < 1e-9);
+            prop_assert!((one.p95().unwrap() / part.p95().unwrap() - 1.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn work_is_conserved(parts in parts(), load in 0.05f64..1.6) {
+        let system = read(&chain(&parts, load, "ms", "ms"));
+        let prediction = predict(&system);
+        for (service, (work, cores, n)) in prediction.services.iter().zip(&parts) {
+            // What arrives keeps the cores busy for its work, as far as there are cores.
+            let busy = (service.arrival_rate * f64::from(*work) * 1e-3 / f64::from(cores * n)).min(1.0);
+            prop_assert!((service.utilization.unwrap() - busy).abs() < 1e-9, "{} {busy}", service.utilization.unwrap());
+        }
+    }
+
+    #[test]
+    fn a_model_with_any_damage_is_read_or_refused(which in 0usize..10, edits in prop::collection::vec((0u8..5, 0usize..400, 0usize..400), 1..6)) {
+        let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .collect();
+        files.sort();
+        let mut lines: Vec<String> =
+            std::fs::read_to_string(&files[which % files.len()]).unwrap().lines().map(String::from).collect();
+        for (kind, at, to) in edits {
+            let n = lines.len().max(1);
+            let (at, to) = (at % n, to % n);
+            match kind {
+                _ if lines.is_empty() => {}
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(to, lines[at].clone()),
+                2 => lines.swap(at, to),
+                3 => lines[at] = lines[at].replace(['"', '}', ']'], ""),
+                _ => lines[at] = lines[at].replace(|c: char| c.is_ascii_digit(), "-1e9"),
+            }
+        }
+        let text = lines.join("\n");
+        let no_files = |_: &str| Err("none".to_string());
+        if let Ok(read) = document::read(&text, &no_files)
+            && analytic::unsupported(&read.system).is_empty()
+            && analytic::circle(&network::compile(&read.system)).is_none()
+        {
+            prop_assert_eq!(laws::broken(&predict(&read.system), 1e-6), Vec::<String>::new());
+        }
+    }
 }
 
 #[test]

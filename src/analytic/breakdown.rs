@@ -56,8 +56,10 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
             walk.steps(&network.operations[operation].steps, runs, network.operations[operation].service);
         }
     }
-    let doubt = if mean > 0.0 { TAIL * walk.doubt / mean } else { 0.0 };
-    Breakdown { doubt, fork: walk.fork, shares: walk.shares(w) }
+    let share = |time: f64| if mean > 0.0 { time / mean } else { 0.0 };
+    // Branches depend on each other through their queues: without queueing they do not.
+    let fork = walk.fork * (2.0 * share(walk.queueing.iter().sum())).min(1.0);
+    Breakdown { doubt: TAIL * share(walk.doubt), fork, shares: walk.shares(w) }
 }
 
 struct Walk<'a> {

@@ -8,8 +8,12 @@ pub fn print(report: &Report, width: usize, color: bool) -> String {
     let mut out = String::new();
     for block in &report.blocks {
         match block {
-            Block::Headline(text, tone) => out.push_str(&format!("{}\n\n", paint(text, *tone, color, true))),
-            Block::Heading(text) => out.push_str(&format!("{}\n", paint(text, Tone::Plain, color, true))),
+            Block::Headline(text, tone) => {
+                out.push_str(&format!("{}\n\n", paint(&wrap(text, width, ""), *tone, color, true)));
+            }
+            Block::Heading(text) => {
+                out.push_str(&format!("{}\n", paint(&wrap(text, width, ""), Tone::Plain, color, true)));
+            }
             Block::Paragraph(text) => out.push_str(&format!("{}\n\n", wrap(text, width, ""))),
             Block::List(items) => {
                 items.iter().for_each(|item| out.push_str(&format!("- {}\n", wrap(item, width - 2, "  "))));
