@@ -52,6 +52,29 @@ fn check_exits_with_one_when_an_objective_is_missed() {
 }
 
 #[test]
+fn check_tells_build_servers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("objectives.xml");
+    let output = plimsoll(&["check", "models/web-shop.toml", "--junit", file.to_str().unwrap(), "--github"]).code(1);
+    let annotations = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(annotations.contains("::error file=models/web-shop.toml,title=objective missed%3A mailer utilization::"));
+    let xml = std::fs::read_to_string(file).unwrap();
+    assert!(xml.contains("tests=\"8\" failures=\"1\""), "{xml}");
+}
+
+#[test]
+fn an_objective_on_a_service_s_share_within_a_time_is_judged() {
+    let model = "[service.a]\noperations.o.work = \"10ms\"\n[workload.w]\nentry = \"a.o\"\nrate = \"50/s\"\n[[objective]]\nservice = \"a\"\nwithin = \"100ms\"\nshare = \"99%\"\n";
+    let mut command = Command::cargo_bin("plimsoll").unwrap();
+    let output = command.args(["check", "-", "--format", "json"]).write_stdin(model).output().unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stderr));
+    let got: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let predicted = got["objectives"][0]["predicted"].as_f64().unwrap();
+    // M/M/1 at one half: the response is exponential with mean 20 ms.
+    assert!((predicted - (1.0 - (-5.0f64).exp())).abs() < 1e-4, "{predicted}");
+}
+
+#[test]
 fn plan_says_why_not_one_fewer() {
     let got = json(&["plan", "models/web-shop.toml", "--scenario", "black-friday", "--format", "json"], 0);
     let mailer = &got["plan"]["services"]["mailer"];

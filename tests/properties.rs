@@ -1,5 +1,7 @@
 //! Properties that hold for every model of a kind, on generated models.
 
+#![allow(clippy::disallowed_methods)]
+
 use plimsoll::plan::{Survive, assess, size};
 use plimsoll::prediction::{Prediction, laws};
 use plimsoll::system::{Change, Path, System};

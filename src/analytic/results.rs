@@ -56,10 +56,9 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
             let total: f64 = parts.iter().map(|(p, _)| p).sum();
             let mean: f64 = parts.iter().zip(&means).map(|((p, _), mean)| p * mean).sum::<f64>() / total;
             if total > 0.0 {
-                let mut times = mixed_times(&parts, mean);
+                let mut times = distribution(&parts, mean);
                 refined(solution, composed, w, &parts, &mut times);
-                let highest = times.percentiles[5].unwrap_or(mean);
-                Times { curve: mixed_curve(&parts, highest), ..times }
+                times
             } else {
                 Times::default()
             }
@@ -84,6 +83,13 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
         accuracy,
         response,
     }
+}
+
+/// Mean, percentiles and curve of a mixture of tails by weight.
+fn distribution(parts: &[(f64, &Tail)], mean: f64) -> Times {
+    let times = mixed_times(parts, mean);
+    let highest = times.percentiles[5].unwrap_or(mean);
+    Times { curve: mixed_curve(parts, highest), ..times }
 }
 
 /// Percentiles of a workload with all the digits there are, where the model is small enough.
@@ -195,7 +201,7 @@ fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)]) -> Times {
         sum += weight * mean;
         parts.push((weight, tail));
     }
-    if total > 0.0 { mixed_times(&parts, sum / total) } else { Times::default() }
+    if total > 0.0 { distribution(&parts, sum / total) } else { Times::default() }
 }
 
 /// Time in the queues of a service, by each of its runs.

@@ -2,16 +2,24 @@
 
 use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, solve};
 use clap::Args;
+use plimsoll::report::format;
 use plimsoll::{plan, report};
+use std::path::PathBuf;
 
 /// The objectives alone, for CI: exit 1 when one is missed.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll check shop.toml\n  plimsoll check shop.toml --scenario black-friday --format json"
+    after_help = "Examples:\n  plimsoll check shop.toml\n  plimsoll check shop.toml --scenario black-friday --format json\n  plimsoll check shop.toml --junit objectives.xml --github"
 )]
 pub(crate) struct Check {
     #[command(flatten)]
     model: ModelArgs,
+    /// Write the objectives as test cases in JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Annotate missed objectives for GitHub's workflows
+    #[arg(long)]
+    github: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -34,6 +42,13 @@ impl Check {
         let json =
             report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
         output::print(&self.output, &report, &json)?;
+        if let Some(file) = &self.junit {
+            output::write_file(file, format::ci::junit(&system, &verdicts).as_bytes())?;
+        }
+        if self.github {
+            // Workflows read annotations from both streams; standard output is the result's.
+            eprint!("{}", format::ci::github(&model.name, &system, &verdicts));
+        }
         Ok(u8::from(verdicts.iter().any(|v| !v.met)))
     }
 }

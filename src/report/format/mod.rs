@@ -1,5 +1,6 @@
-//! Forms of output: one file a form. Each prints a [`Report`](super::Report) and decides nothing.
+//! Forms of output: one file a form. Each prints and decides nothing.
 
+pub mod ci;
 pub mod csv;
 pub mod markdown;
 pub mod picture;
