@@ -10,6 +10,7 @@ use plimsoll::system::System;
 use plimsoll::{analytic, document, network};
 use std::fmt::Write;
 use std::hint::black_box;
+use std::process::Command;
 use std::time::Instant;
 
 /// A layered call graph: each service calls up to three of the next layer, work of several laws.
@@ -81,4 +82,13 @@ fn main() {
         assert!(plan.optimal || plan.objective_value >= plan.lower_bound);
     });
     println!("plan of 50 services with 5 objectives: {:.1} ms, {evaluations} predictions", plan * 1e3);
+    let command = |args: &[&str]| {
+        median(21, || {
+            let output = Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(args).output().expect("the command runs");
+            assert!(output.status.success());
+        })
+    };
+    println!("process start: {:.1} ms", command(&["--version"]) * 1e3);
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/web-shop.toml");
+    println!("solve of models/web-shop.toml as a command: {:.1} ms", command(&["solve", model]) * 1e3);
 }

@@ -104,7 +104,7 @@ impl Calc {
         let formula = FORMULAS.iter().find(|(_, word, _)| *word == self.formula).map_or(Formula::Mmc, |(f, _, _)| *f);
         let inputs = self.inputs()?;
         let calculation = calculate(formula, &inputs).map_err(|why| Failure::Wrong(format!("error: {why}")))?;
-        output::print(&self.output, &report::calculated(&calculation), &report::json::calculated(&calculation))?;
+        output::print(&self.output, || report::calculated(&calculation), || report::json::calculated(&calculation))?;
         Ok(0)
     }
 

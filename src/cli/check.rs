@@ -38,10 +38,10 @@ impl Check {
         let prediction = solve::solved(&system);
         let verdicts = plan::assess(&system, &prediction);
         let warnings = solve::warnings(&model, &prediction);
-        let report = report::checked(&system, &prediction, &verdicts);
-        let json =
-            report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
-        output::print(&self.output, &report, &json)?;
+        let scenario = &self.model.scenario;
+        let report = || report::checked(&system, &prediction, &verdicts);
+        let json = || report::json::solved(&system, scenario, &prediction, &verdicts, &warnings, &model.manifest);
+        output::print(&self.output, report, json)?;
         if let Some(file) = &self.junit {
             output::write_file(file, format::ci::junit(&system, &verdicts).as_bytes())?;
         }

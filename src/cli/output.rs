@@ -7,13 +7,18 @@ use serde_json::Value;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-/// Prints a result in the form asked for.
-pub(crate) fn print(args: &OutputArgs, report: &Report, json: &Value) -> Result<(), Failure> {
+/// Prints a result in the form asked for; only what that form needs is made.
+pub(crate) fn print(
+    args: &OutputArgs,
+    report: impl FnOnce() -> Report,
+    json: impl FnOnce() -> Value,
+) -> Result<(), Failure> {
     let text = match args.format {
-        Format::Table => format::terminal::print(report, width(), color(args, args.output.is_none())),
-        Format::Markdown => format::markdown::print(report),
-        Format::Json => serde_json::to_string_pretty(json).unwrap_or_default() + "\n",
+        Format::Table => format::terminal::print(&report(), width(), color(args, args.output.is_none())),
+        Format::Markdown => format::markdown::print(&report()),
+        Format::Json => serde_json::to_string_pretty(&json()).unwrap_or_default() + "\n",
         Format::Csv => {
+            let json = &json();
             let csv = if json.get("points").is_some() {
                 format::csv::swept(json)
             } else if json.get("formula").is_some() {

@@ -58,21 +58,26 @@ impl PlanCommand {
                 let after = predict(&plan.system);
                 let verdicts = plan::assess(&plan.system, &after);
                 let warnings = solve::warnings(&model, &after);
-                let report =
-                    report::planned(&model.system, &plan, &before, &after, &verdicts, &warnings, &model.manifest);
-                let solved =
-                    report::json::solved(&plan.system, scenario, &after, &verdicts, &warnings, &model.manifest);
-                output::print(&self.output, &report, &report::json::planned(solved, &plan))?;
+                let manifest = &model.manifest;
+                let report = || report::planned(&model.system, &plan, &before, &after, &verdicts, &warnings, manifest);
+                let json = || {
+                    let solved = report::json::solved(&plan.system, scenario, &after, &verdicts, &warnings, manifest);
+                    report::json::planned(solved, &plan)
+                };
+                output::print(&self.output, report, json)?;
                 // A cost objective is the plan's own aim: a plan that misses it is no plan.
                 Ok(u8::from(verdicts.iter().any(|v| !v.met)))
             }
             Err(error) => {
                 let verdicts = plan::assess(&model.system, &before);
                 let warnings = solve::warnings(&model, &before);
-                let report = report::no_plan(&model.system, &error);
-                let solved =
-                    report::json::solved(&model.system, scenario, &before, &verdicts, &warnings, &model.manifest);
-                output::print(&self.output, &report, &report::json::no_plan(solved, &error))?;
+                let report = || report::no_plan(&model.system, &error);
+                let json = || {
+                    let solved =
+                        report::json::solved(&model.system, scenario, &before, &verdicts, &warnings, &model.manifest);
+                    report::json::no_plan(solved, &error)
+                };
+                output::print(&self.output, report, json)?;
                 Ok(1)
             }
         }

@@ -30,13 +30,13 @@ impl Solve {
         let prediction = solved(&system);
         let verdicts = plan::assess(&system, &prediction);
         let warnings = warnings(&model, &prediction);
-        let report = report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
-        let json =
-            report::json::solved(&system, &self.model.scenario, &prediction, &verdicts, &warnings, &model.manifest);
+        let scenario = &self.model.scenario;
+        let report = || report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
+        let json = || report::json::solved(&system, scenario, &prediction, &verdicts, &warnings, &model.manifest);
         if let Some(file) = &self.plot {
             plot::write(&plot::load_curve(&system, prediction.headroom)?, file)?;
         }
-        output::print(&self.output, &report, &json)?;
+        output::print(&self.output, report, json)?;
         Ok(0)
     }
 }

@@ -41,12 +41,12 @@ impl SweepCommand {
             .filter_map(|p| p.prediction.workloads.first().and_then(|w| w.response.p95()).map(|t| (p.value, t)))
             .collect();
         let knee = plan::knee(&curve);
-        let report = report::swept(&system, &path, kind, &points, knee, &model.manifest);
-        let json = report::json::swept(&path, &points, knee, &model.manifest);
+        let report = || report::swept(&system, &path, kind, &points, knee, &model.manifest);
+        let json = || report::json::swept(&path, &points, knee, &model.manifest);
         if let Some(file) = &self.plot {
             plot::write(&plot::sweep_curve(&system, &sweep, kind, &points), file)?;
         }
-        output::print(&self.output, &report, &json)?;
+        output::print(&self.output, report, json)?;
         Ok(0)
     }
 }
