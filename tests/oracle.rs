@@ -377,19 +377,25 @@ fn case(family: &str, model: &str, p: &Value) -> Option<Result<Calculation, Stri
         }
         "14_staffing" => {
             let target = &p["target"];
-            let metric = match target["percentile"].as_f64() {
-                None => key(target["metric"].as_str()?),
-                Some(level) => {
-                    let of = if target["metric"].as_str()?.contains("wait") { "wait" } else { "response" };
-                    let percent = if level < 1.0 { level * 100.0 } else { level };
-                    format!("{of}_p{}", percent.to_string().replace('.', ""))
-                }
-            };
+            let metric = staffing_key(target);
             let target = plimsoll::calculator::Target { key: metric, at_most: number(&target["at_most"]) };
             calculate(Formula::Mmc, &Inputs { target: Some(target), ..base })
         }
         _ => return None,
     })
+}
+
+/// The figure that a staffing target of the tables is about.
+fn staffing_key(target: &Value) -> String {
+    let metric = target["metric"].as_str().unwrap_or_default();
+    match target["percentile"].as_f64() {
+        None => key(metric),
+        Some(level) => {
+            let of = if metric.contains("wait") { "wait" } else { "response" };
+            let percent = if level < 1.0 { level * 100.0 } else { level };
+            format!("{of}_p{}", percent.to_string().replace('.', ""))
+        }
+    }
 }
 
 fn closed_key(metric: &str) -> String {
@@ -455,6 +461,7 @@ fn exact_cases_are_reproduced() {
                 }
                 (_, Some(calculation), "14_staffing") => match metric {
                     "min_servers" => calculation.figure("servers"),
+                    "metric_at_min_servers" => calculation.figure(&staffing_key(&p["target"])),
                     _ => None,
                 },
                 (_, Some(calculation), _) => calculation.figure(&key(metric)),
