@@ -1,0 +1,196 @@
+//! How variable the arrivals at each station are: parametric decomposition of the network.
+//!
+//! | symbol     | meaning                                                        |
+//! |------------|----------------------------------------------------------------|
+//! | `ca², cd²` | squared coefficients of variation of arrivals and departures   |
+//! | `ρ, m`     | utilization, servers                                           |
+//!
+//! ```text
+//! departures   cd² = 1 + (1 - ρ²)(ca² - 1) + ρ² (max(cs², 0.2) - 1) / √m
+//! splitting    c²  = 1 + p (cd² - 1)
+//! merging      ca² = 1 - w + w Σ p_i c_i²,   w = 1 / (1 + 4 (1 - ρ)² (v - 1)),   v = 1 / Σ p_i²
+//! ```
+//!
+//! Source: Whitt, The Queueing Network Analyzer, Bell System Technical Journal 62 (1983), section 4.
+
+mod streams;
+
+use crate::discipline::Discipline;
+use crate::distribution::{Distribution, Law};
+use crate::network::Network;
+use crate::network::flows::Flows;
+use crate::system::ArrivalLaw;
+use streams::{Source, Stream, Walker};
+
+/// Sweeps over all stations; along a path without feedback each sweep settles every station behind a settled one.
+const MAX_SWEEPS: usize = 100;
+
+/// The arrivals of one station.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Variability {
+    /// Squared coefficient of variation of the interarrival times.
+    pub scv: f64,
+    /// Whether theory says the arrivals are a Poisson process.
+    pub poisson: bool,
+    /// The interarrival law over its mean, when all arrivals come straight from one workload.
+    pub renewal: Option<Law>,
+}
+
+/// The variability of the arrivals at each station.
+pub(super) fn variability(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Variability> {
+    let streams = Walker::new(network, held).streams();
+    let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
+    let stations: Vec<Server> = servers(network, flows, held);
+    let mut scv = vec![1.0f64; network.stations.len()];
+    if !(plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson)) {
+        settle(&streams, &stations, network, &mut scv);
+    }
+    let poisson = poisson_stations(&streams, &stations, &plain);
+    streams
+        .iter()
+        .enumerate()
+        .map(|(station, streams)| Variability {
+            scv: if poisson[station] { 1.0 } else { scv[station] },
+            poisson: poisson[station],
+            renewal: direct_renewal(network, streams),
+        })
+        .collect()
+}
+
+/// What a station does to the variability of a stream.
+struct Server {
+    rho: f64,
+    service_scv: f64,
+    servers: f64,
+    outflow: f64,
+    /// Poisson arrivals leave as Poisson departures.
+    passes_poisson: bool,
+}
+
+fn servers(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Server> {
+    let n = network.stations.len();
+    let (mut rate, mut load, mut second) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    let mut mean_seen: Vec<Option<f64>> = vec![None; n];
+    let mut same_exponential = vec![true; n];
+    for (visit, rates) in network.visits.iter().zip(&flows.visits) {
+        let passed: f64 = rates
+            .iter()
+            .zip(&network.workloads)
+            .map(|(rate, workload)| rate * (1.0 - held[visit.station][workload.class]))
+            .sum();
+        if passed <= 0.0 {
+            continue;
+        }
+        let mean = visit.time.mean();
+        rate[visit.station] += passed;
+        load[visit.station] += passed * mean;
+        second[visit.station] += passed * visit.time.moment(2).min(1e6 * mean * mean);
+        let first = *mean_seen[visit.station].get_or_insert(mean);
+        same_exponential[visit.station] &= visit.time.is_exponential() && (first - mean).abs() <= 1e-12 * mean;
+    }
+    (0..n)
+        .map(|i| {
+            let station = &network.stations[i];
+            let mean = if rate[i] > 0.0 { load[i] / rate[i] } else { 0.0 };
+            let scv = if mean > 0.0 { (second[i] / rate[i] / (mean * mean) - 1.0).max(0.0) } else { 1.0 };
+            let unrefusing = station.queue.is_none() && held[i].iter().all(|h| *h == 0.0);
+            // Processor sharing is quasi-reversible for any work; one queue of equal exponentials for any order that
+            // does not look at the work. Balancers that look at the instances break it.
+            let plain_balancer =
+                matches!(station.balancer, crate::system::Balancer::Shared | crate::system::Balancer::Random)
+                    || station.instances == 1;
+            let reversible = matches!(station.discipline, Discipline::Ps) || same_exponential[i];
+            Server {
+                rho: (load[i] / station.total_servers()).min(1.0),
+                service_scv: scv,
+                servers: station.total_servers(),
+                outflow: rate[i],
+                passes_poisson: unrefusing && reversible && plain_balancer,
+            }
+        })
+        .collect()
+}
+
+/// Solves the equations for `ca²` by sweeping.
+fn settle(streams: &[Vec<Stream>], stations: &[Server], network: &Network, scv: &mut [f64]) {
+    for _ in 0..MAX_SWEEPS {
+        let mut moved = 0.0f64;
+        for (i, incoming) in streams.iter().enumerate() {
+            let total: f64 = incoming.iter().map(|s| s.rate).sum();
+            if total <= 0.0 {
+                continue;
+            }
+            let (mut mixed, mut concentration) = (0.0, 0.0);
+            for stream in incoming {
+                let share = stream.rate / total;
+                mixed += share * stream_scv(stream, stations, network, scv);
+                concentration += share * share;
+            }
+            let idle = 1.0 - stations[i].rho;
+            let w = 1.0 / (1.0 + 4.0 * idle * idle * (1.0 / concentration - 1.0));
+            let next = (1.0 - w + w * mixed).max(0.0);
+            moved = moved.max((next - scv[i]).abs());
+            scv[i] = next;
+        }
+        if moved < 1e-9 {
+            break;
+        }
+    }
+}
+
+fn stream_scv(stream: &Stream, stations: &[Server], network: &Network, scv: &[f64]) -> f64 {
+    let (origin, outflow) = match stream.source {
+        Source::Workload(w) => {
+            let workload = &network.workloads[w];
+            let scv = match workload.arrivals() {
+                Some(ArrivalLaw::Renewal(law)) => law.scv(),
+                _ => 1.0,
+            };
+            (scv, workload.rate())
+        }
+        Source::Station(j) => {
+            let from = &stations[j];
+            let departures = if from.passes_poisson && scv[j] == 1.0 {
+                1.0
+            } else {
+                1.0 + (1.0 - from.rho * from.rho) * (scv[j] - 1.0)
+                    + from.rho * from.rho * (from.service_scv.max(0.2) - 1.0) / from.servers.sqrt()
+            };
+            (departures.max(0.0), from.outflow)
+        }
+    };
+    let share = if outflow > 0.0 { (stream.rate / outflow).min(1.0) } else { 1.0 };
+    1.0 + share * (origin - 1.0)
+}
+
+/// Stations that see Poisson arrivals: everything that reaches them started as Poisson and met only stations that keep
+/// it so.
+fn poisson_stations(streams: &[Vec<Stream>], stations: &[Server], plain: &[bool]) -> Vec<bool> {
+    let mut poisson = vec![true; streams.len()];
+    loop {
+        let mut changed = false;
+        for (i, incoming) in streams.iter().enumerate() {
+            let kept = incoming.iter().all(|stream| match stream.source {
+                Source::Workload(w) => plain[w],
+                Source::Station(j) => poisson[j] && stations[j].passes_poisson,
+            });
+            if poisson[i] && !kept {
+                poisson[i] = false;
+                changed = true;
+            }
+        }
+        if !changed {
+            return poisson;
+        }
+    }
+}
+
+/// The interarrival law when a station gets every request of one workload and nothing else.
+fn direct_renewal(network: &Network, streams: &[Stream]) -> Option<Law> {
+    let [Stream { source: Source::Workload(w), rate }] = streams else { return None };
+    let workload = &network.workloads[*w];
+    match workload.arrivals()? {
+        ArrivalLaw::Renewal(law) if (rate - workload.rate()).abs() <= 1e-12 * rate => Some(law.clone()),
+        _ => None,
+    }
+}
