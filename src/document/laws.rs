@@ -73,6 +73,38 @@ impl Reader<'_> {
         None
     }
 
+    fn erlang(&mut self, keys: &Keys<'_>, mean: f64) -> Option<Law> {
+        let node = self.needed(keys, "k", "4")?;
+        let stages = self.count("k", node, 1)?;
+        if stages > MOST_STAGES {
+            let advice = "write at most 10000 stages, or a constant";
+            self.out_of_range("k", node.span(), &stages.to_string(), advice);
+            return None;
+        }
+        Some(Law::Erlang(Erlang { mean, stages }))
+    }
+
+    /// Uniform with this mean, as wide as `cv` says.
+    fn uniform_around(&mut self, keys: &Keys<'_>, mean: f64) -> Option<Law> {
+        let half = self.cv(keys, 0.0)? * 3f64.sqrt() * mean;
+        if half > mean {
+            let (wrong, advice) = ("a uniform law has a cv of at most 0.577", "write a smaller cv, or another law");
+            self.error("range", keys.span.clone(), wrong, "out of range", advice);
+            return None;
+        }
+        Some(uniform(mean - half, mean + half))
+    }
+
+    fn uniform_between(&mut self, keys: &Keys<'_>) -> Option<Law> {
+        let (min, max) = (self.needed_duration(keys, "min"), self.needed_duration(keys, "max"));
+        let (min, max) = (min?, max?);
+        if min > max {
+            self.error("range", keys.span.clone(), "`min` is above `max`", "out of order", "swap them");
+            return None;
+        }
+        Some(uniform(min, max))
+    }
+
     /// The law of this word. With `unit_mean` the mean is not in the table: the law is one of interarrival times.
     pub(super) fn named_law(&mut self, word: &str, keys: &Keys<'_>, unit_mean: Option<f64>) -> Option<Law> {
         let mean = match unit_mean {
@@ -95,20 +127,7 @@ impl Reader<'_> {
         Some(match word {
             "exponential" => Law::exponential(mean),
             "constant" => Law::constant(mean),
-            "erlang" => {
-                let node = self.needed(keys, "k", "4")?;
-                let stages = self.count("k", node, 1)?;
-                if stages > MOST_STAGES {
-                    self.out_of_range(
-                        "k",
-                        node.span(),
-                        &stages.to_string(),
-                        "write at most 10000 stages, or a constant",
-                    );
-                    return None;
-                }
-                Law::Erlang(Erlang { mean, stages })
-            }
+            "erlang" => self.erlang(keys, mean)?,
             "gamma" => {
                 let cv = self.cv(keys, 1e-3)?;
                 Law::Gamma(Gamma { mean, cv })
@@ -117,30 +136,8 @@ impl Reader<'_> {
                 let cv = self.cv(keys, 1.0)?;
                 Law::Hyperexponential(Hyperexponential::new(mean, cv))
             }
-            "uniform" if unit_mean.is_some() => {
-                let cv = self.cv(keys, 0.0)?;
-                let half = cv * 3f64.sqrt() * mean;
-                if half > mean {
-                    self.error(
-                        "range",
-                        keys.span.clone(),
-                        "a uniform law has a cv of at most 0.577",
-                        "out of range",
-                        "write a smaller cv, or another law",
-                    );
-                    return None;
-                }
-                uniform(mean - half, mean + half)
-            }
-            "uniform" => {
-                let (min, max) = (self.needed_duration(keys, "min"), self.needed_duration(keys, "max"));
-                let (min, max) = (min?, max?);
-                if min > max {
-                    self.error("range", keys.span.clone(), "`min` is above `max`", "out of order", "swap them");
-                    return None;
-                }
-                uniform(min, max)
-            }
+            "uniform" if unit_mean.is_some() => self.uniform_around(keys, mean)?,
+            "uniform" => self.uniform_between(keys)?,
             "weibull" => Law::Weibull(Weibull { mean, shape: self.shape(keys, 0.1, 100.0)? }),
             "pareto" => Law::Pareto(Pareto { mean, shape: self.shape(keys, 1.0, 1000.0)? }),
             "lomax" => Law::Lomax(Lomax { mean, shape: self.shape(keys, 1.0, 1000.0)? }),

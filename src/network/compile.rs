@@ -1,6 +1,6 @@
 //! System to network: names become numbers.
 
-use super::{Call, Network, Operation, OperationId, Service, ServiceId, Station, StationId, Step, Visit, Workload};
+use super::{Network, Operation, OperationId, Service, ServiceId, Station, StationId, Step, Visit, Workload};
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Lattice, Law};
 use crate::math::cache;
@@ -109,79 +109,90 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Gives a number to every service, station and operation.
+    /// Gives a number to every service, station and operation: services first, then externals.
     fn declare(&mut self) {
         let system = self.system;
-        let mut next = 0;
         for (id, service) in system.services.iter().enumerate() {
-            let cores = service.cores.map(|servers| {
-                self.stations.push(Station {
-                    name: service.name.clone(),
-                    service: id,
-                    servers,
-                    instances: service.instances,
-                    balancer: service.balancer,
-                    discipline: service.discipline,
-                    queue: service.queue,
-                });
-                self.stations.len() - 1
-            });
-            let mut devices = Vec::new();
-            for device in &service.devices {
-                self.stations.push(Station {
-                    name: format!("{} {}", service.name, device.name),
-                    service: id,
-                    servers: device.servers,
-                    instances: service.instances,
-                    balancer: service.balancer,
-                    discipline: device.discipline,
-                    queue: None,
-                });
-                devices.push(self.stations.len() - 1);
-                self.devices.insert((id, device.name.as_str()), self.stations.len() - 1);
-            }
-            let mut operations = Vec::new();
-            for operation in &service.operations {
-                let target = Target::Operation { service: service.name.clone(), operation: operation.name.clone() };
-                self.ids.insert(target, next);
-                operations.push(next);
-                next += 1;
-            }
-            self.services.push(Service {
-                name: service.name.clone(),
-                external: false,
-                instances: service.instances,
-                cores,
-                devices,
-                operations,
-                workers: service.workers,
-            });
+            self.declare_service(id, service);
         }
-        for (i, external) in system.externals.iter().enumerate() {
-            let cores = external.concurrency.map(|servers| {
-                self.stations.push(Station {
-                    name: external.name.clone(),
-                    service: system.services.len() + i,
-                    servers,
-                    instances: 1,
-                    balancer: Balancer::Shared,
-                    discipline: Discipline::Fcfs,
-                    queue: None,
-                });
-                self.stations.len() - 1
+        for external in &system.externals {
+            self.declare_external(external);
+        }
+    }
+
+    fn declare_service(&mut self, id: ServiceId, service: &'a system::Service) {
+        let plain = Station {
+            name: service.name.clone(),
+            service: id,
+            servers: 1,
+            instances: service.instances,
+            balancer: service.balancer,
+            discipline: service.discipline,
+            queue: None,
+        };
+        let cores =
+            service.cores.map(|servers| self.station(Station { servers, queue: service.queue, ..plain.clone() }));
+        let mut devices = Vec::with_capacity(service.devices.len());
+        for device in &service.devices {
+            let station = self.station(Station {
+                name: format!("{} {}", service.name, device.name),
+                servers: device.servers,
+                discipline: device.discipline,
+                ..plain.clone()
             });
-            self.ids.insert(Target::External(external.name.clone()), next);
-            self.services.push(Service {
+            devices.push(station);
+            self.devices.insert((id, device.name.as_str()), station);
+        }
+        let target = |operation: &system::Operation| Target::Operation {
+            service: service.name.clone(),
+            operation: operation.name.clone(),
+        };
+        let operations = service.operations.iter().map(|operation| self.operation(target(operation))).collect();
+        self.services.push(Service {
+            name: service.name.clone(),
+            external: false,
+            instances: service.instances,
+            cores,
+            devices,
+            operations,
+            workers: service.workers,
+        });
+    }
+
+    fn declare_external(&mut self, external: &system::External) {
+        let id = self.services.len();
+        let cores = external.concurrency.map(|servers| {
+            self.station(Station {
                 name: external.name.clone(),
-                external: true,
+                service: id,
+                servers,
                 instances: 1,
-                cores,
-                devices: Vec::new(),
-                operations: vec![next],
-                workers: None,
-            });
-            next += 1;
-        }
+                balancer: Balancer::Shared,
+                discipline: Discipline::Fcfs,
+                queue: None,
+            })
+        });
+        let operation = self.operation(Target::External(external.name.clone()));
+        self.services.push(Service {
+            name: external.name.clone(),
+            external: true,
+            instances: 1,
+            cores,
+            devices: Vec::new(),
+            operations: vec![operation],
+            workers: None,
+        });
+    }
+
+    fn station(&mut self, station: Station) -> StationId {
+        self.stations.push(station);
+        self.stations.len() - 1
+    }
+
+    fn operation(&mut self, target: Target) -> OperationId {
+        let id = self.ids.len();
+        self.ids.insert(target, id);
+        id
     }
 
     fn steps(&mut self, steps: &[system::Step], service: &system::Service, id: ServiceId) -> Vec<Step> {
@@ -200,16 +211,7 @@ impl<'a> Compiler<'a> {
                 self.visit(Some(station), time.clone())
             }
             system::Step::Delay(law) => Step::Delay(law.clone()),
-            system::Step::Call(call) => Step::Call(Call {
-                target: *self.ids.get(&call.target)?,
-                times: call.times,
-                probability: call.probability,
-                network: call.network.clone(),
-                timeout: call.timeout,
-                retries: call.retries,
-                backoff: call.backoff,
-                hedge: call.hedge,
-            }),
+            system::Step::Call(call) => Step::Call(call.aimed_at(*self.ids.get(&call.target)?)),
             system::Step::Parallel { branches, wait } => {
                 self.parallels += 1;
                 let number = self.parallels - 1;

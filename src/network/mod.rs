@@ -10,7 +10,7 @@ pub use compile::{compile, unsolved_cycle};
 
 use crate::discipline::Discipline;
 use crate::distribution::Law;
-use crate::system::{ArrivalLaw, Backoff, Balancer, Load};
+use crate::system::{self, ArrivalLaw, Balancer, Load};
 use crate::unit::{PerSecond, Seconds};
 
 /// Number of a station.
@@ -155,26 +155,8 @@ impl Step {
     }
 }
 
-/// A synchronous call.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// Who is asked.
-    pub target: OperationId,
-    /// How often, one after the other.
-    pub times: u32,
-    /// How likely it is made at all.
-    pub probability: f64,
-    /// Time on the network, there and back.
-    pub network: Option<Law>,
-    /// The caller gives up after this time.
-    pub timeout: Option<Seconds>,
-    /// Further attempts after a failed one.
-    pub retries: u32,
-    /// Time between attempts.
-    pub backoff: Option<Backoff>,
-    /// A second copy is sent after this time.
-    pub hedge: Option<Seconds>,
-}
+/// A synchronous call, its target a number.
+pub type Call = system::Call<OperationId>;
 
 /// Where requests come from.
 #[derive(Debug, Clone)]

@@ -75,11 +75,11 @@ pub enum Wait {
     Some(u32),
 }
 
-/// A synchronous call.
+/// A synchronous call: to a name, or to whatever stands for it once names are resolved.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub struct Call<T = Target> {
     /// Who is asked.
-    pub target: Target,
+    pub target: T,
     /// How often, one after the other.
     pub times: u32,
     /// How likely it is made at all.
@@ -108,6 +108,20 @@ impl Call {
             retries: 0,
             backoff: None,
             hedge: None,
+        }
+    }
+
+    /// The same call with another way to say who is asked.
+    pub fn aimed_at<T>(&self, target: T) -> Call<T> {
+        Call {
+            target,
+            times: self.times,
+            probability: self.probability,
+            network: self.network.clone(),
+            timeout: self.timeout,
+            retries: self.retries,
+            backoff: self.backoff,
+            hedge: self.hedge,
         }
     }
 }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The mean is insensitive to the law of the work. One server: the exact law, with phases in place of work that has
-//! none ([`single`]). Several servers and exponential work: the exact law ([`several`]). Several servers and other work:
+//! none (`single`). Several servers and exponential work: the exact law (`several`). Several servers and other work:
 //! given `x`, the time beyond `x` is zero with the chance that nobody is in the way, and otherwise gamma, with the
 //! variance that follows from how long the slowness is correlated among exponential others.
 //!
