@@ -17,7 +17,7 @@ pub fn swept(
     let mut report = Report::default();
     let name = if system.name.is_empty() { "Model" } else { &system.name };
     report.push(Block::Headline(format!("{name}: along {path}"), Tone::Plain));
-    let mut header = vec![path.to_string()];
+    let mut header = vec![path.rsplit('.').next().unwrap_or(path).to_string()];
     for workload in &system.workloads {
         for figure in ["p50", "p95", "p99"] {
             header.push(format!("{} {figure}", workload.name));
@@ -26,7 +26,7 @@ pub fn swept(
     header.push("busiest".to_string());
     header.push("busy".to_string());
     if !system.objectives.is_empty() {
-        header.push("objectives".to_string());
+        header.push("verdict".to_string());
     }
     let rows = points.iter().map(|point| row(point, kind)).collect();
     report.push(Block::Table(Table { header, rows, text_columns: 0, optional: Vec::new() }));

@@ -9,6 +9,9 @@ use std::sync::Once;
 
 const SIZE: (u32, u32) = (1000, 620);
 
+/// Pixels drawn for each pixel of a PNG, along each side.
+const FINER: u32 = 3;
+
 /// Colours of the curves, distinct for the colour-blind too (Okabe and Ito, 2008).
 const COLORS: [RGBColor; 3] = [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
 const INK: RGBColor = RGBColor(60, 60, 60);
@@ -21,7 +24,7 @@ const FAINT: RGBColor = RGBColor(225, 225, 225);
 pub fn svg(figure: &Figure) -> Result<String, String> {
     font();
     let mut text = String::new();
-    draw(SVGBackend::with_string(&mut text, SIZE).into_drawing_area(), figure)?;
+    draw(SVGBackend::with_string(&mut text, SIZE).into_drawing_area(), figure, 1)?;
     Ok(text)
 }
 
@@ -31,11 +34,15 @@ pub fn svg(figure: &Figure) -> Result<String, String> {
 /// Why it cannot be drawn.
 pub fn png(figure: &Figure) -> Result<Vec<u8>, String> {
     font();
-    let mut pixels = vec![0u8; (SIZE.0 * SIZE.1 * 3) as usize];
-    draw(BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area(), figure)?;
+    // Drawn larger and then shrunk: its lines have no steps.
+    let large = (SIZE.0 * FINER, SIZE.1 * FINER);
+    let mut pixels = vec![0u8; (large.0 * large.1 * 3) as usize];
+    draw(BitMapBackend::with_buffer(&mut pixels, large).into_drawing_area(), figure, FINER)?;
+    let drawn = image::RgbImage::from_raw(large.0, large.1, pixels).ok_or("the picture has no size")?;
+    let shrunk = image::imageops::thumbnail(&drawn, SIZE.0, SIZE.1);
     let mut bytes = Vec::new();
     let encoder = image::codecs::png::PngEncoder::new(&mut bytes);
-    image::ImageEncoder::write_image(encoder, &pixels, SIZE.0, SIZE.1, image::ColorType::Rgb8)
+    image::ImageEncoder::write_image(encoder, &shrunk, SIZE.0, SIZE.1, image::ColorType::Rgb8)
         .map_err(|error| error.to_string())?;
     Ok(bytes)
 }
@@ -48,31 +55,34 @@ fn font() {
     });
 }
 
-fn draw<B: DrawingBackend>(area: DrawingArea<B, Shift>, figure: &Figure) -> Result<(), String> {
-    draw_on(&area, figure).map_err(|error| error.to_string())
+/// Draws a figure with all lengths `k` times as long.
+fn draw<B: DrawingBackend>(area: DrawingArea<B, Shift>, figure: &Figure, k: u32) -> Result<(), String> {
+    draw_on(&area, figure, k).map_err(|error| error.to_string())
 }
 
 fn draw_on<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     figure: &Figure,
+    k: u32,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     area.fill(&WHITE)?;
     let (x_range, top) = ranges(figure);
-    let text = |size: i32| ("sans-serif", size).into_font().color(&INK);
+    let text = |size: i32| ("sans-serif", size * k as i32).into_font().color(&INK);
     let mut chart = ChartBuilder::on(area)
         .caption(&figure.title, text(24))
-        .margin(18)
-        .margin_right(40)
-        .x_label_area_size(52)
-        .y_label_area_size(86)
+        .margin(18 * k)
+        .margin_right(40 * k)
+        .x_label_area_size(52 * k)
+        .y_label_area_size(86 * k)
         .build_cartesian_2d(x_range.0..x_range.1, 0.0..top)?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
-        .bold_line_style(FAINT)
-        .axis_style(INK)
+        .bold_line_style(FAINT.stroke_width(k))
+        .axis_style(INK.stroke_width(k))
         .x_desc(&figure.x_label)
         .y_desc(&figure.y_label)
+        .set_all_tick_mark_size(5 * k)
         .x_labels(8)
         .y_labels(8)
         .x_label_formatter(&|x| figure.x_text(*x))
@@ -82,27 +92,31 @@ fn draw_on<B: DrawingBackend>(
         .draw()?;
     if let Some((bound, name)) = figure.bound.as_ref().filter(|(bound, _)| *bound <= top) {
         let line = [(x_range.0, *bound), (x_range.1, *bound)];
-        chart.draw_series(DashedLineSeries::new(line, 8, 5, INK.stroke_width(2)))?;
-        let at = (x_range.0 + 0.01 * (x_range.1 - x_range.0), *bound + 0.012 * top);
+        chart.draw_series(DashedLineSeries::new(line, 8 * k, 5 * k, INK.stroke_width(2 * k)))?;
+        // Beside the legend, which stands in the corner.
+        let at = (x_range.0 + 0.12 * (x_range.1 - x_range.0), *bound + 0.012 * top);
         chart.draw_series(std::iter::once(Text::new(name.clone(), at, text(15).pos(bottom_left()))))?;
     }
     for (i, (at, name)) in figure.marks.iter().enumerate() {
-        chart.draw_series(DashedLineSeries::new([(*at, 0.0), (*at, top)], 3, 4, INK.stroke_width(1)))?;
-        let place = (*at - 0.006 * (x_range.1 - x_range.0), top * (0.97 - 0.06 * i as f64));
+        chart.draw_series(DashedLineSeries::new([(*at, 0.0), (*at, top)], 3 * k, 4 * k, INK.stroke_width(k)))?;
+        // At the foot, where curves that rise do not come.
+        let place = (*at - 0.006 * (x_range.1 - x_range.0), top * (0.012 + 0.05 * i as f64));
         let label = format!("{name} {}", figure.x_text(*at));
-        chart.draw_series(std::iter::once(Text::new(label, place, text(15).pos(top_right()))))?;
+        chart.draw_series(std::iter::once(Text::new(label, place, text(15).pos(bottom_right()))))?;
     }
     for (curve, color) in figure.curves.iter().zip(COLORS) {
         // A curve that leaves the picture is cut where it does.
         let inside = curve.points.iter().map(|(x, y)| (*x, y.min(top)));
         chart
-            .draw_series(LineSeries::new(inside, color.stroke_width(3)))?
+            .draw_series(LineSeries::new(inside, color.stroke_width(3 * k)))?
             .label(&curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], color.stroke_width(3)));
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22 * k as i32, y)], color.stroke_width(3 * k)));
     }
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
+        .margin(10 * k)
+        .legend_area_size(30 * k)
         .background_style(WHITE)
         .border_style(FAINT)
         .label_font(text(16))
@@ -115,9 +129,9 @@ fn bottom_left() -> plotters::style::text_anchor::Pos {
     Pos::new(HPos::Left, VPos::Bottom)
 }
 
-fn top_right() -> plotters::style::text_anchor::Pos {
+fn bottom_right() -> plotters::style::text_anchor::Pos {
     use plotters::style::text_anchor::{HPos, Pos, VPos};
-    Pos::new(HPos::Right, VPos::Top)
+    Pos::new(HPos::Right, VPos::Bottom)
 }
 
 /// The range of the parameter, and the highest time shown: near saturation curves rise without end, and what matters
