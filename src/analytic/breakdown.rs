@@ -15,6 +15,10 @@ const FORK_SOME: f64 = 0.2;
 /// The tail of a response is made of its waits more than its mean is.
 const TAIL: f64 = 1.5;
 
+/// Error of the waits at a station that a request visits very often: one that finds it crowded finds it crowded each
+/// time, which waits taken as independent do not know.
+const REPEATED: f64 = 1.4;
+
 /// What the mean response time of a workload is made of.
 #[derive(Default)]
 pub(super) struct Breakdown {
@@ -41,6 +45,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         network: 0.0,
         doubt: 0.0,
         fork: 0.0,
+        stations: vec![(0.0, 0.0); network.stations.len()],
     };
     let succeed = |operation: OperationId| composed.success(operation, class);
     let total: f64 = workload.mix.iter().map(|(operation, share)| share * succeed(*operation)).sum();
@@ -59,7 +64,10 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
     let share = |time: f64| if mean > 0.0 { time / mean } else { 0.0 };
     // Branches depend on each other through their queues: without queueing they do not.
     let fork = walk.fork * (2.0 * share(walk.queueing.iter().sum())).min(1.0);
-    Breakdown { doubt: TAIL * share(walk.doubt), fork, shares: walk.shares(w) }
+    let again =
+        |(visits, queueing): &(f64, f64)| if *visits > 1.0 { (1.0 - 1.0 / visits.sqrt()) * queueing } else { 0.0 };
+    let repeated = REPEATED * walk.stations.iter().map(again).sum::<f64>();
+    Breakdown { doubt: share(TAIL * walk.doubt + repeated), fork, shares: walk.shares(w) }
 }
 
 struct Walk<'a> {
@@ -74,6 +82,8 @@ struct Walk<'a> {
     /// Queueing times by the errors to expect of them.
     doubt: f64,
     fork: f64,
+    /// For each station how often it is visited, and the time in its queue.
+    stations: Vec<(f64, f64)>,
 }
 
 impl Walk<'_> {
@@ -90,6 +100,8 @@ impl Walk<'_> {
                         self.doubt += p95_error * queueing;
                     }
                     self.queueing[owner] += queueing;
+                    self.stations[station].0 += runs;
+                    self.stations[station].1 += queueing;
                     self.service_time[owner] += runs * work;
                 }
                 Step::Delay(law) => self.service_time[service] += runs * law.mean(),
