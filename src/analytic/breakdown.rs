@@ -7,10 +7,10 @@ use crate::network::{OperationId, Step};
 use crate::prediction::Share;
 
 /// Error where all branches of a request that queue at the same time are waited for.
-const FORK_ALL: f64 = 0.05;
+const FORK_ALL: f64 = 0.04;
 
 /// Error where the first of them are: that they are slow together counts for more.
-const FORK_SOME: f64 = 0.2;
+const FORK_SOME: f64 = 0.12;
 
 /// The tail of a response is made of its waits more than its mean is.
 const TAIL: f64 = 1.5;

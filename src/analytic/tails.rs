@@ -38,6 +38,8 @@ pub(super) struct OrderStatistic {
     pub parts: Vec<(f64, Tail)>,
     /// How many must succeed.
     pub needed: usize,
+    /// Weight of all parts being equally late; they are independent otherwise.
+    pub together: f64,
 }
 
 impl Tail {
@@ -183,6 +185,18 @@ impl OrderStatistic {
 
     /// Probability to exceed `t`, among the successful.
     pub fn exceeding(&self, t: f64) -> f64 {
+        let apart = self.exceeding_apart(t);
+        if self.together == 0.0 {
+            return apart;
+        }
+        // Equally late, the parts end in the order of their tails.
+        let mut tails: Vec<f64> = self.parts.iter().map(|(_, tail)| tail.exceeding(t)).collect();
+        tails.sort_by(f64::total_cmp);
+        let late = tails.get(self.needed.saturating_sub(1)).copied().unwrap_or(0.0);
+        (1.0 - self.together) * apart + self.together * late
+    }
+
+    fn exceeding_apart(&self, t: f64) -> f64 {
         let success = self.success();
         if self.needed == self.parts.len() && success == 1.0 {
             // The product of numbers near one, by logarithms: the tail keeps its digits.

@@ -7,6 +7,7 @@
 //! apart as a shift, because inverting a jump costs accuracy.
 
 mod climb;
+mod fork;
 mod parallel;
 mod precise;
 mod rough;
@@ -28,6 +29,20 @@ struct Meeting {
     law: Law,
 }
 
+/// A mean time, and the part of it that is queueing among requests that arrived together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mean {
+    all: f64,
+    forked: f64,
+}
+
+impl Mean {
+    /// This and so many times another.
+    fn and(self, other: Mean, times: f64) -> Mean {
+        Mean { all: self.all + times * other.all, forked: self.forked + times * other.forked }
+    }
+}
+
 /// The response-time laws of all operations, per class.
 pub(super) struct Composed<'s> {
     solution: &'s Solution<'s>,
@@ -37,13 +52,15 @@ pub(super) struct Composed<'s> {
     meetings: Vec<Vec<Option<Meeting>>>,
     /// Chance of success: `[operation][class]`.
     success: Vec<Vec<f64>>,
+    /// For each station the share of its requests that arrive together with others of the same request elsewhere.
+    simultaneous: Vec<f64>,
     /// `[parallel × classes + class]`.
     parallels: Vec<Option<ParallelLaw>>,
     /// Whether requests of the class get there at all: `[operation × classes + class]`, as everything below.
     live: Vec<bool>,
     rough: Vec<Option<Rough>>,
     /// `None` when overloaded.
-    means: Vec<Option<f64>>,
+    means: Vec<Option<Mean>>,
     tails: Vec<Option<Tail>>,
 }
 
@@ -57,6 +74,7 @@ impl<'s> Composed<'s> {
             ladder: Ladder { unit: network.unit },
             meetings: meetings(solution),
             success: flows::successes(network, &|station, class| refusal(solution, station, class)),
+            simultaneous: fork::simultaneous(network, &solution.flows),
             parallels: (0..network.parallels * network.classes).map(|_| None).collect(),
             live: live(network),
             rough: vec![None; slots],
@@ -75,7 +93,7 @@ impl<'s> Composed<'s> {
 
     /// Mean response time of an operation's successful runs; `None` when overloaded.
     pub(super) fn mean(&self, operation: OperationId, class: usize) -> Option<f64> {
-        self.means[self.slot(operation, class)]
+        self.means[self.slot(operation, class)].map(|mean| mean.all)
     }
 
     /// Tail of an operation's response time; `None` when overloaded.
@@ -120,36 +138,48 @@ impl<'s> Composed<'s> {
     }
 
     /// Exact mean of successful runs, from the means of what is below.
-    fn mean_of(&self, steps: &[Step], class: usize) -> Option<f64> {
-        let mut sum = 0.0;
-        for step in steps {
-            sum += match step {
-                Step::Visit(visit) => self.met(*visit, class).map(|(wait, law)| wait.mean() + law.mean())?,
-                Step::Delay(law) => law.mean(),
-                Step::Send(_) | Step::Fail(_) => 0.0,
-                Step::Call(call) if call.times == 0 || call.probability == 0.0 => 0.0,
-                Step::Call(call) => {
-                    let slot = self.slot(call.target, class);
-                    let network = call.network.as_ref().map_or(0.0, Law::mean);
-                    let success = self.success(call.target, class).powf(f64::from(call.times));
-                    let made = call.probability * success;
-                    let mean = f64::from(call.times) * (self.means[slot]? + network);
-                    if made > 0.0 { mean * made / (made + 1.0 - call.probability) } else { 0.0 }
+    fn mean_of(&self, steps: &[Step], class: usize) -> Option<Mean> {
+        steps.iter().try_fold(Mean::default(), |sum, step| Some(sum.and(self.mean_of_step(step, class)?, 1.0)))
+    }
+
+    fn mean_of_step(&self, step: &Step, class: usize) -> Option<Mean> {
+        let plain = |all: f64| Mean { all, forked: 0.0 };
+        Some(match step {
+            Step::Visit(visit) => {
+                let (wait, law) = self.met(*visit, class)?;
+                let share = self.simultaneous[self.solution.network.visits[*visit].station];
+                Mean { all: wait.mean() + law.mean(), forked: share * self.queueing(*visit, class)? }
+            }
+            Step::Delay(law) => plain(law.mean()),
+            Step::Send(_) | Step::Fail(_) => Mean::default(),
+            Step::Call(call) if call.times == 0 || call.probability == 0.0 => Mean::default(),
+            Step::Call(call) => {
+                let network = plain(call.network.as_ref().map_or(0.0, Law::mean));
+                let success = self.success(call.target, class).powf(f64::from(call.times));
+                let made = call.probability * success;
+                let runs =
+                    if made > 0.0 { f64::from(call.times) * made / (made + 1.0 - call.probability) } else { 0.0 };
+                Mean::default().and(self.means[self.slot(call.target, class)]?.and(network, 1.0), runs)
+            }
+            Step::Repeat { times, steps } => Mean::default().and(self.mean_of(steps, class)?, f64::from(*times)),
+            Step::Choose(ways) => {
+                let (mut total, mut sum) = (0.0, Mean::default());
+                for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
+                    let chance = weight * self.sequence_success(steps, class);
+                    total += chance;
+                    sum = sum.and(self.mean_of(steps, class)?, chance);
                 }
-                Step::Repeat { times, steps } => f64::from(*times) * self.mean_of(steps, class)?,
-                Step::Choose(ways) => {
-                    let (mut total, mut weighted) = (0.0, 0.0);
-                    for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
-                        let chance = weight * self.sequence_success(steps, class);
-                        total += chance;
-                        weighted += chance * self.mean_of(steps, class)?;
-                    }
-                    if total > 0.0 { weighted / total } else { 0.0 }
-                }
-                Step::Parallel { id, .. } => self.parallels[id * self.classes + class].as_ref()?.mean,
-            };
-        }
-        Some(sum)
+                if total > 0.0 { Mean::default().and(sum, 1.0 / total) } else { sum }
+            }
+            Step::Parallel { id, .. } => self.parallels[id * self.classes + class].as_ref()?.mean,
+        })
+    }
+
+    /// The weight of all branches of a parallel step being equally late.
+    fn together(&self, branches: &[impl AsRef<[Step]>], class: usize) -> f64 {
+        let share = |steps: &[Step]| self.mean_of(steps, class).map_or(0.0, |mean| mean.forked / mean.all.max(1e-300));
+        let shares: Vec<f64> = branches.iter().map(|steps| share(steps.as_ref())).collect();
+        fork::together(&shares)
     }
 
     /// A visit or delay that is all that happens: its wait and service.
@@ -178,7 +208,8 @@ impl<'s> Composed<'s> {
         let [Step::Parallel { branches, needed, .. }] = steps else { return self.single_formula(steps, class) };
         let part = |steps: &Vec<Step>| Some((self.sequence_success(steps, class), self.single_formula(steps, class)?));
         let parts: Option<Vec<(f64, Tail)>> = branches.iter().map(part).collect();
-        Some(Tail::Parallel(OrderStatistic { parts: parts?, needed: *needed }))
+        let together = self.together(branches, class);
+        Some(Tail::Parallel(OrderStatistic { parts: parts?, needed: *needed, together }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::climb::Rungs;
 use super::rough::{self, Rough};
-use super::{Composed, OrderStatistic, Tail};
+use super::{Composed, Mean, OrderStatistic, Tail};
 use crate::distribution::{Distribution, Law, Table};
 use crate::network::Step;
 
@@ -11,7 +11,7 @@ pub(super) struct ParallelLaw {
     /// Time beyond the shift, of the successful ones.
     pub law: Law,
     pub success: f64,
-    pub mean: f64,
+    pub mean: Mean,
     /// The contribution of each branch to the mean, over the branch's own mean.
     pub critical: Vec<f64>,
 }
@@ -73,20 +73,22 @@ impl<'s> Composed<'s> {
         for branches in branches.chunk_by(|a, b| (a.parallel, a.class) == (b.parallel, b.class)) {
             let Branch { parallel, class, needed, .. } = branches[0];
             let parts: Vec<(f64, Tail)> = branches.iter().map(|b| b.rough.success).zip(tails.by_ref()).collect();
-            let means: Vec<f64> =
-                branches.iter().map(|b| self.mean_of(b.steps, class).unwrap_or(b.rough.mean)).collect();
+            let mean = |b: &Branch<'_>| self.mean_of(b.steps, class).unwrap_or(Mean { all: b.rough.mean, forked: 0.0 });
+            let means: Vec<Mean> = branches.iter().map(mean).collect();
+            let steps: Vec<&[Step]> = branches.iter().map(|b| b.steps).collect();
+            let together = self.together(&steps, class);
             let roughs: Vec<Rough> = branches.iter().map(|b| b.rough).collect();
-            let law = parallel_law(&OrderStatistic { parts, needed }, &means, &roughs);
+            let law = parallel_law(&OrderStatistic { parts, needed, together }, &means, &roughs);
             self.parallels[parallel * self.classes + class] = Some(law);
         }
     }
 }
 
 /// The law of a parallel step from the tails of its branches.
-fn parallel_law(statistic: &OrderStatistic, means: &[f64], roughs: &[Rough]) -> ParallelLaw {
+fn parallel_law(statistic: &OrderStatistic, means: &[Mean], roughs: &[Rough]) -> ParallelLaw {
     let rough = rough::parallel(roughs, statistic.needed);
     let success = rough.success;
-    let mean = statistic.mean(rough.mean.max(means.iter().copied().fold(0.0, f64::max)));
+    let mean = statistic.mean(rough.mean.max(means.iter().map(|mean| mean.all).fold(0.0, f64::max)));
     let beyond = mean - rough.shift;
     let law = if beyond <= 1e-12 * mean {
         Law::constant(0.0)
@@ -97,7 +99,11 @@ fn parallel_law(statistic: &OrderStatistic, means: &[f64], roughs: &[Rough]) -> 
         Law::Table(table.scaled(factor))
     };
     let chances = statistic.decisive();
-    let critical =
-        chances.iter().zip(means).map(|(chance, own)| if *own > 0.0 { chance * mean / own } else { 0.0 }).collect();
-    ParallelLaw { law, success, mean, critical }
+    let critical: Vec<f64> = chances
+        .iter()
+        .zip(means)
+        .map(|(chance, own)| if own.all > 0.0 { chance * mean / own.all } else { 0.0 })
+        .collect();
+    let forked = critical.iter().zip(means).map(|(weight, own)| weight * own.forked).sum();
+    ParallelLaw { law, success, mean: Mean { all: mean, forked }, critical }
 }
