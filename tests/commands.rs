@@ -75,6 +75,18 @@ fn an_objective_on_a_service_s_share_within_a_time_is_judged() {
 }
 
 #[test]
+fn a_target_below_the_service_time_is_told_apart() {
+    let args = ["calc", "mmc", "--arrival-rate", "80/s", "--service-time", "40ms", "--target"];
+    let failed = plimsoll(&[&args[..], &["p95=100ms"]].concat()).code(2).get_output().stderr.clone();
+    let text = String::from_utf8(failed).unwrap();
+    assert!(
+        text.contains("response-p95 stays at 120 ms with any number of servers, and the target is 100 ms"),
+        "{text}"
+    );
+    plimsoll(&[&args[..], &["p95=150ms"]].concat()).code(0);
+}
+
+#[test]
 fn plan_says_why_not_one_fewer() {
     let got = json(&["plan", "models/web-shop.toml", "--scenario", "black-friday", "--format", "json"], 0);
     let mailer = &got["plan"]["services"]["mailer"];

@@ -79,10 +79,16 @@ pub(super) fn servers_for(formula: Formula, inputs: &Inputs, target: &Target) ->
     let mut high = 1;
     while !reached(high)? {
         if high >= MOST_SERVERS {
+            let print = if target.key.ends_with("probability") || target.key == "utilization" {
+                ratio::print
+            } else {
+                duration::print
+            };
+            let least = with(high)?.figure(&target.key).map_or_else(|| "more".to_string(), print);
             return Err(format!(
-                "no number of servers reaches {} = {}: service alone takes longer",
+                "{} stays at {least} with any number of servers, and the target is {}: more servers shorten waits, not services",
                 target.key.replace('_', "-"),
-                target.at_most
+                print(target.at_most)
             ));
         }
         high = (high * 2).min(MOST_SERVERS);

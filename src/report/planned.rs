@@ -78,6 +78,9 @@ fn because(losing: &Losing, instances: u32, system: &System) -> String {
     let fewer = instances.saturating_sub(1);
     let within = |case: &Option<String>| case.as_ref().map_or_else(String::new, |case| format!(" ({case})"));
     match losing {
+        Losing::Breaks { verdict, case, .. } if verdict.predicted.is_none() => {
+            format!("with {fewer}: {} does not exist, it cannot keep up{}", verdict.name, within(case))
+        }
         Losing::Breaks { verdict, case, .. } => format!(
             "with {fewer}: {} {}, {}{}",
             verdict.name,

@@ -52,7 +52,9 @@ fn column_width(table: &Table, column: usize) -> usize {
 fn draw(table: &Table, shown: &[usize], width: usize, color: bool) -> String {
     let mut grid = Grid::new();
     grid.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width as u16);
-    grid.set_header(shown.iter().map(|c| paint(&table.header[*c], Tone::Plain, color, false)).map(|t| dim(&t, color)));
+    if table.header.iter().any(|word| !word.is_empty()) {
+        grid.set_header(shown.iter().map(|c| dim(&table.header[*c], color)));
+    }
     for row in &table.rows {
         grid.add_row(shown.iter().map(|c| cell(&row[*c], color)));
     }
