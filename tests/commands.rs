@@ -75,6 +75,38 @@ fn an_objective_on_a_service_s_share_within_a_time_is_judged() {
 }
 
 #[test]
+fn every_example_of_the_help_runs_on_the_model_that_init_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[String]| {
+        Command::cargo_bin("plimsoll").unwrap().current_dir(folder.path()).args(args).output().unwrap()
+    };
+    let words = |line: &str| -> Vec<String> { line.split_whitespace().map(String::from).collect() };
+    let template = run(&words("init")).stdout;
+    std::fs::write(folder.path().join("shop.toml"), template).unwrap();
+    let mut count = 0;
+    for command in ["solve", "plan", "check", "sweep", "calc"] {
+        let help = String::from_utf8(run(&words(&format!("{command} --help"))).stdout).unwrap();
+        for line in help.lines().filter_map(|line| line.strip_prefix("  plimsoll ")) {
+            // What stands apart behind an example explains it; laws in quotes are one word.
+            let example = line.split("   ").next().unwrap();
+            let mut args: Vec<String> = Vec::new();
+            for (i, part) in example.split('\'').enumerate() {
+                if i % 2 == 1 { args.push(part.to_string()) } else { args.extend(words(part)) }
+            }
+            let output = run(&args);
+            let code = output.status.code();
+            assert!(
+                code == Some(0) || (args[0] == "check" && code == Some(1)),
+                "{example}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 18, "{count}");
+}
+
+#[test]
 fn a_target_below_the_service_time_is_told_apart() {
     let args = ["calc", "mmc", "--arrival-rate", "80/s", "--service-time", "40ms", "--target"];
     let failed = plimsoll(&[&args[..], &["p95=100ms"]].concat()).code(2).get_output().stderr.clone();

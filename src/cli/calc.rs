@@ -94,7 +94,7 @@ pub(crate) struct Calc {
 fn formulas() -> String {
     let list: Vec<String> = FORMULAS.iter().map(|(_, word, what)| format!("  {word:12} {what}")).collect();
     format!(
-        "Formulas:\n{}\n\nExamples:\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --servers 4\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --target p95=150ms\n  plimsoll calc mgc --arrival-rate 80/s --service-time '{{ mean = \"40ms\", cv = 2 }}' --servers 4\n  plimsoll calc mmck --arrival-rate 80/s --service-time 40ms --servers 4 --capacity 20\n  plimsoll calc priority --class 20/s:10ms --class 30/s:20ms\n  plimsoll calc mva --users 50 --think 1s --demand 20ms --demand 50ms:4\n  plimsoll calc mva --users 8,6 --think 1s,2s --demand 20ms,100ms --demand 60ms,30ms\n  plimsoll calc erlang-a --arrival-rate 80/s --service-time 40ms --servers 3 --patience '{{ constant = \"1s\" }}'\n  plimsoll calc littles-law --throughput 100/s --response-time 200ms",
+        "Formulas:\n{}\n\nExamples:\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --servers 4\n  plimsoll calc mmc --arrival-rate 80/s --service-time 40ms --target p95=150ms\n  plimsoll calc mgc --arrival-rate 80/s --service-time '{{ mean = \"40ms\", cv = 2 }}' --servers 4\n  plimsoll calc mmck --arrival-rate 80/s --service-time 40ms --servers 4 --capacity 20\n  plimsoll calc priority --class 20/s:10ms --class 30/s:20ms\n  plimsoll calc mva --users 50 --think 1s --demand 20ms --demand 50ms:4\n  plimsoll calc mva --users 8,6 --think 1s,2s --demand 20ms,100ms --demand 60ms,30ms\n  plimsoll calc erlang-a --arrival-rate 80/s --service-time 40ms --servers 3 --patience 1s\n  plimsoll calc littles-law --throughput 100/s --response-time 200ms",
         list.join("\n")
     )
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// The objectives alone, for CI: exit 1 when one is missed.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll check shop.toml\n  plimsoll check shop.toml --scenario black-friday --format json\n  plimsoll check shop.toml --junit objectives.xml --github"
+    after_help = "Examples:\n  plimsoll check shop.toml\n  plimsoll check shop.toml --scenario sale --format json\n  plimsoll check shop.toml --junit objectives.xml --github"
 )]
 pub(crate) struct Check {
     #[command(flatten)]

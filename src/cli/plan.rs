@@ -8,7 +8,7 @@ use plimsoll::report;
 /// Find the cheapest instance counts that meet every objective, and why not one fewer.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll plan shop.toml\n  plimsoll plan shop.toml --scenario black-friday     for the model and that scenario\n  plimsoll plan shop.toml --survive zone              with one zone lost"
+    after_help = "Examples:\n  plimsoll plan shop.toml\n  plimsoll plan shop.toml --scenario sale     for the model and that scenario\n  plimsoll plan shop.toml --survive zone              with one zone lost"
 )]
 pub(crate) struct PlanCommand {
     #[command(flatten)]

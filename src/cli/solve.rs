@@ -10,7 +10,7 @@ use plimsoll::{analytic, plan, report};
 /// Predict: response times, errors, utilization, saturation, objectives.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll solve shop.toml\n  plimsoll solve shop.toml --scenario black-friday --format json\n  plimsoll solve shop.toml --set service.db.instances=4 --set workload.shoppers.rate=x2"
+    after_help = "Examples:\n  plimsoll solve shop.toml\n  plimsoll solve shop.toml --scenario sale --format json\n  plimsoll solve shop.toml --set service.orders.instances=4 --set workload.shoppers.rate=x2"
 )]
 pub(crate) struct Solve {
     #[command(flatten)]

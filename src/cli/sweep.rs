@@ -12,7 +12,7 @@ const POINTS: usize = 11;
 /// Predict along a parameter.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll sweep shop.toml --vary workload.shoppers.rate=100/s..900/s:20\n  plimsoll sweep shop.toml --vary service.db.instances=1..8\n  plimsoll sweep shop.toml --vary external.payments.latency=50ms..500ms --format csv -o sweep.csv"
+    after_help = "Examples:\n  plimsoll sweep shop.toml --vary workload.shoppers.rate=100/s..900/s:20\n  plimsoll sweep shop.toml --vary service.orders.instances=1..8\n  plimsoll sweep shop.toml --vary external.payments.latency=50ms..500ms --format csv -o sweep.csv"
 )]
 pub(crate) struct SweepCommand {
     #[command(flatten)]
