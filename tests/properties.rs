@@ -36,6 +36,69 @@ fn parts() -> impl Strategy<Value = Vec<(u32, u32, u32)>> {
     prop::collection::vec((1u32..20, 1u32..5, 1u32..4), 1..5)
 }
 
+/// A system of five services, an external and a cache that uses the language as the numbers say; calls lead downwards only.
+fn rich(choices: &[u32], rate: f64) -> String {
+    let mut next = choices.iter().cycle().scan(0u32, |position, choice| {
+        *position = position.wrapping_add(1);
+        // The same list gives other choices each time round.
+        Some(choice.wrapping_mul(2_654_435_761).rotate_left(*position) ^ position.wrapping_mul(40_503))
+    });
+    let mut pick = |words: &[&str]| -> String {
+        let choice = next.next().unwrap_or(0) as usize;
+        words[choice % words.len()].to_string()
+    };
+    const LAWS: [&str; 7] = [
+        "\"2ms\"",
+        "{ constant = \"3ms\" }",
+        "{ mean = \"2ms\", cv = 1.8 }",
+        "{ p50 = \"1ms\", p99 = \"12ms\" }",
+        "{ dist = \"hyperexponential\", mean = \"2ms\", cv = 3 }",
+        "{ dist = \"erlang\", mean = \"4ms\", k = 3 }",
+        "{ dist = \"pareto\", mean = \"1ms\", shape = 2.6 }",
+    ];
+    let mut text = String::from(
+        "[external.bank]\nlatency = { p50 = \"5ms\", p99 = \"40ms\" }\nfailure = 0.01\n[cache.pages]\nhit = 0.7\n",
+    );
+    for i in 0..5u32 {
+        let below = |pick: &mut dyn FnMut(&[&str]) -> String| {
+            let targets: Vec<String> = (i + 1..5).map(|j| format!("s{j}.run")).chain(["bank".to_string()]).collect();
+            let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+            pick(&targets)
+        };
+        let mut steps = vec![format!("{{ work = {} }}", pick(&LAWS))];
+        for _ in 0..2 {
+            let (a, b, law) = (below(&mut pick), below(&mut pick), pick(&LAWS));
+            steps.push(match pick(&["call", "chance", "times", "all", "any", "choose", "cache", "delay", "fail", "use"]).as_str() {
+                "call" => format!("{{ call = \"{a}\", network = \"0.3ms\" }}"),
+                "chance" => format!("{{ call = \"{a}\", probability = 0.4 }}"),
+                "times" => format!("{{ call = \"{a}\", times = 2 }}"),
+                "all" => format!("{{ parallel = [ \"{a}\", \"{b}\", {{ delay = {law} }} ] }}"),
+                "any" => format!("{{ parallel = [ \"{a}\", \"{b}\", [ {{ work = {law} }} ] ], wait = 2 }}"),
+                "choose" => format!(
+                    "{{ choose = [ {{ weight = 0.3, steps = [ {{ call = \"{a}\" }} ] }}, {{ weight = 0.7, steps = [ {{ work = {law} }} ] }} ] }}"
+                ),
+                "cache" => format!("{{ cache = \"pages\", miss = [ {{ call = \"{a}\" }} ] }}"),
+                "delay" => format!("{{ delay = {law} }}"),
+                "fail" => "{ fail = 0.02 }".to_string(),
+                _ => format!("{{ use = \"disk\", time = {law} }}"),
+            });
+        }
+        let discipline = pick(&["fcfs", "ps", "lifo", "priority", "preemptive"]);
+        let balancer = pick(&["shared", "random", "round-robin", "least-outstanding", "power-of-two"]);
+        let limit = if discipline == "fcfs" { pick(&["", "queue = 0\n", "queue = 7\n"]) } else { String::new() };
+        text.push_str(&format!(
+            "[service.s{i}]\ncores = {}\ninstances = {}\ndiscipline = \"{discipline}\"\nbalancer = \"{balancer}\"\n{limit}devices.disk = {{ servers = 1 }}\noperations.run.steps = [ {} ]\n",
+            pick(&["1", "2", "6"]),
+            pick(&["1", "2", "3"]),
+            steps.join(", ")
+        ));
+    }
+    let arrivals = pick(&["\"poisson\"", "\"regular\"", "{ cv = 2 }"]);
+    text + &format!(
+        "[workload.a]\nentry = \"s0.run\"\nrate = \"{rate}/s\"\npriority = 1\narrivals = {arrivals}\n[workload.b]\nmix = {{ \"s0.run\" = 0.5, \"s1.run\" = 0.5 }}\nrate = \"{rate}/s\"\npriority = 2\n"
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
@@ -44,6 +107,18 @@ proptest! {
         let prediction = predict(&read(&chain(&parts, load, "ms", "ms")));
         prop_assert_eq!(laws::broken(&prediction, 1e-6), Vec::<String>::new());
         prop_assert!(prediction.stable);
+    }
+
+    #[test]
+    fn every_use_of_the_language_obeys_the_laws(choices in prop::collection::vec(any::<u32>(), 5..40), rate in 1f64..400.0) {
+        let text = rich(&choices, rate);
+        let prediction = predict(&read(&text));
+        prop_assert_eq!(laws::broken(&prediction, 1e-6), Vec::<String>::new(), "{}", text);
+        for workload in &prediction.workloads {
+            let known = workload.response.percentiles.iter().flatten().count();
+            prop_assert!(known == if workload.response.mean.is_some() { 6 } else { 0 }, "{}", text);
+            prop_assert!((0.0..=1.0).contains(&workload.error_rate));
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Tail {
                     let t = roots::falling_after(low, level, step, |t| self.exceeding(t));
                     // Tails fall about exponentially: the next percentile lies as much further as its logarithm.
                     if t.is_finite() && t > low {
-                        step = 1.1 * (t - low) / (before / level).ln() * 2f64.ln();
+                        step = (1.1 * (t - low) / (before / level).ln() * 2f64.ln()).max(1e-6 * mean);
                         before = level;
                         low = t;
                     }

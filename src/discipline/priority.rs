@@ -78,7 +78,9 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
     for k in 0..classes.len() {
         let up_to = above + load(&classes[k]);
         if up_to >= 1.0 {
+            // Nothing is left for the classes below either.
             treatments.push(None);
+            above = up_to;
             continue;
         }
         // Interruption hides the classes below; without it their work in service is met too.
@@ -264,5 +266,15 @@ mod tests {
         classes[1].arrival_rate = 300.0;
         let got = solve(&classes, &Arrivals::Poisson, 1, true);
         assert!(got[0].is_some() && got[1].is_none());
+    }
+
+    #[test]
+    fn below_a_saturated_class_nothing_is_served() {
+        let mut classes = two();
+        classes[0].arrival_rate = 300.0;
+        for preemptive in [true, false] {
+            let got = solve(&classes, &Arrivals::Poisson, 1, preemptive);
+            assert!(got[0].is_none() && got[1].is_none());
+        }
     }
 }

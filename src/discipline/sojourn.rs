@@ -139,6 +139,11 @@ fn stages_then_service(weights: &[f64], r: f64, mu: f64, t: f64) -> f64 {
 /// `alone` is `exp(-μt)`, which all terms share.
 fn two_stages(mu: f64, eta: Complex64, t: f64, alone: f64) -> Complex64 {
     let x = (eta - mu) * t;
+    if x.norm_sqr() > 1.0 {
+        // As it stands: neither exponential overflows.
+        let behind = if eta.im == 0.0 { Complex64::from((-eta.re * t).exp()) } else { (-eta * t).exp() };
+        return mu * (alone - behind) / (eta - mu);
+    }
     let shared = if x.norm_sqr() < 1e-6 {
         1.0 - x * (0.5 - x * (1.0 / 6.0 - x / 24.0))
     } else if x.im == 0.0 {
@@ -171,6 +176,15 @@ mod tests {
             let got = Sojourn { wait: &wait, service: &service }.exceeding(1.0);
             assert!((got - 3.0 * (-2.0f64).exp()).abs() < 2e-5, "{eta} {got}");
         }
+    }
+
+    #[test]
+    fn far_out_the_tail_vanishes() {
+        let wait = Delay::exponential(0.9, 6.5);
+        let service = Law::exponential(0.001);
+        let visit = Sojourn { wait: &wait, service: &service };
+        let far = visit.exceeding(20.0);
+        assert!(far > 0.0 && far < 1e-50, "{far}");
     }
 
     #[test]
