@@ -138,7 +138,13 @@ pub(super) fn mixed_times(parts: &[(f64, &Tail)], mean: f64) -> Times {
             })
         }
     };
-    Times { mean: Some(mean), percentiles: percentiles.map(Some), curve: Vec::new() }
+    // Where the tail jumps, rounding may put one before the other.
+    let mut highest = 0.0f64;
+    let rising = percentiles.map(|t| {
+        highest = highest.max(t);
+        Some(highest)
+    });
+    Times { mean: Some(mean), percentiles: rising, curve: Vec::new() }
 }
 
 /// Points of a mixture's tail for a picture and for shares within a limit, up to a little beyond `highest`.
