@@ -12,7 +12,7 @@ use crate::network::{ServiceId, Step, VisitId};
 use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::Metric;
 
-/// Above this many operations the ladder's percentiles, right to 0.1%, are not refined any further.
+/// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
 const REFINED: usize = 64;
 
 /// An overloaded resource is brought to this utilization by the advice.
@@ -178,7 +178,7 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
         error_rate: if arrival_rate > 0.0 { (1.0 - succeeded / arrival_rate).clamp(0.0, 1.0) } else { 0.0 },
         queue_length: service.cores.map_or(Some(0.0), |s| solution.stations[s].queue_length),
         wait: waits(solution, composed, id, &runs),
-        response: responses(composed, &runs),
+        response: responses(composed, &runs, network.operations.len() <= REFINED),
         workers_utilization: None,
         saturation_rate: (highest > 0.0 && arrival_rate > 0.0).then(|| arrival_rate / highest),
         devices: service
@@ -189,7 +189,9 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
     }
 }
 
-fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)]) -> Times {
+/// Response times of a service over its runs; with `fine` the curve has points of its own, else the percentiles are its
+/// points.
+fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)], fine: bool) -> Times {
     let mut parts = Vec::with_capacity(runs.len());
     let (mut total, mut sum) = (0.0, 0.0);
     for (rate, operation, class) in runs {
@@ -201,7 +203,16 @@ fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)]) -> Times {
         sum += weight * mean;
         parts.push((weight, tail));
     }
-    if total > 0.0 { distribution(&parts, sum / total) } else { Times::default() }
+    if total <= 0.0 {
+        return Times::default();
+    }
+    if fine {
+        return distribution(&parts, sum / total);
+    }
+    let times = mixed_times(&parts, sum / total);
+    let points =
+        times.percentiles.iter().zip(Metric::PERCENTILES).filter_map(|(t, (_, level))| Some(((*t)?, 1.0 - level)));
+    Times { curve: points.collect(), ..times }
 }
 
 /// Time in the queues of a service, by each of its runs.
