@@ -465,6 +465,12 @@ fn exact_cases_are_reproduced() {
                     let _ = calculation;
                     None // the exact LRU; the calculator gives Che's approximation
                 }
+                (_, Some(_), "10_usl") if metric.starts_with("predicted_throughput_at_") => {
+                    let users = metric.trim_start_matches("predicted_throughput_at_").parse().unwrap();
+                    let points = numbers(&p["concurrency"]).into_iter().zip(numbers(&p["throughput_per_s"])).collect();
+                    let inputs = Inputs { points, users: vec![users], ..Inputs::default() };
+                    calculate(Formula::Usl, &inputs).unwrap().figure("throughput")
+                }
                 (_, Some(calculation), "14_staffing") => match metric {
                     "min_servers" => calculation.figure("servers"),
                     "metric_at_min_servers" => calculation.figure(&staffing_key(&p["target"])),

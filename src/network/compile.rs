@@ -6,6 +6,7 @@ use crate::distribution::{Distribution, Lattice, Law};
 use crate::math::cache;
 use crate::system::{self, Balancer, Hits, System, Target, Wait};
 use crate::unit::Seconds;
+use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Compiles a system that [`crate::system::check`] found nothing wrong with. Targets that lead nowhere are left out.
@@ -44,6 +45,9 @@ pub fn compile(system: &System) -> Network {
     }
 }
 
+/// From so many laws on they are looked at on several threads.
+const MANY_LAWS: usize = 250;
+
 /// Gives laws without closed transform one that is fast on the rungs of a ladder; returns the ladder's unit.
 fn quicken(visits: &mut [Visit], operations: &mut [Operation]) -> Seconds {
     let mut laws: Vec<&mut Law> = visits.iter_mut().map(|visit| &mut visit.time).collect();
@@ -51,10 +55,16 @@ fn quicken(visits: &mut [Visit], operations: &mut [Operation]) -> Seconds {
     let means = laws.iter().map(|law| law.mean()).filter(|mean| *mean > 0.0 && mean.is_finite());
     let shortest = means.fold(f64::INFINITY, f64::min);
     let unit = if shortest.is_finite() { shortest } else { 1.0 };
-    for law in laws {
+    let quicken = |law: &mut &mut Law| {
         if let Some(lattice) = Lattice::new(law, unit) {
-            *law = Law::Lattice(lattice);
+            **law = Law::Lattice(lattice);
         }
+    };
+    // Each takes some microseconds: few are not worth another thread.
+    if laws.len() < MANY_LAWS {
+        laws.iter_mut().for_each(quicken)
+    } else {
+        laws.par_iter_mut().for_each(quicken)
     }
     unit
 }
