@@ -15,7 +15,7 @@
 //! The factors `E` depend on nothing of the law or the model: they are computed once.
 
 use super::numeric::Support;
-use super::{Distribution, Law, Lognormal, Lomax, Weibull};
+use super::{Distribution, Law};
 use crate::math::inversion::Line;
 use crate::math::ladder::{self, NODES};
 use crate::math::quadrature;
@@ -51,51 +51,31 @@ impl PartialEq for Lattice {
     }
 }
 
-/// A law whose density is smooth on the logarithm of time.
-trait Smooth: Distribution {
-    fn support(&self) -> Support;
-    fn density(&self, x: Seconds) -> f64;
-}
-
-macro_rules! smooth {
-    ($($law:ty),*) => {
-        $(impl Smooth for $law {
-            fn support(&self) -> Support {
-                <$law>::support(self)
-            }
-            fn density(&self, x: Seconds) -> f64 {
-                <$law>::density(self, x)
-            }
-        })*
-    };
-}
-smooth!(Lognormal, Weibull, Lomax);
-
 impl Lattice {
     /// The lattice form of a law, with rungs at powers times `unit`; `None` for laws that are not smooth or hardly vary.
     pub fn new(law: &Law, unit: Seconds) -> Option<Lattice> {
         match law {
-            Law::Lognormal(inner) => Lattice::of(law, inner, unit),
-            Law::Weibull(inner) => Lattice::of(law, inner, unit),
-            Law::Lomax(inner) => Lattice::of(law, inner, unit),
+            Law::Lognormal(inner) => Lattice::of(law, inner.support(), |x| inner.density(x), unit),
+            Law::Weibull(inner) => Lattice::of(law, inner.support(), |x| inner.density(x), unit),
+            Law::Lomax(inner) => Lattice::of(law, inner.support(), |x| inner.density(x), unit),
             _ => None,
         }
     }
 
-    fn of(law: &Law, smooth: &impl Smooth, unit: Seconds) -> Option<Lattice> {
-        let support = smooth.support();
+    /// The lattice of a law whose density is smooth on the logarithm of time.
+    fn of(law: &Law, support: Support, density: impl Fn(Seconds) -> f64, unit: Seconds) -> Option<Lattice> {
         let step = |fineness: usize| ladder::STEP / (1u32 << fineness) as f64;
         let fineness = (0..=FINEST).find(|fineness| step(*fineness) <= COARSENESS * support.grain)?;
         let h = step(fineness);
         let point = |t: f64| ((t / unit).ln() / h).round();
         // From the median outwards, until what is left is not worth following.
-        let middle = point(smooth.quantile(0.5));
+        let middle = point(law.quantile(0.5));
         if !middle.is_finite() || middle.abs() > 1e6 {
             return None;
         }
         let mass = |j: i32| {
             let t = unit * (h * f64::from(j)).exp();
-            if t < support.from || t > support.to { 0.0 } else { h * t * smooth.density(t) }
+            if t < support.from || t > support.to { 0.0 } else { h * t * density(t) }
         };
         let middle = middle as i32;
         let mut left = Vec::new();
@@ -260,6 +240,7 @@ fn quintic(u: f64) -> [f64; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distribution::{Lomax, Weibull};
 
     #[test]
     fn on_the_rungs_a_lattice_has_the_law_s_own_transform() {

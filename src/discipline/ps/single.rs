@@ -40,14 +40,15 @@ enum Work {
 }
 
 impl Work {
-    /// The work of a law, and whether it is that law exactly.
-    fn of(law: &Law) -> (Work, bool) {
+    /// The work of a law, and whether it is that law exactly. Constant work stands for itself only among requests whose
+    /// own work, `size`, is the same.
+    fn of(law: &Law, size: &Law) -> (Work, bool) {
         if let Some(parts) = exponentials(law) {
             return (Work::Parallel(parts), true);
         }
         let (mean, scv) = (law.mean(), law.scv());
         match law {
-            Law::Constant(_) => (Work::Constant(mean), true),
+            Law::Constant(_) if law == size => (Work::Constant(mean), true),
             Law::Erlang(inner) if inner.stages <= MOST_STAGES => {
                 (Work::Row(inner.stages, f64::from(inner.stages) / mean), true)
             }
@@ -152,7 +153,7 @@ pub(super) struct Shared {
 impl Shared {
     /// For requests with work of the law `size`, at a server that all requests with work of the law `work` share.
     pub fn new(arrival_rate: PerSecond, work: &Law, size: &Law) -> Shared {
-        let (all, known) = Work::of(work);
+        let (all, known) = Work::of(work, size);
         let rho = arrival_rate * work.mean();
         let parts = exponentials(size);
         let (size, exact) = match parts {
