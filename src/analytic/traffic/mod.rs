@@ -20,7 +20,7 @@ use crate::distribution::{Distribution, Law};
 use crate::network::Network;
 use crate::network::flows::Flows;
 use crate::system::ArrivalLaw;
-use streams::{Source, Stream, Walker};
+use streams::{Source, Streams};
 
 /// Sweeps over all stations; along a path without feedback each sweep settles every station behind a settled one.
 const MAX_SWEEPS: usize = 100;
@@ -38,13 +38,13 @@ pub(super) struct Variability {
 
 /// The variability of the arrivals at each station.
 pub(super) fn variability(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Variability> {
-    let streams = Walker::new(network, held).streams();
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
     let stations: Vec<Server> = servers(network, flows, held);
-    let mut scv = vec![1.0f64; network.stations.len()];
-    if !(plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson)) {
-        settle(&streams, &stations, network, &mut scv);
+    if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
+        return vec![Variability { scv: 1.0, poisson: true, renewal: None }; stations.len()];
     }
+    let streams = streams::streams(network, held);
+    let scv = settle(&streams, &stations, network);
     let poisson = poisson_stations(&streams, &stations, &plain);
     streams
         .iter()
@@ -112,18 +112,21 @@ fn servers(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Server> {
 }
 
 /// Solves the equations for `ca²` by sweeping.
-fn settle(streams: &[Vec<Stream>], stations: &[Server], network: &Network, scv: &mut [f64]) {
+fn settle(streams: &[Streams], stations: &[Server], network: &Network) -> Vec<f64> {
+    let mut scv = vec![1.0f64; stations.len()];
     for _ in 0..MAX_SWEEPS {
         let mut moved = 0.0f64;
         for (i, incoming) in streams.iter().enumerate() {
-            let total: f64 = incoming.iter().map(|s| s.rate).sum();
+            let total = incoming.total();
             if total <= 0.0 {
                 continue;
             }
-            let (mut mixed, mut concentration) = (0.0, 0.0);
-            for stream in incoming {
-                let share = stream.rate / total;
-                mixed += share * stream_scv(stream, stations, network, scv);
+            // Those not kept apart are Poisson, in streams no larger than the others.
+            let mut mixed = incoming.rest / total;
+            let mut concentration = mixed * (incoming.least() / total).max(1e-9);
+            for (source, rate) in incoming.iter() {
+                let share = rate / total;
+                mixed += share * stream_scv(source, rate, stations, network, &scv);
                 concentration += share * share;
             }
             let idle = 1.0 - stations[i].rho;
@@ -136,10 +139,11 @@ fn settle(streams: &[Vec<Stream>], stations: &[Server], network: &Network, scv: 
             break;
         }
     }
+    scv
 }
 
-fn stream_scv(stream: &Stream, stations: &[Server], network: &Network, scv: &[f64]) -> f64 {
-    let (origin, outflow) = match stream.source {
+fn stream_scv(source: Source, rate: f64, stations: &[Server], network: &Network, scv: &[f64]) -> f64 {
+    let (origin, outflow) = match source {
         Source::Workload(w) => {
             let workload = &network.workloads[w];
             let scv = match workload.arrivals() {
@@ -159,22 +163,23 @@ fn stream_scv(stream: &Stream, stations: &[Server], network: &Network, scv: &[f6
             (departures.max(0.0), from.outflow)
         }
     };
-    let share = if outflow > 0.0 { (stream.rate / outflow).min(1.0) } else { 1.0 };
+    let share = if outflow > 0.0 { (rate / outflow).min(1.0) } else { 1.0 };
     1.0 + share * (origin - 1.0)
 }
 
 /// Stations that see Poisson arrivals: everything that reaches them started as Poisson and met only stations that keep
 /// it so.
-fn poisson_stations(streams: &[Vec<Stream>], stations: &[Server], plain: &[bool]) -> Vec<bool> {
+fn poisson_stations(streams: &[Streams], stations: &[Server], plain: &[bool]) -> Vec<bool> {
     let mut poisson = vec![true; streams.len()];
     loop {
         let mut changed = false;
         for (i, incoming) in streams.iter().enumerate() {
-            let kept = incoming.iter().all(|stream| match stream.source {
+            let mut kept = incoming.iter().map(|(source, _)| match source {
                 Source::Workload(w) => plain[w],
                 Source::Station(j) => poisson[j] && stations[j].passes_poisson,
             });
-            if poisson[i] && !kept {
+            // Of those that are not kept apart nothing is known.
+            if poisson[i] && (incoming.rest > 0.0 || !kept.all(|kept| kept)) {
                 poisson[i] = false;
                 changed = true;
             }
@@ -186,11 +191,13 @@ fn poisson_stations(streams: &[Vec<Stream>], stations: &[Server], plain: &[bool]
 }
 
 /// The interarrival law when a station gets every request of one workload and nothing else.
-fn direct_renewal(network: &Network, streams: &[Stream]) -> Option<Law> {
-    let [Stream { source: Source::Workload(w), rate }] = streams else { return None };
-    let workload = &network.workloads[*w];
+fn direct_renewal(network: &Network, streams: &Streams) -> Option<Law> {
+    let (Some((Source::Workload(w), rate)), 0.0) = (streams.iter().next(), streams.rest) else { return None };
+    let workload = &network.workloads[w];
     match workload.arrivals()? {
-        ArrivalLaw::Renewal(law) if (rate - workload.rate()).abs() <= 1e-12 * rate => Some(law.clone()),
+        ArrivalLaw::Renewal(law) if streams.iter().count() == 1 && (rate - workload.rate()).abs() <= 1e-12 * rate => {
+            Some(law.clone())
+        }
         _ => None,
     }
 }

@@ -1,10 +1,12 @@
 //! From where each station gets its requests: streams followed through the programs.
 
-use crate::network::{Network, StationId, Step};
+use crate::network::{Call, Network, StationId, Step};
 
-/// Streams kept apart at one place: the many small ones beyond change the variability by little, and their number
-/// grows with everything downstream of a chance call. Their rate goes to the kept ones.
-const MOST_STREAMS: usize = 8;
+/// Streams kept apart at one place: their number grows with everything downstream of a chance call.
+const MOST: usize = 8;
+
+/// A smaller share of what comes together is not kept apart: with its like it is as good as Poisson.
+const SMALL: f64 = 0.03;
 
 /// Where a stream of requests comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,111 +15,197 @@ pub(super) enum Source {
     Station(StationId),
 }
 
-/// A stream into a station.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stream {
-    pub source: Source,
-    pub rate: f64,
+/// Streams at one place, by their sources.
+#[derive(Debug, Clone)]
+pub(super) struct Streams {
+    /// Sources as numbers: searched far more often than read.
+    sources: [u32; MOST],
+    rates: [f64; MOST],
+    count: usize,
+    /// Rate of all streams that are too small to be kept apart.
+    pub rest: f64,
 }
 
-/// Follows requests through the programs and notes from where each station gets them.
-pub(super) struct Walker<'a> {
+/// The source of what was there before.
+const BEFORE: u32 = u32::MAX;
+
+const NOWHERE: u32 = u32::MAX - 1;
+
+const fn station(id: StationId) -> u32 {
+    2 * id as u32 + 1
+}
+
+const fn workload(w: usize) -> u32 {
+    2 * w as u32
+}
+
+impl Streams {
+    const NONE: Streams = Streams { sources: [NOWHERE; MOST], rates: [0.0; MOST], count: 0, rest: 0.0 };
+
+    fn of(source: u32, rate: f64) -> Streams {
+        let mut streams = Streams::NONE;
+        streams.add(source, rate);
+        streams
+    }
+
+    /// Those kept apart, with their rates.
+    pub fn iter(&self) -> impl Iterator<Item = (Source, f64)> + '_ {
+        self.parts().map(|(source, rate)| {
+            let id = (source / 2) as usize;
+            (if source % 2 == 1 { Source::Station(id) } else { Source::Workload(id) }, rate)
+        })
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
+        self.sources.iter().copied().zip(self.rates.iter().copied()).take(self.count)
+    }
+
+    /// Rate of the smallest that is kept apart, or of all the others.
+    pub fn least(&self) -> f64 {
+        self.rates[..self.count].iter().copied().fold(self.rest, f64::min)
+    }
+
+    /// Rate of all together.
+    pub fn total(&self) -> f64 {
+        self.rates[..self.count].iter().sum::<f64>() + self.rest
+    }
+
+    fn add(&mut self, source: u32, rate: f64) {
+        if rate <= 0.0 {
+            return;
+        }
+        let place = place_of(&self.sources, source);
+        if place < self.count {
+            self.rates[place] += rate;
+        } else if self.count < MOST {
+            (self.sources[self.count], self.rates[self.count]) = (source, rate);
+            self.count += 1;
+        } else {
+            let least = self.rates.iter().copied().fold(f64::INFINITY, f64::min);
+            self.rest += rate.min(least);
+            if rate > least {
+                let place = self.rates.iter().position(|rate| *rate == least).unwrap_or(0);
+                (self.sources[place], self.rates[place]) = (source, rate);
+            }
+        }
+    }
+
+    /// Adds so many times the streams of another place.
+    fn join(&mut self, other: &Streams, factor: f64) {
+        let floor = SMALL * other.total();
+        for (source, rate) in other.parts() {
+            if rate < floor {
+                self.rest += factor * rate;
+            } else {
+                self.add(source, factor * rate);
+            }
+        }
+        self.rest += factor * other.rest;
+    }
+
+    fn scaled(mut self, factor: f64) -> Streams {
+        if factor <= 0.0 {
+            return Streams::NONE;
+        }
+        self.rates.iter_mut().for_each(|rate| *rate *= factor);
+        self.rest *= factor;
+        self
+    }
+
+    fn from_a_station(&self) -> bool {
+        self.parts().any(|(source, _)| source % 2 == 1 && source != BEFORE)
+    }
+}
+
+/// Where the source stands, or `MOST`: without a way out of the loop, so that several are compared at once.
+fn place_of(sources: &[u32; MOST], source: u32) -> usize {
+    let found = (0..MOST).fold(0, |found, i| found | if sources[i] == source { !(i as u32) } else { 0 });
+    (!found).min(MOST as u32) as usize
+}
+
+/// The streams into each station. Of each class the part `held` gets no further at a station: `[station][class]`.
+pub(super) fn streams(network: &Network, held: &[Vec<f64>]) -> Vec<Streams> {
+    let mut walker = Walker {
+        network,
+        held,
+        exits: vec![Streams::NONE; network.operations.len()],
+        arriving: vec![Streams::NONE; network.operations.len()],
+        stations: vec![Streams::NONE; network.stations.len()],
+        noting: false,
+    };
+    for &operation in network.order.iter().rev() {
+        walker.exits[operation] = walker.steps(&network.operations[operation].steps, Streams::of(BEFORE, 1.0));
+    }
+    walker.noting = true;
+    for (w, source) in network.workloads.iter().enumerate() {
+        for (operation, share) in &source.mix {
+            walker.arriving[*operation].add(workload(w), source.rate() * share);
+        }
+    }
+    for &operation in &network.order {
+        let incoming = std::mem::replace(&mut walker.arriving[operation], Streams::NONE);
+        if incoming.total() > 0.0 {
+            walker.steps(&network.operations[operation].steps, incoming);
+        }
+    }
+    walker.stations
+}
+
+/// Follows requests through the programs: callees first to learn how one request leaves each operation, then callers
+/// first to note what arrives where.
+struct Walker<'a> {
     network: &'a Network,
     held: &'a [Vec<f64>],
-    /// Which station a request leaves an operation from, with probabilities; `None` when it visits none.
-    exits: Vec<Vec<(Option<StationId>, f64)>>,
-    streams: Vec<Vec<Stream>>,
+    /// From where requests leave an operation that one request enters.
+    exits: Vec<Streams>,
+    arriving: Vec<Streams>,
+    stations: Vec<Streams>,
+    noting: bool,
 }
 
-impl<'a> Walker<'a> {
-    pub(super) fn new(network: &'a Network, held: &'a [Vec<f64>]) -> Self {
-        let mut exits = vec![Vec::new(); network.operations.len()];
-        for &operation in network.order.iter().rev() {
-            exits[operation] = exit_of(network, &network.operations[operation].steps, &exits);
-        }
-        Walker { network, held, exits, streams: vec![Vec::new(); network.stations.len()] }
+impl Walker<'_> {
+    fn steps(&mut self, steps: &[Step], at: Streams) -> Streams {
+        steps.iter().fold(at, |at, step| self.step(step, at))
     }
 
-    pub(super) fn streams(mut self) -> Vec<Vec<Stream>> {
-        let network = self.network;
-        let mut arriving: Vec<Vec<Stream>> = vec![Vec::new(); network.operations.len()];
-        for (w, workload) in network.workloads.iter().enumerate() {
-            for (operation, share) in &workload.mix {
-                add(&mut arriving[*operation], Stream { source: Source::Workload(w), rate: workload.rate() * share });
-            }
-        }
-        for &operation in &network.order {
-            let mut incoming = std::mem::take(&mut arriving[operation]);
-            keep_largest(&mut incoming, |stream| &mut stream.rate);
-            if !incoming.is_empty() {
-                self.steps(&network.operations[operation].steps, incoming, &mut arriving);
-            }
-        }
-        self.streams
-    }
-
-    fn steps(&mut self, steps: &[Step], mut at: Vec<Stream>, arriving: &mut [Vec<Stream>]) -> Vec<Stream> {
-        for step in steps {
-            at = self.step(step, at, arriving);
-            keep_largest(&mut at, |stream| &mut stream.rate);
-        }
-        at
-    }
-
-    fn step(&mut self, step: &Step, at: Vec<Stream>, arriving: &mut [Vec<Stream>]) -> Vec<Stream> {
+    fn step(&mut self, step: &Step, at: Streams) -> Streams {
         match step {
             Step::Delay(_) => at,
             Step::Visit(visit) => {
-                let station = self.network.visits[*visit].station;
-                at.iter().for_each(|stream| add(&mut self.streams[station], *stream));
-                let rate = total(&at) * (1.0 - self.held[station].iter().copied().fold(0.0, f64::max));
-                vec![Stream { source: Source::Station(station), rate }]
+                let id = self.network.visits[*visit].station;
+                if self.noting {
+                    self.stations[id].join(&at, 1.0);
+                }
+                let passed = 1.0 - self.held[id].iter().copied().fold(0.0, f64::max);
+                Streams::of(station(id), at.total() * passed)
             }
-            Step::Fail(chance) => scaled(&at, 1.0 - chance),
+            Step::Fail(chance) => at.scaled(1.0 - chance),
             Step::Send(target) => {
-                at.iter().for_each(|stream| add(&mut arriving[*target], *stream));
+                self.arrive(*target, &at, 1.0);
                 at
             }
-            Step::Call(call) => {
-                if call.times == 0 || call.probability == 0.0 {
-                    return at;
-                }
-                let made = scaled(&at, call.probability);
-                made.iter().for_each(|stream| add(&mut arriving[call.target], *stream));
-                let mut after = self.leave(&self.exits[call.target], &made);
-                if call.times > 1 {
-                    scaled(&after, f64::from(call.times - 1))
-                        .into_iter()
-                        .for_each(|stream| add(&mut arriving[call.target], stream));
-                }
-                scaled(&at, 1.0 - call.probability).into_iter().for_each(|stream| add(&mut after, stream));
-                after
-            }
+            Step::Call(call) if call.times == 0 || call.probability == 0.0 => at,
+            Step::Call(call) => self.call(call, at),
             Step::Choose(ways) => {
-                let mut after = Vec::new();
+                let mut after = Streams::NONE;
                 for (weight, steps) in ways {
-                    self.steps(steps, scaled(&at, *weight), arriving).into_iter().for_each(|s| add(&mut after, s));
+                    after.join(&self.steps(steps, at.clone().scaled(*weight)), 1.0);
                 }
                 after
             }
+            Step::Repeat { times: 0, .. } => at,
+            Step::Repeat { times: 1, steps } => self.steps(steps, at),
             Step::Repeat { times, steps } => {
-                if *times == 0 {
-                    return at;
-                }
-                let first = self.steps(steps, at, arriving);
-                if *times == 1 {
-                    return first;
-                }
-                let again = scaled(&first, f64::from(times - 1));
-                let last = self.steps(steps, again, arriving);
-                scaled(&last, 1.0 / f64::from(times - 1))
+                let again = f64::from(times - 1);
+                let first = self.steps(steps, at);
+                self.steps(steps, first.scaled(again)).scaled(1.0 / again)
             }
             Step::Parallel { branches, .. } => {
                 // What leaves is paced by the branch that visits the most; the others end within it.
                 let mut after = at.clone();
                 for steps in branches {
-                    let left = self.steps(steps, at.clone(), arriving);
-                    if left.iter().any(|s| matches!(s.source, Source::Station(_))) {
+                    let left = self.steps(steps, at.clone());
+                    if left.from_a_station() {
                         after = left;
                     }
                 }
@@ -126,109 +214,30 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Streams after an operation that is left from these stations.
-    fn leave(&self, exits: &[(Option<StationId>, f64)], at: &[Stream]) -> Vec<Stream> {
-        let rate = total(at);
-        let mut after = Vec::new();
-        for (exit, share) in exits {
-            match exit {
-                Some(station) => add(&mut after, Stream { source: Source::Station(*station), rate: rate * share }),
-                None => scaled(at, *share).into_iter().for_each(|stream| add(&mut after, stream)),
+    fn call(&mut self, call: &Call, at: Streams) -> Streams {
+        self.arrive(call.target, &at, call.probability);
+        let exits = &self.exits[call.target];
+        let made = at.total() * call.probability;
+        let mut after = Streams { rest: made * exits.rest, ..Streams::NONE };
+        for (source, share) in exits.parts() {
+            if source == BEFORE {
+                after.join(&at, call.probability * share);
+            } else {
+                after.add(source, made * share);
             }
+        }
+        if call.times > 1 {
+            self.arrive(call.target, &after, f64::from(call.times - 1));
+        }
+        if call.probability < 1.0 {
+            after.join(&at, 1.0 - call.probability);
         }
         after
     }
-}
 
-fn exit_of(
-    network: &Network,
-    steps: &[Step],
-    exits: &[Vec<(Option<StationId>, f64)>],
-) -> Vec<(Option<StationId>, f64)> {
-    let mut at = vec![(None, 1.0)];
-    for step in steps {
-        let onward = |inner: &[(Option<StationId>, f64)], at: &[(Option<StationId>, f64)], chance: f64| {
-            let mut after: Vec<(Option<StationId>, f64)> = Vec::new();
-            let mut put = |exit: Option<StationId>, share: f64| match after.iter_mut().find(|(e, _)| *e == exit) {
-                Some((_, sum)) => *sum += share,
-                None => after.push((exit, share)),
-            };
-            for (exit, share) in inner {
-                match exit {
-                    Some(_) => put(*exit, chance * share),
-                    None => at.iter().for_each(|(e, s)| put(*e, chance * share * s)),
-                }
-            }
-            if chance < 1.0 {
-                at.iter().for_each(|(e, s)| put(*e, (1.0 - chance) * s));
-            }
-            after
-        };
-        at = match step {
-            Step::Visit(visit) => vec![(Some(network.visits[*visit].station), 1.0)],
-            Step::Delay(_) | Step::Fail(_) | Step::Send(_) => at,
-            Step::Call(call) if call.times > 0 => onward(&exits[call.target], &at, call.probability),
-            Step::Call(_) => at,
-            Step::Repeat { times, steps } if *times > 0 => onward(&exit_of(network, steps, exits), &at, 1.0),
-            Step::Repeat { .. } => at,
-            Step::Choose(ways) => {
-                let mut merged: Vec<(Option<StationId>, f64)> = Vec::new();
-                for (weight, steps) in ways {
-                    merged.extend(exit_of(network, steps, exits).into_iter().map(|(e, s)| (e, s * weight)));
-                }
-                onward(&merged, &at, 1.0)
-            }
-            Step::Parallel { branches, .. } => {
-                let mut all = branches.iter().map(|steps| exit_of(network, steps, exits));
-                let slowest = all.rfind(|exit| exit.iter().any(|(e, _)| e.is_some()));
-                slowest.map_or(at.clone(), |exit| onward(&exit, &at, 1.0))
-            }
-        };
-        keep_largest(&mut at, |(_, share)| share);
+    fn arrive(&mut self, target: usize, at: &Streams, factor: f64) {
+        if self.noting {
+            self.arriving[target].join(at, factor);
+        }
     }
-    at
-}
-
-fn add(streams: &mut Vec<Stream>, stream: Stream) {
-    if stream.rate <= 0.0 {
-        return;
-    }
-    match streams.iter_mut().find(|s| s.source == stream.source) {
-        Some(same) => same.rate += stream.rate,
-        None => streams.push(stream),
-    }
-}
-
-/// Keeps the largest entries and scales them to the old total.
-fn keep_largest<T>(entries: &mut Vec<T>, size: impl Fn(&mut T) -> &mut f64) {
-    // Only now and then: sorting costs more than carrying a few more along.
-    if entries.len() <= 2 * MOST_STREAMS {
-        return;
-    }
-    let before: f64 = entries.iter_mut().map(|entry| *size(entry)).sum();
-    // Of equal ones the first in the order of the model are kept.
-    let mut sizes: Vec<(usize, f64)> = entries.iter_mut().map(|entry| *size(entry)).enumerate().collect();
-    sizes.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let mut kept = vec![false; entries.len()];
-    sizes.iter().take(MOST_STREAMS).for_each(|(i, _)| kept[*i] = true);
-    let mut i = 0;
-    entries.retain(|_| {
-        i += 1;
-        kept[i - 1]
-    });
-    let after: f64 = entries.iter_mut().map(|entry| *size(entry)).sum();
-    if after > 0.0 {
-        entries.iter_mut().for_each(|entry| *size(entry) *= before / after);
-    }
-}
-
-fn scaled(streams: &[Stream], factor: f64) -> Vec<Stream> {
-    if factor <= 0.0 {
-        return Vec::new();
-    }
-    streams.iter().map(|s| Stream { rate: s.rate * factor, ..*s }).collect()
-}
-
-fn total(streams: &[Stream]) -> f64 {
-    streams.iter().map(|s| s.rate).sum()
 }
