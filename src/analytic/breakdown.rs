@@ -3,7 +3,7 @@
 use super::Solution;
 use super::compose::Composed;
 use crate::discipline::Knowledge;
-use crate::network::{OperationId, Step};
+use crate::network::{OperationId, Step, flows};
 use crate::prediction::Share;
 
 /// Error where all branches of a request that queue at the same time are waited for.
@@ -107,7 +107,7 @@ impl Walk<'_> {
                 Step::Delay(law) => self.service_time[service] += runs * law.mean(),
                 Step::Send(_) | Step::Fail(_) => {}
                 Step::Call(call) => {
-                    let success = self.composed.success(call.target, self.class).powf(f64::from(call.times));
+                    let success = flows::all_of(self.composed.success(call.target, self.class), call.times);
                     let made = call.probability * success;
                     if made <= 0.0 {
                         continue;

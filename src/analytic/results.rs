@@ -22,14 +22,13 @@ pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
     let composed = Composed::new(solution);
     let offered = Offered::new(solution);
     let network = solution.network;
-    let workloads = (0..network.workloads.len()).map(|w| workload(solution, &composed, &offered, w)).collect();
-    let ids: Vec<ServiceId> = (0..network.services.len()).collect();
-    let services = each(network, &ids, |id| service(solution, &composed, &offered, *id));
+    let workloads: Vec<usize> = (0..network.workloads.len()).collect();
+    let services: Vec<ServiceId> = (0..network.services.len()).collect();
     let together = offered.together();
     Prediction {
         stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some())),
-        workloads,
-        services,
+        workloads: each(network, &workloads, |w| workload(solution, &composed, &offered, *w)),
+        services: each(network, &services, |id| service(solution, &composed, &offered, *id)),
         bottleneck: together.map(|(_, station)| network.stations[station].name.clone()),
         headroom: together.map(|(factor, _)| factor),
         overloads: overloads(solution),

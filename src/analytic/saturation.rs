@@ -14,7 +14,14 @@ pub(super) struct Offered {
 impl Offered {
     pub(super) fn new(solution: &Solution<'_>) -> Offered {
         let network = solution.network;
-        let flows = flows(network, &solution.rates, &|_, _| 0.0);
+        let held = |class| solution.stations.iter().any(|station| station.held(class) > 0.0);
+        let without_loss;
+        let flows = if (0..network.classes).any(held) {
+            without_loss = flows(network, &solution.rates, &|_, _| 0.0);
+            &without_loss
+        } else {
+            &solution.flows
+        };
         let mut load = vec![vec![0.0; network.workloads.len()]; network.stations.len()];
         for (visit, rates) in network.visits.iter().zip(&flows.visits) {
             let mean = visit.time.moment(1);

@@ -72,11 +72,9 @@ fn step_success(network: &Network, step: &Step, class: usize, success: &[Vec<f64
         Step::Visit(visit) => 1.0 - refusal(network.visits[*visit].station, class),
         Step::Delay(_) | Step::Send(_) => 1.0,
         Step::Fail(chance) => 1.0 - chance,
-        Step::Call(call) => {
-            1.0 - call.probability + call.probability * success[call.target][class].powf(f64::from(call.times))
-        }
+        Step::Call(call) => 1.0 - call.probability + call.probability * all_of(success[call.target][class], call.times),
         Step::Choose(ways) => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
-        Step::Repeat { times, steps } => inner(steps).powf(f64::from(*times)),
+        Step::Repeat { times, steps } => all_of(inner(steps), *times),
         Step::Parallel { branches, needed, .. } => {
             let each: Vec<f64> = branches.iter().map(|steps| inner(steps)).collect();
             at_least(&each, *needed)
@@ -105,10 +103,16 @@ pub fn at_least(each: &[f64], needed: usize) -> f64 {
     count[needed]
 }
 
+/// Probability that as many independent events of the same chance all happen.
+pub fn all_of(chance: f64, times: u32) -> f64 {
+    // Nearly every call is a single one, and powers are slow.
+    if times == 1 { chance } else { chance.powf(f64::from(times)) }
+}
+
 /// The sum of the first `times` powers of `p`: how many of a row of calls are made when the first failure ends it.
 fn geometric_sum(p: f64, times: u32) -> f64 {
     let n = f64::from(times);
-    if (1.0 - p).abs() < 1e-12 { n } else { (1.0 - p.powf(n)) / (1.0 - p) }
+    if (1.0 - p).abs() < 1e-12 { n } else { (1.0 - all_of(p, times)) / (1.0 - p) }
 }
 
 struct Walk<'a> {
@@ -144,7 +148,7 @@ impl Walk<'_> {
             Step::Repeat { times, steps } => {
                 let success = sequence_success(self.network, steps, self.class, &flows.success, self.refusal);
                 self.steps(steps, rate * geometric_sum(success, *times), flows);
-                rate * success.powf(f64::from(*times))
+                rate * all_of(success, *times)
             }
             Step::Parallel { branches, needed, .. } => {
                 for steps in branches {
@@ -163,7 +167,7 @@ impl Walk<'_> {
         let success = flows.success[call.target][self.class];
         let made = rate * call.probability;
         flows.operations[call.target][self.workload] += made * geometric_sum(success, call.times);
-        rate - made + made * success.powf(f64::from(call.times))
+        rate - made + made * all_of(success, call.times)
     }
 }
 

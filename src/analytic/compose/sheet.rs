@@ -41,6 +41,14 @@ impl Sheet {
         row
     }
 
+    /// A row to work in that begins as a copy of the known values of a slot.
+    fn take_copy(&mut self, slot: usize) -> Vec<Complex64> {
+        let mut row = self.spare.pop().unwrap_or_default();
+        row.clear();
+        row.extend_from_slice(&self.values[slot * self.nodes..(slot + 1) * self.nodes]);
+        row
+    }
+
     pub fn give(&mut self, row: Vec<Complex64>) {
         self.spare.push(row);
     }
@@ -106,12 +114,14 @@ impl Composed<'_> {
             return;
         }
         let slot = self.slot(call.target, class);
-        let mut made = sheet.take();
-        match sheet.row(slot) {
-            Some(row) => made.copy_from_slice(row),
-            None => return sheet.give(made),
-        }
         let mut shift = self.rough[slot].map_or(0.0, |rough| rough.shift);
+        let (p, q) = (call.probability, 1.0 - call.probability);
+        let Some(row) = sheet.row(slot) else { return };
+        if call.times == 1 && call.network.is_none() && (q == 0.0 || shift == 0.0) {
+            // Most calls are so plain that they need no row to work in.
+            return out.iter_mut().zip(row).for_each(|(value, made)| *value *= q + p * made);
+        }
+        let mut made = sheet.take_copy(slot);
         if let Some(network) = &call.network {
             multiply_law(network, sheet, &mut made);
             shift += if network.is_constant() { network.mean() } else { 0.0 };
@@ -119,7 +129,6 @@ impl Composed<'_> {
         if call.times > 1 {
             made.iter_mut().for_each(|value| *value = value.powu(call.times));
         }
-        let (p, q) = (call.probability, 1.0 - call.probability);
         if q > 0.0 {
             // A call that may not be made has no shift of its own: its constant part is passed by chance only.
             sheet.line.delay(&mut made, shift * f64::from(call.times));

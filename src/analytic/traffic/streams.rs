@@ -112,7 +112,7 @@ impl Streams {
         self
     }
 
-    fn from_a_station(&self) -> bool {
+    fn leaves_a_station(&self) -> bool {
         self.parts().any(|(source, _)| source % 2 == 1 && source != BEFORE)
     }
 }
@@ -205,7 +205,7 @@ impl Walker<'_> {
                 let mut after = at.clone();
                 for steps in branches {
                     let left = self.steps(steps, at.clone());
-                    if left.from_a_station() {
+                    if left.leaves_a_station() {
                         after = left;
                     }
                 }
