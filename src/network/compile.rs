@@ -111,7 +111,7 @@ impl<'a> Compiler<'a> {
             system,
             services: Vec::with_capacity(system.services.len()),
             stations: Vec::new(),
-            ids: HashMap::new(),
+            ids: HashMap::with_capacity(system.services.iter().map(|service| service.operations.len()).sum()),
             devices: HashMap::new(),
             hits,
             visits: Vec::new(),

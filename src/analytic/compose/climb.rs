@@ -46,7 +46,6 @@ impl Rungs {
 
 /// A point of a tail: time, probability to exceed it, density there.
 pub(super) type Point = (f64, f64, f64);
-type Points = Vec<Point>;
 
 impl<'s> Composed<'s> {
     /// Every operation and branch on the rungs it is needed on, level by level.
@@ -136,14 +135,23 @@ impl<'s> Composed<'s> {
         };
         let rungs: Vec<i32> = (all.first..=all.last).collect();
         let looks = each(self.solution.network, &rungs, |rung| look(*rung));
-        let points = |i: usize| -> Points { looks.iter().filter_map(|points| points[i]).collect() };
-        let tails: Vec<Tail> =
-            branches.iter().enumerate().map(|(i, branch)| self.branch_tail(branch, &points(slots.len() + i))).collect();
-        let read: Vec<Points> = (0..slots.len()).map(points).collect();
-        for (slot, points) in slots.into_iter().zip(read) {
-            self.finish(slot, &points);
+        let points = |i: usize| -> Vec<Point> { looks.iter().filter_map(|points| points[i]).collect() };
+        for slot in &slots {
+            self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }
+        let numbered: Vec<(usize, usize)> = slots.iter().copied().enumerate().collect();
+        let tails = each(self.solution.network, &numbered, |(i, slot)| {
+            let closed = self.closed_tail(self.steps_of(*slot), slot % self.classes);
+            closed.or_else(|| Some(self.rough[*slot]?.tail(&points(*i))))
+        });
+        slots.iter().zip(tails).for_each(|(slot, tail)| self.tails[*slot] = tail);
+        let tails =
+            branches.iter().enumerate().map(|(i, branch)| self.branch_tail(branch, &points(slots.len() + i))).collect();
         self.finish_parallels(&branches, tails);
+    }
+
+    fn steps_of(&self, slot: usize) -> &'s [Step] {
+        &self.solution.network.operations[slot / self.classes].steps
     }
 
     fn slots_callees_first(&self) -> impl Iterator<Item = usize> + use<'s> {
@@ -151,20 +159,7 @@ impl<'s> Composed<'s> {
         order.iter().rev().flat_map(move |operation| (0..classes).map(move |class| operation * classes + class))
     }
 
-    /// Mean and tail of an operation whose points are all read.
-    fn finish(&mut self, slot: usize, points: &Points) {
-        let (operation, class) = (slot / self.classes, slot % self.classes);
-        let steps = &self.solution.network.operations[operation].steps;
-        let Some(rough) = self.rough[slot] else { return };
-        self.means[slot] = self.mean_of(steps, class);
-        let tail = match self.closed_tail(steps, class) {
-            Some(tail) => tail,
-            None => rough.tail(points),
-        };
-        self.tails[slot] = Some(tail);
-    }
-
-    fn branch_tail(&self, branch: &Branch<'_>, points: &Points) -> Tail {
+    fn branch_tail(&self, branch: &Branch<'_>, points: &[Point]) -> Tail {
         self.single_formula(branch.steps, branch.class).unwrap_or_else(|| branch.rough.tail(points))
     }
 }
