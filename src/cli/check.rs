@@ -3,6 +3,7 @@
 use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, solve};
 use clap::Args;
 use plimsoll::report::format;
+use plimsoll::report::json::Solved;
 use plimsoll::{plan, report};
 use std::path::PathBuf;
 
@@ -40,10 +41,10 @@ impl Check {
         let warnings = solve::warnings(&model, &prediction);
         let scenario = &self.model.scenario;
         let report = || report::checked(&system, &prediction, &verdicts);
-        let json = || report::json::solved(&system, scenario, &prediction, &verdicts, &warnings, &model.manifest);
-        output::print(&self.output, report, json)?;
+        let facts = || Solved::new(&system, scenario, &prediction, &verdicts, &warnings, &model.manifest).into();
+        output::print(&self.output, report, facts)?;
         if let Some(file) = &self.junit {
-            output::write_file(file, format::ci::junit(&system, &verdicts).as_bytes())?;
+            output::write(Some(file), &format::ci::junit(&system, &verdicts))?;
         }
         if self.github {
             // Workflows read annotations from both streams; standard output is the result's.

@@ -2,61 +2,61 @@
 
 use super::{Color, Failure, Format, OutputArgs, input};
 use plimsoll::document::Style;
+use plimsoll::report::json::Facts;
 use plimsoll::report::{Report, format};
-use serde_json::Value;
-use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 /// Prints a result in the form asked for; only what that form needs is made.
-pub(crate) fn print(
+pub(crate) fn print<'f>(
     args: &OutputArgs,
     report: impl FnOnce() -> Report,
-    json: impl FnOnce() -> Value,
+    facts: impl FnOnce() -> Facts<'f>,
 ) -> Result<(), Failure> {
-    let text = match args.format {
-        Format::Table => format::terminal::print(&report(), width(), color(args, args.output.is_none())),
-        Format::Markdown => format::markdown::print(&report()),
-        Format::Json => serde_json::to_string_pretty(&json()).unwrap_or_default() + "\n",
-        Format::Csv => {
-            let json = &json();
-            let csv = if json.get("points").is_some() {
-                format::csv::swept(json)
-            } else if json.get("formula").is_some() {
-                format::csv::flat(json)
-            } else {
-                format::csv::tidy(json)
-            };
-            csv.map_err(|error| Failure::Outside(format!("error: {error}")))?
+    let color = color(args, args.output.is_none());
+    stream(args.output.as_deref(), |out| match args.format {
+        Format::Table => out.write_all(format::terminal::print(&report(), width(), color).as_bytes()),
+        Format::Markdown => out.write_all(format::markdown::print(&report()).as_bytes()),
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &facts())?;
+            out.write_all(b"\n")
         }
-    };
-    write(args.output.as_deref(), &text)
+        Format::Csv => Ok(format::csv::print(&facts(), out)?),
+    })
 }
 
 /// Writes a text to standard output, or to a file.
 pub(crate) fn write(file: Option<&Path>, text: &str) -> Result<(), Failure> {
-    match file {
-        Some(file) => write_file(file, text.as_bytes()),
-        None => match std::io::stdout().write_all(text.as_bytes()) {
+    stream(file, |out| out.write_all(text.as_bytes()))
+}
+
+fn stream(file: Option<&Path>, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let Some(file) = file else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        return match print(&mut out).and_then(|()| out.flush()) {
             // Whoever reads has seen enough, as `head` does.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(Failure::Outside(format!("error: standard output cannot be written: {error}"))),
             Ok(()) => Ok(()),
-        },
-    }
+        };
+    };
+    write_file(file, print)
 }
 
 /// Writes beside the file and renames, so that a failure leaves the old file as it was.
-pub(crate) fn write_file(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::Outside(format!("error: {} cannot be written: {}", file.display(), input::reason(&error)))
-    };
+pub(crate) fn write_file(file: &Path, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}.part", std::process::id()));
-    let beside = std::path::PathBuf::from(beside);
-    std::fs::write(&beside, bytes).map_err(failed)?;
-    std::fs::rename(&beside, file).map_err(|error| {
+    let beside = PathBuf::from(beside);
+    let written = File::create(&beside).map(BufWriter::new).and_then(|mut out| {
+        print(&mut out)?;
+        out.flush()?;
+        std::fs::rename(&beside, file)
+    });
+    written.map_err(|error| {
         let _ = std::fs::remove_file(&beside);
-        failed(error)
+        Failure::Outside(format!("error: {} cannot be written: {}", file.display(), input::reason(&error)))
     })
 }
 

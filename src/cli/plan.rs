@@ -4,6 +4,7 @@ use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, solve};
 use clap::{Args, ValueEnum};
 use plimsoll::plan::{self, Survive};
 use plimsoll::report;
+use plimsoll::report::json::Solved;
 
 /// Find the cheapest instance counts that meet every objective, and why not one fewer.
 #[derive(Args)]
@@ -60,11 +61,11 @@ impl PlanCommand {
                 let warnings = solve::warnings(&model, &after);
                 let manifest = &model.manifest;
                 let report = || report::planned(&model.system, &plan, &before, &after, &verdicts, &warnings, manifest);
-                let json = || {
-                    let solved = report::json::solved(&plan.system, scenario, &after, &verdicts, &warnings, manifest);
-                    report::json::planned(solved, &plan)
+                let facts = || {
+                    let solved = Solved::new(&plan.system, scenario, &after, &verdicts, &warnings, manifest);
+                    solved.planned(&plan).into()
                 };
-                output::print(&self.output, report, json)?;
+                output::print(&self.output, report, facts)?;
                 // A cost objective is the plan's own aim: a plan that misses it is no plan.
                 Ok(u8::from(verdicts.iter().any(|v| !v.met)))
             }
@@ -72,12 +73,12 @@ impl PlanCommand {
                 let verdicts = plan::assess(&model.system, &before);
                 let warnings = solve::warnings(&model, &before);
                 let report = || report::no_plan(&model.system, &error);
-                let json = || {
-                    let solved =
-                        report::json::solved(&model.system, scenario, &before, &verdicts, &warnings, &model.manifest);
-                    report::json::no_plan(solved, &error)
+                let facts = || {
+                    let manifest = &model.manifest;
+                    let solved = Solved::new(&model.system, scenario, &before, &verdicts, &warnings, manifest);
+                    solved.no_plan(&error).into()
                 };
-                output::print(&self.output, report, json)?;
+                output::print(&self.output, report, facts)?;
                 Ok(1)
             }
         }

@@ -15,8 +15,11 @@ const POINTS: usize = 60;
 pub(crate) fn write(figure: &Figure, file: &FilePath) -> Result<(), Failure> {
     let failed = |why: String| Failure::Outside(format!("error: {} cannot be drawn: {why}", file.display()));
     match file.extension().and_then(|e| e.to_str()) {
-        Some("svg") => output::write_file(file, picture::svg(figure).map_err(failed)?.as_bytes()),
-        Some("png") => output::write_file(file, &picture::png(figure).map_err(failed)?),
+        Some("svg") => output::write(Some(file), &picture::svg(figure).map_err(failed)?),
+        Some("png") => {
+            let png = picture::png(figure).map_err(failed)?;
+            output::write_file(file, |out| out.write_all(&png))
+        }
         _ => Err(Failure::Wrong(format!("error: --plot {}: name a file that ends in .svg or .png", file.display()))),
     }
 }

@@ -4,6 +4,7 @@ use super::{ModelArgs, Outcome, OutputArgs, input, output, plot};
 use clap::Args;
 use plimsoll::network::compile;
 use plimsoll::prediction::Prediction;
+use plimsoll::report::json::Solved;
 use plimsoll::system::System;
 use plimsoll::{analytic, plan, report};
 
@@ -32,11 +33,11 @@ impl Solve {
         let warnings = warnings(&model, &prediction);
         let scenario = &self.model.scenario;
         let report = || report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
-        let json = || report::json::solved(&system, scenario, &prediction, &verdicts, &warnings, &model.manifest);
+        let facts = || Solved::new(&system, scenario, &prediction, &verdicts, &warnings, &model.manifest).into();
         if let Some(file) = &self.plot {
             plot::write(&plot::load_curve(&system, prediction.headroom)?, file)?;
         }
-        output::print(&self.output, report, json)?;
+        output::print(&self.output, report, facts)?;
         Ok(0)
     }
 }

@@ -42,11 +42,11 @@ impl SweepCommand {
             .collect();
         let knee = plan::knee(&curve);
         let report = || report::swept(&system, &path, kind, &points, knee, &model.manifest);
-        let json = || report::json::swept(&path, &points, knee, &model.manifest);
+        let facts = || report::json::swept(&path, &points, knee, &model.manifest);
         if let Some(file) = &self.plot {
             plot::write(&plot::sweep_curve(&system, &sweep, kind, &points), file)?;
         }
-        output::print(&self.output, report, json)?;
+        output::print(&self.output, report, facts)?;
         Ok(0)
     }
 }

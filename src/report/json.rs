@@ -2,98 +2,142 @@
 
 use super::Manifest;
 use crate::calculator::Calculation;
-use crate::plan::{Losing, Plan, PlanError, Point, Verdict};
+use crate::plan::{Losing, Plan, PlanError, PlannedService, Point, Verdict};
 use crate::prediction::{Accuracy, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::{Metric, System};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 /// Version of the form of this output.
 pub const SCHEMA: u32 = 1;
 
-/// A solved model.
-pub fn solved(
-    system: &System,
-    scenario: &[String],
-    prediction: &Prediction,
-    verdicts: &[Verdict],
-    warnings: &[String],
-    manifest: &Manifest,
-) -> Value {
-    let workloads: Map<String, Value> = prediction.workloads.iter().map(|w| (w.name.clone(), workload(w))).collect();
-    let services: Map<String, Value> = prediction.services.iter().map(|s| (s.name.clone(), service(s))).collect();
-    json!({
-        "schema": SCHEMA,
-        "model": system.name,
-        "scenario": scenario,
-        "method": manifest.method,
-        "stable": prediction.stable,
-        "workloads": workloads,
-        "services": services,
-        "bottleneck": prediction.bottleneck,
-        "headroom": number(prediction.headroom),
-        "objectives": verdicts.iter().map(verdict).collect::<Vec<_>>(),
-        "cost_per_hour": number(system.cost_per_hour()),
-        "assumptions": system.assumptions,
-        "warnings": warnings,
-        "manifest": {
-            "model_sha256": manifest.model_sha256,
-            "version": manifest.version,
-            "method": manifest.method,
-            "seed": null,
-            "changes": manifest.changes,
-        },
-    })
+/// What a command found.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Facts<'a> {
+    /// A solved model, perhaps with a plan.
+    Solved(Box<Solved<'a>>),
+    /// A sweep: one entry for each value.
+    Swept(Value),
+    /// A calculation, flat: inputs and results side by side.
+    Calculated(Value),
 }
 
-/// A solved model with its plan.
-pub fn planned(solved: Value, plan: &Plan) -> Value {
-    let services: Map<String, Value> = plan
-        .services
-        .iter()
-        .map(|service| {
-            let mut entry = json!({
-                "instances": service.instances,
-                "before": service.before,
-                "because": because(&service.because),
-            });
-            if let (Losing::Breaks { verdict: broken, case, .. }, Some(entry)) =
-                (&service.because, entry.as_object_mut())
-            {
-                entry.insert("one_fewer".to_string(), verdict(broken));
-                entry.insert("case".to_string(), json!(case));
-            }
-            (service.name.clone(), entry)
-        })
-        .collect();
-    with(
-        solved,
-        "plan",
-        json!({
+/// A solved model. Its workloads and services become data only when they are written, one after the other: all at once
+/// they would take more memory than the solution.
+#[derive(Serialize)]
+pub struct Solved<'a> {
+    schema: u32,
+    model: &'a str,
+    scenario: &'a [String],
+    method: &'a str,
+    pub(super) stable: bool,
+    #[serde(serialize_with = "workloads")]
+    pub(super) workloads: &'a [WorkloadResult],
+    #[serde(serialize_with = "services")]
+    pub(super) services: &'a [ServiceResult],
+    pub(super) bottleneck: Option<&'a str>,
+    pub(super) headroom: Option<f64>,
+    pub(super) objectives: Vec<Value>,
+    pub(super) cost_per_hour: Option<f64>,
+    assumptions: &'a [String],
+    warnings: &'a [String],
+    manifest: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) plan: Option<Value>,
+}
+
+impl<'a> Solved<'a> {
+    /// A solved model.
+    pub fn new(
+        system: &'a System,
+        scenario: &'a [String],
+        prediction: &'a Prediction,
+        verdicts: &[Verdict],
+        warnings: &'a [String],
+        manifest: &'a Manifest,
+    ) -> Solved<'a> {
+        Solved {
+            schema: SCHEMA,
+            model: &system.name,
+            scenario,
+            method: manifest.method,
+            stable: prediction.stable,
+            workloads: &prediction.workloads,
+            services: &prediction.services,
+            bottleneck: prediction.bottleneck.as_deref(),
+            headroom: prediction.headroom,
+            objectives: verdicts.iter().map(verdict).collect(),
+            cost_per_hour: system.cost_per_hour(),
+            assumptions: &system.assumptions,
+            warnings,
+            manifest: json!({
+                "model_sha256": manifest.model_sha256,
+                "version": manifest.version,
+                "method": manifest.method,
+                "seed": null,
+                "changes": manifest.changes,
+            }),
+            plan: None,
+        }
+    }
+
+    /// With its plan.
+    pub fn planned(self, plan: &Plan) -> Solved<'a> {
+        let services: Map<String, Value> =
+            plan.services.iter().map(|service| (service.name.clone(), planned(service))).collect();
+        let plan = json!({
             "services": services,
             "cost_per_hour": number(plan.cost_after),
             "cost_per_hour_before": number(plan.cost_before),
             "optimal": plan.optimal,
             "evaluations": plan.evaluations,
-        }),
-    )
-}
+        });
+        Solved { plan: Some(plan), ..self }
+    }
 
-/// A model for which no plan exists.
-pub fn no_plan(solved: Value, error: &PlanError) -> Value {
-    with(
-        solved,
-        "plan",
-        json!({
+    /// Where no plan exists.
+    pub fn no_plan(self, error: &PlanError) -> Solved<'a> {
+        let plan = json!({
             "services": null,
             "reason": error.verdict.as_ref().map(verdict),
             "case": error.case,
             "saturated": error.saturated,
-        }),
-    )
+        });
+        Solved { plan: Some(plan), ..self }
+    }
+}
+
+impl<'a> From<Solved<'a>> for Facts<'a> {
+    fn from(solved: Solved<'a>) -> Facts<'a> {
+        Facts::Solved(Box::new(solved))
+    }
+}
+
+fn workloads<S: Serializer>(list: &[WorkloadResult], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(list.iter().map(|w| (&w.name, workload(w))))
+}
+
+fn services<S: Serializer>(list: &[ServiceResult], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(list.iter().map(|s| (&s.name, service(s))))
+}
+
+fn planned(service: &PlannedService) -> Value {
+    let entry = json!({
+        "instances": service.instances,
+        "before": service.before,
+        "because": because(&service.because),
+    });
+    match &service.because {
+        Losing::Breaks { verdict: broken, case, .. } => {
+            with(with(entry, "one_fewer", verdict(broken)), "case", json!(case))
+        }
+        _ => entry,
+    }
 }
 
 /// A sweep: one entry for each value.
-pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifest) -> Value {
+pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifest) -> Facts<'static> {
     let entries: Vec<Value> = points
         .iter()
         .map(|point| {
@@ -108,17 +152,17 @@ pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifes
             json!({ "value": point.value, "stable": point.prediction.stable, "workloads": workloads, "services": services })
         })
         .collect();
-    json!({
+    Facts::Swept(json!({
         "schema": SCHEMA,
         "parameter": path,
         "points": entries,
         "knee": number(knee),
         "manifest": { "model_sha256": manifest.model_sha256, "version": manifest.version, "method": manifest.method },
-    })
+    }))
 }
 
 /// A calculation, flat: inputs and results side by side.
-pub fn calculated(calculation: &Calculation) -> Value {
+pub fn calculated(calculation: &Calculation) -> Facts<'static> {
     let mut map = Map::new();
     map.insert("schema".to_string(), json!(SCHEMA));
     map.insert("formula".to_string(), json!(calculation.formula.word()));
@@ -128,7 +172,7 @@ pub fn calculated(calculation: &Calculation) -> Value {
     map.insert("stable".to_string(), json!(calculation.stable));
     map.insert("exact".to_string(), json!(calculation.exact));
     map.insert("assumes".to_string(), json!(calculation.assumes));
-    Value::Object(map)
+    Facts::Calculated(Value::Object(map))
 }
 
 fn with(mut object: Value, key: &str, value: Value) -> Value {
@@ -151,7 +195,7 @@ fn times(times: &Times) -> Value {
     Value::Object(map)
 }
 
-fn workload(w: &WorkloadResult) -> Value {
+pub(super) fn workload(w: &WorkloadResult) -> Value {
     let breakdown: Vec<Value> = w
         .breakdown
         .iter()
@@ -178,7 +222,7 @@ fn accuracy(accuracy: &Accuracy) -> Value {
     }
 }
 
-fn service(s: &ServiceResult) -> Value {
+pub(super) fn service(s: &ServiceResult) -> Value {
     let devices: Map<String, Value> =
         s.devices.iter().map(|(name, utilization)| (name.clone(), json!({ "utilization": utilization }))).collect();
     let mut value = json!({

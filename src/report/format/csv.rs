@@ -1,34 +1,53 @@
-//! CSV: every figure of a JSON result on a row of its own, or a sweep with a row for each value.
+//! CSV: every figure of a result on a row of its own, or a sweep with a row for each value.
 
-use serde_json::Value;
+use crate::report::json::{self, Facts, Solved};
+use serde_json::{Value, json};
+use std::io::Write;
 
-/// A result as rows of `kind,name,metric,value`, in SI units.
-pub fn tidy(result: &Value) -> Result<String, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["kind", "name", "metric", "value"])?;
-    for (kind, key) in [("workload", "workloads"), ("service", "services")] {
-        for (name, figures) in result[key].as_object().into_iter().flatten() {
-            rows(&mut writer, kind, name, "", figures)?;
-        }
+/// Any result as CSV.
+pub fn print(facts: &Facts<'_>, out: impl Write) -> Result<(), csv::Error> {
+    let mut writer = csv::Writer::from_writer(out);
+    match facts {
+        Facts::Solved(solved) => tidy(&mut writer, solved)?,
+        Facts::Swept(sweep) => swept(&mut writer, sweep)?,
+        Facts::Calculated(calculation) => flat(&mut writer, calculation)?,
     }
-    for objective in result["objectives"].as_array().into_iter().flatten() {
+    Ok(writer.flush()?)
+}
+
+/// A solved model as rows of `kind,name,metric,value`, in SI units.
+fn tidy(writer: &mut csv::Writer<impl Write>, solved: &Solved<'_>) -> Result<(), csv::Error> {
+    writer.write_record(["kind", "name", "metric", "value"])?;
+    for workload in solved.workloads {
+        rows(writer, "workload", &workload.name, "", &json::workload(workload))?;
+    }
+    for service in solved.services {
+        rows(writer, "service", &service.name, "", &json::service(service))?;
+    }
+    for objective in &solved.objectives {
         let name = objective["name"].as_str().unwrap_or_default();
         for metric in ["predicted", "target", "met", "margin"] {
             writer.write_record(["objective", name, metric, &text(&objective[metric])])?;
         }
     }
-    for (name, figures) in result["plan"]["services"].as_object().into_iter().flatten() {
-        rows(&mut writer, "plan", name, "", figures)?;
+    let planned = solved.plan.as_ref().and_then(|plan| plan["services"].as_object());
+    for (name, figures) in planned.into_iter().flatten() {
+        rows(writer, "plan", name, "", figures)?;
     }
-    for key in ["stable", "bottleneck", "headroom", "cost_per_hour"] {
-        writer.write_record(["model", "", key, &text(&result[key])])?;
+    let of_all = [
+        ("stable", solved.stable.to_string()),
+        ("bottleneck", solved.bottleneck.unwrap_or_default().to_string()),
+        ("headroom", text(&json!(solved.headroom))),
+        ("cost_per_hour", text(&json!(solved.cost_per_hour))),
+    ];
+    for (key, value) in of_all {
+        writer.write_record(["model", "", key, &value])?;
     }
-    Ok(finish(writer))
+    Ok(())
 }
 
 /// A sweep, one row for each value.
-pub fn swept(result: &Value) -> Result<String, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+fn swept(writer: &mut csv::Writer<impl Write>, result: &Value) -> Result<(), csv::Error> {
     let points = result["points"].as_array().cloned().unwrap_or_default();
     let mut header = vec![result["parameter"].as_str().unwrap_or("value").to_string(), "stable".to_string()];
     for (i, point) in points.iter().enumerate() {
@@ -58,21 +77,20 @@ pub fn swept(result: &Value) -> Result<String, csv::Error> {
         }
         writer.write_record(&row)?;
     }
-    Ok(finish(writer))
+    Ok(())
 }
 
 /// A flat result, `key,value` a row.
-pub fn flat(result: &Value) -> Result<String, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+fn flat(writer: &mut csv::Writer<impl Write>, result: &Value) -> Result<(), csv::Error> {
     writer.write_record(["key", "value"])?;
     for (key, value) in result.as_object().into_iter().flatten() {
         writer.write_record([key, &text(value)])?;
     }
-    Ok(finish(writer))
+    Ok(())
 }
 
 fn rows(
-    writer: &mut csv::Writer<Vec<u8>>,
+    writer: &mut csv::Writer<impl Write>,
     kind: &str,
     name: &str,
     metric: &str,
@@ -97,9 +115,4 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         value => value.to_string(),
     }
-}
-
-fn finish(writer: csv::Writer<Vec<u8>>) -> String {
-    // Writing to memory does not fail, and only text was written.
-    writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
