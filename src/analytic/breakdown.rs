@@ -15,9 +15,9 @@ const FORK_SOME: f64 = 0.12;
 /// The tail of a response is made of its waits more than its mean is.
 const TAIL: f64 = 1.5;
 
-/// Error of the waits at a station that a request visits very often: one that finds it crowded finds it crowded each
-/// time, which waits taken as independent do not know.
-const REPEATED: f64 = 1.4;
+/// Error of the waits at a station that a request visits very often: that they depend on each other is known, that those
+/// at different stations then do too is not.
+const REPEATED: f64 = 0.35;
 
 /// What the mean response time of a workload is made of.
 #[derive(Default)]

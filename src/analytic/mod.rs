@@ -1,11 +1,12 @@
 //! The analytic engine: flows, then stations, then whole response-time distributions through the call graph.
 //!
-//! In the order of the data: `support` says what this engine cannot solve; `traffic` how variable the arrivals at
-//! each station are; `stations` what each class of requests meets there; `compose` puts the response-time
+//! In the order of the data: `support` says what this engine cannot solve; `memory` how long each queue remembers;
+//! `traffic` how variable the arrivals at each station are; `stations` what each class of requests meets there; `compose` puts the response-time
 //! distributions of operations together; `saturation` and `breakdown` explain the result.
 
 mod breakdown;
 mod compose;
+mod memory;
 mod results;
 mod saturation;
 mod stations;
@@ -19,6 +20,7 @@ pub use support::{circle, unsupported};
 use crate::network::flows::{Flows, flows};
 use crate::network::{Network, StationId};
 use crate::prediction::{Prediction, laws};
+use memory::Memory;
 use rayon::prelude::*;
 use stations::StationState;
 
@@ -35,6 +37,8 @@ struct Solution<'n> {
     /// Arrival rate of each workload.
     rates: Vec<f64>,
     flows: Flows,
+    /// What the queue of each station remembers.
+    memories: Vec<Memory>,
     stations: Vec<StationState>,
 }
 
@@ -63,7 +67,8 @@ fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
     loop {
         let stop = |station: StationId, class: usize| held[station][class];
         let flows = flows(network, &rates, &stop);
-        let variability = traffic::variability(network, &flows, &held);
+        let memories = memory::memories(network, &flows, &rates);
+        let variability = traffic::variability(network, &flows, &memories, &held);
         let stations = stations::solve(network, &flows, &variability);
         let mut moved = 0.0f64;
         for (station, state) in stations.iter().enumerate() {
@@ -75,7 +80,7 @@ fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
         }
         rounds += 1;
         if moved < SETTLED || rounds == MAX_ROUNDS {
-            return Solution { network, rates, flows, stations };
+            return Solution { network, rates, flows, memories, stations };
         }
     }
 }

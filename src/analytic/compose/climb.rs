@@ -78,7 +78,7 @@ impl<'s> Composed<'s> {
         let (operation, class) = (slot / self.classes, slot % self.classes);
         match &self.rough[slot] {
             Some(rough) if self.closed_tail(&self.solution.network.operations[operation].steps, class).is_none() => {
-                Rungs::of(rough, &self.ladder)
+                Rungs::of(&self.widened(*rough, &self.linked[slot], class), &self.ladder)
             }
             _ => Rungs::NONE,
         }
@@ -92,7 +92,7 @@ impl<'s> Composed<'s> {
                 Step::Repeat { steps, .. } => self.mark(steps, class, rungs, needed),
                 Step::Parallel { branches, .. } => {
                     for steps in branches {
-                        if let Some(rough) = self.rough_steps(steps, class)
+                        if let Some((rough, _)) = self.alone(steps, class)
                             && self.single_formula(steps, class).is_none()
                         {
                             self.mark(steps, class, Rungs::of(&rough, &self.ladder), needed);
@@ -117,21 +117,25 @@ impl<'s> Composed<'s> {
             let mut sheet = Sheet::new(self.rough.len(), NODES);
             let t = self.ladder.time(rung);
             self.fill(&mut sheet, self.ladder.line(rung), level, &|slot| needed[slot].contains(rung));
-            let mut points = Vec::with_capacity(slots.len() + branches.len());
-            for (slot, own) in slots.iter().zip(&own) {
-                let known = self.rough[*slot].as_ref().zip(sheet.row(*slot)).filter(|_| own.contains(rung));
-                points.push(known.map(|(rough, values)| point(t, rough.success, values)));
-            }
-            for branch in &branches {
-                points.push(branch.rungs.contains(rung).then(|| {
-                    let mut values = sheet.take();
-                    self.multiply(branch.steps, branch.class, &mut sheet, &mut values);
-                    let point = point(t, branch.rough.success, &values);
-                    sheet.give(values);
-                    point
-                }));
-            }
-            points
+            let of_branches: Vec<Option<Point>> = branches
+                .iter()
+                .map(|branch| {
+                    branch.rungs.contains(rung).then(|| {
+                        let mut values = sheet.take();
+                        self.multiply(branch.steps, branch.class, &mut sheet, &mut values);
+                        self.link(&branch.links, branch.class, &mut sheet, &mut values);
+                        let point = point(t, branch.rough.success, &values);
+                        sheet.give(values);
+                        point
+                    })
+                })
+                .collect();
+            // Last, because they leave no row as callers want it.
+            let of_slots = slots.iter().zip(&own).map(|(slot, own)| {
+                let success = self.rough[*slot].map(|rough| rough.success).filter(|_| own.contains(rung))?;
+                Some(point(t, success, self.linked_row(*slot, &mut sheet)?))
+            });
+            of_slots.chain(of_branches).collect()
         };
         let rungs: Vec<i32> = (all.first..=all.last).collect();
         let looks = each(self.solution.network, &rungs, |rung| look(*rung));

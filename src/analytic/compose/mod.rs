@@ -4,8 +4,10 @@
 //! distribution functions. In the order of the data: `rough` looks ahead for the times that matter; `climb` reads
 //! tails on a ladder of such times, from transforms that `sheet` evaluates for all operations on a shared line;
 //! `parallel` makes laws of parallel steps; `precise` refines single percentiles. What is constant in a program is kept
-//! apart as a shift, because inverting a jump costs accuracy.
+//! apart as a shift, because inverting a jump costs accuracy. Where steps are not independent, `fork` and `again` say
+//! how much: branches that queue at the same time, and visits to the same queue one after the other.
 
+mod again;
 mod climb;
 mod fork;
 mod parallel;
@@ -20,6 +22,7 @@ use crate::discipline::{Delay, priority, ps};
 use crate::distribution::Law;
 use crate::math::ladder::Ladder;
 use crate::network::{Network, OperationId, StationId, Step, Visit, VisitId, flows};
+use again::{Course, Link};
 use parallel::ParallelLaw;
 use rough::Rough;
 
@@ -59,6 +62,9 @@ pub(super) struct Composed<'s> {
     /// Whether requests of the class get there at all: `[operation × classes + class]`, as everything below.
     live: Vec<bool>,
     rough: Vec<Option<Rough>>,
+    courses: Vec<Course>,
+    /// Waits within an operation that depend on each other.
+    linked: Vec<Vec<Link>>,
     /// `None` when overloaded.
     means: Vec<Option<Mean>>,
     tails: Vec<Option<Tail>>,
@@ -78,6 +84,8 @@ impl<'s> Composed<'s> {
             parallels: (0..network.parallels * network.classes).map(|_| None).collect(),
             live: live(network),
             rough: vec![None; slots],
+            courses: vec![Course::default(); slots],
+            linked: vec![Vec::new(); slots],
             means: vec![None; slots],
             tails: vec![None; slots],
         };

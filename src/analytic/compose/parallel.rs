@@ -1,5 +1,6 @@
 //! Parallel steps: from the tails of their branches to a law of their own.
 
+use super::again::Link;
 use super::climb::Rungs;
 use super::rough::{self, Rough};
 use super::{Composed, Mean, OrderStatistic, Tail};
@@ -21,6 +22,8 @@ pub(super) struct Branch<'s> {
     pub steps: &'s [Step],
     pub class: usize,
     pub rough: Rough,
+    /// Its waits that depend on each other.
+    pub links: Vec<Link>,
     /// Where its tail is read; none when it has a formula.
     pub rungs: Rungs,
     parallel: usize,
@@ -50,16 +53,15 @@ impl<'s> Composed<'s> {
                 Step::Repeat { steps, .. } => self.collect_branches(steps, class, level, found),
                 Step::Parallel { branches, needed, id } => {
                     branches.iter().for_each(|steps| self.collect_branches(steps, class, level, found));
-                    let roughs: Vec<Rough> =
-                        branches.iter().filter_map(|steps| self.rough_steps(steps, class)).collect();
-                    let at = roughs.iter().map(|rough| rough.level).max().unwrap_or(0);
-                    if at != level || roughs.len() != branches.len() {
+                    let alone: Option<Vec<_>> = branches.iter().map(|steps| self.alone(steps, class)).collect();
+                    let Some(alone) = alone else { continue };
+                    if alone.iter().map(|(rough, _)| rough.level).max().unwrap_or(0) != level {
                         continue;
                     }
-                    for (steps, rough) in branches.iter().zip(roughs) {
+                    for (steps, (rough, links)) in branches.iter().zip(alone) {
                         let closed = self.single_formula(steps, class).is_some();
                         let rungs = if closed { Rungs::NONE } else { Rungs::of(&rough, &self.ladder) };
-                        found.push(Branch { steps, class, rough, rungs, parallel: *id, needed: *needed });
+                        found.push(Branch { steps, class, rough, links, rungs, parallel: *id, needed: *needed });
                     }
                 }
                 Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}

@@ -28,11 +28,12 @@ impl Composed<'_> {
             return Some((Sojourn { wait, service }.exceeding(t), None));
         }
         let reachable = self.reachable(slot);
-        let tilt = (0.9 * self.decay_rate(&reachable)).min(20.0 / beyond);
+        let decay_rate = self.decay_rate(&reachable).min(self.linked_decay(&self.linked[slot], class));
+        let tilt = (0.9 * decay_rate).min(20.0 / beyond);
         let line = PRECISE.line(beyond, tilt);
         let mut sheet = Sheet::new(self.rough.len(), PRECISE.weights.len());
         self.fill(&mut sheet, line, usize::MAX, &|slot| reachable[slot]);
-        let (tail, density) = PRECISE.tail_and_density(beyond, line, rough.success, sheet.row(slot)?);
+        let (tail, density) = PRECISE.tail_and_density(beyond, line, rough.success, self.linked_row(slot, &mut sheet)?);
         let back = (-tilt * beyond).exp() / rough.success;
         Some((tail * back, Some(density * back)))
     }
@@ -58,7 +59,16 @@ impl Composed<'_> {
                     self.met(*visit, class).map_or(0.0, |(wait, law)| wait.decay_rate().min(law.decay_rate()))
                 }
                 Step::Delay(law) => law.decay_rate(),
-                Step::Call(call) => call.network.as_ref().map_or(f64::INFINITY, Law::decay_rate),
+                Step::Call(call) => {
+                    let network = call.network.as_ref().map_or(f64::INFINITY, Law::decay_rate);
+                    let linked = self.linked_decay(&self.linked[self.slot(call.target, class)], class);
+                    // Of many calls by chance nothing is known.
+                    if call.times > 1 && call.probability < 1.0 { 0.0 } else { network.min(linked) }
+                }
+                Step::Choose(ways) => ways
+                    .iter()
+                    .map(|(_, steps)| self.linked_decay(&self.links(&self.course(steps, class), class), class))
+                    .fold(f64::INFINITY, f64::min),
                 Step::Parallel { .. } => 0.0,
                 _ => f64::INFINITY,
             };

@@ -1,5 +1,6 @@
 //! What is known of a sequence of steps before any transform: enough to choose the times to look at.
 
+use super::again::{Course, Link};
 use super::climb::Point;
 use super::{Composed, Tail};
 use crate::discipline::Delay;
@@ -39,10 +40,24 @@ impl Composed<'_> {
             for class in 0..self.classes {
                 let slot = self.slot(operation, class);
                 if self.live[slot] {
-                    self.rough[slot] = self.rough_steps(&network.operations[operation].steps, class);
+                    let steps = &network.operations[operation].steps;
+                    self.rough[slot] = self.rough_steps(steps, class);
+                    self.courses[slot] = self.course(steps, class);
+                    self.linked[slot] = self.links(&self.courses[slot], class);
                 }
             }
         }
+    }
+
+    /// Some steps that nothing is known of before or after them: their moments, and the waits that depend on each other.
+    pub(super) fn alone(&self, steps: &[Step], class: usize) -> Option<(Rough, Vec<Link>)> {
+        let links = self.links(&self.course(steps, class), class);
+        Some((self.widened(self.rough_steps(steps, class)?, &links, class), links))
+    }
+
+    /// The moments when these waits depend on each other.
+    pub(super) fn widened(&self, rough: Rough, links: &[Link], class: usize) -> Rough {
+        Rough { variance: rough.variance + self.linked_variance(links, class), ..rough }
     }
 
     /// `None` when a queue on the way grows without end.
@@ -82,7 +97,7 @@ impl Composed<'_> {
             Step::Choose(ways) => {
                 let mut parts = Vec::with_capacity(ways.len());
                 for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
-                    parts.push((*weight, self.rough_steps(steps, class)?));
+                    parts.push((*weight, self.alone(steps, class)?.0));
                 }
                 Some(mixed(&parts))
             }
@@ -112,6 +127,9 @@ impl Composed<'_> {
         Some(if call.probability == 1.0 {
             made
         } else {
+            let mut course = Course::default();
+            course.follow(&self.courses[self.slot(call.target, class)], call.times);
+            let made = self.widened(made, &self.links(&course, class), class);
             mixed(&[(call.probability, made), (1.0 - call.probability, NOTHING)])
         })
     }

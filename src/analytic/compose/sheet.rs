@@ -1,6 +1,7 @@
 //! Transforms of all operations on one line, callees first.
 
 use super::Composed;
+use super::again::Course;
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::Line;
@@ -28,6 +29,11 @@ impl Sheet {
         }
     }
 
+    /// The line of all values.
+    pub fn line(&self) -> Line {
+        self.line
+    }
+
     /// The values of a slot, if they were wanted and exist.
     pub fn row(&self, slot: usize) -> Option<&[Complex64]> {
         self.known[slot].then(|| &self.values[slot * self.nodes..(slot + 1) * self.nodes])
@@ -49,6 +55,12 @@ impl Sheet {
         row
     }
 
+    fn put(&mut self, slot: usize, row: Vec<Complex64>) {
+        self.values[slot * self.nodes..(slot + 1) * self.nodes].copy_from_slice(&row);
+        self.known[slot] = true;
+        self.give(row);
+    }
+
     pub fn give(&mut self, row: Vec<Complex64>) {
         self.spare.push(row);
     }
@@ -68,11 +80,19 @@ impl Composed<'_> {
                 }
                 let mut row = sheet.take();
                 self.multiply(&network.operations[operation].steps, class, sheet, &mut row);
-                sheet.values[slot * sheet.nodes..(slot + 1) * sheet.nodes].copy_from_slice(&row);
-                sheet.known[slot] = true;
-                sheet.give(row);
+                sheet.put(slot, row);
             }
         }
+    }
+
+    /// The transform of an operation by itself, with the dependence of its waits, which then stands in its row.
+    pub(super) fn linked_row<'a>(&self, slot: usize, sheet: &'a mut Sheet) -> Option<&'a [Complex64]> {
+        if !self.linked[slot].is_empty() && sheet.known[slot] {
+            let mut row = sheet.take_copy(slot);
+            self.link(&self.linked[slot], slot % self.classes, sheet, &mut row);
+            sheet.put(slot, row);
+        }
+        sheet.row(slot)
     }
 
     /// Multiplies the transform of some steps, beyond their shift, into `out`.
@@ -117,7 +137,8 @@ impl Composed<'_> {
         let mut shift = self.rough[slot].map_or(0.0, |rough| rough.shift);
         let (p, q) = (call.probability, 1.0 - call.probability);
         let Some(row) = sheet.row(slot) else { return };
-        if call.times == 1 && call.network.is_none() && (q == 0.0 || shift == 0.0) {
+        let apart = shift == 0.0 && self.linked[slot].is_empty();
+        if call.times == 1 && call.network.is_none() && (q == 0.0 || apart) {
             // Most calls are so plain that they need no row to work in.
             return out.iter_mut().zip(row).for_each(|(value, made)| *value *= q + p * made);
         }
@@ -130,6 +151,9 @@ impl Composed<'_> {
             made.iter_mut().for_each(|value| *value = value.powu(call.times));
         }
         if q > 0.0 {
+            let mut course = Course::default();
+            course.follow(&self.courses[slot], call.times);
+            self.link(&self.links(&course, class), class, sheet, &mut made);
             // A call that may not be made has no shift of its own: its constant part is passed by chance only.
             sheet.line.delay(&mut made, shift * f64::from(call.times));
             made.iter_mut().for_each(|value| *value = q + p * *value);
@@ -147,6 +171,7 @@ impl Composed<'_> {
         for (weight, steps) in likely() {
             let mut way = sheet.take();
             self.multiply(steps, class, sheet, &mut way);
+            self.link(&self.links(&self.course(steps, class), class), class, sheet, &mut way);
             sheet.line.delay(&mut way, shift(steps) - least);
             sum.iter_mut().zip(&way).for_each(|(sum, value)| *sum += *weight * value);
             sheet.give(way);

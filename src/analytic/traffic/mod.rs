@@ -11,10 +11,16 @@
 //! merging      ca² = 1 - w + w Σ p_i c_i²,   w = 1 / (1 + 4 (1 - ρ)² (v - 1)),   v = 1 / Σ p_i²
 //! ```
 //!
+//! Where a request comes back `n` times to a queue that still remembers it, the queue feels all its visits as one: in
+//! heavy traffic each waits `τ/(1 - ρ) (n + cs²)/(n + 1)`, because each that is there has half of its visits before it.
+//! Between that and independent visits lies the part `1 / (1 + x)`, `x` being the time between two visits over the
+//! memory of the queue.
+//!
 //! Source: Whitt, The Queueing Network Analyzer, Bell System Technical Journal 62 (1983), section 4.
 
 mod streams;
 
+use super::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Law};
 use crate::network::Network;
@@ -37,7 +43,12 @@ pub(super) struct Variability {
 }
 
 /// The variability of the arrivals at each station.
-pub(super) fn variability(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Variability> {
+pub(super) fn variability(
+    network: &Network,
+    flows: &Flows,
+    memories: &[Memory],
+    held: &[Vec<f64>],
+) -> Vec<Variability> {
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
     let stations: Vec<Server> = servers(network, flows, held);
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
@@ -50,7 +61,7 @@ pub(super) fn variability(network: &Network, flows: &Flows, held: &[Vec<f64>]) -
         .iter()
         .enumerate()
         .map(|(station, streams)| Variability {
-            scv: if poisson[station] { 1.0 } else { scv[station] },
+            scv: if poisson[station] { 1.0 } else { returning(scv[station], &memories[station]) },
             poisson: poisson[station],
             renewal: direct_renewal(network, streams),
         })
@@ -126,7 +137,9 @@ fn settle(streams: &[Streams], stations: &[Server], network: &Network) -> Vec<f6
             let mut concentration = mixed * (incoming.least() / total).max(1e-9);
             for (source, rate) in incoming.iter() {
                 let share = rate / total;
-                mixed += share * stream_scv(source, rate, stations, network, &scv);
+                // What comes back to where it left is no burst that the station has not just served.
+                let own = source == Source::Station(i);
+                mixed += share * if own { 1.0 } else { stream_scv(source, rate, stations, network, &scv) };
                 concentration += share * share;
             }
             let idle = 1.0 - stations[i].rho;
@@ -165,6 +178,18 @@ fn stream_scv(source: Source, rate: f64, stations: &[Server], network: &Network,
     };
     let share = if outflow > 0.0 { (rate / outflow).min(1.0) } else { 1.0 };
     1.0 + share * (origin - 1.0)
+}
+
+/// The variability of arrivals as it matters for waits, where requests come back to the queue they left.
+fn returning(scv: f64, memory: &Memory) -> f64 {
+    if memory.visits <= 1.0 || memory.time <= 0.0 {
+        return scv;
+    }
+    // Of visits at once the queue feels the work all together: n + cs² over n + 1 instead of 1 + cs² over 2.
+    let (n, served) = (memory.visits, memory.service_scv);
+    let at_once = 2.0 * (n + served) / (n + 1.0) - served;
+    let remembered = 1.0 / (1.0 + memory.lag / memory.time);
+    (scv + remembered * (at_once - scv)).max(0.0)
 }
 
 /// Stations that see Poisson arrivals: everything that reaches them started as Poisson and met only stations that keep

@@ -1,0 +1,107 @@
+//! How long the queue of a station remembers, and how soon a request comes back to it.
+//!
+//! | symbol | meaning                                                                             | unit    |
+//! |--------|-------------------------------------------------------------------------------------|---------|
+//! | `n`    | visits of one request to the station                                                | 1       |
+//! | `m`    | servers of its queue                                                                | 1       |
+//! | `D`    | work of one request there, all its visits together; `cD²` its variability, `cs² / n` | seconds |
+//! | `T`    | time in which the queue forgets, `D (1 + cD²) / (2 m (1 - ρ)²)`                     | seconds |
+//!
+//! `T` is the integral of the correlation of the number of requests in heavy traffic.
+
+use crate::distribution::{Distribution, Law};
+use crate::network::flows::Flows;
+use crate::network::{Network, Step};
+use crate::system::Balancer;
+use crate::unit::{PerSecond, Seconds};
+
+/// What the queue of a station remembers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Memory {
+    /// Time in which it forgets.
+    pub time: Seconds,
+    /// Chance that a request meets the same queue again.
+    pub same: f64,
+    pub utilization: f64,
+    pub service_scv: f64,
+    /// Visits of one request, averaged over visits.
+    pub visits: f64,
+    /// Time from one visit of a request to its next, roughly.
+    pub lag: Seconds,
+}
+
+/// What the queue of each station remembers when requests flow like this.
+pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) -> Vec<Memory> {
+    let mut work = vec![(0.0, 0.0); network.stations.len()];
+    let mut visits = vec![vec![0.0; rates.len()]; network.stations.len()];
+    for (visit, own) in network.visits.iter().zip(&flows.visits) {
+        let rate: f64 = own.iter().sum();
+        let sum = &mut work[visit.station];
+        *sum = (sum.0 + rate * visit.time.mean(), sum.1 + rate * visit.time.moment(2));
+        visits[visit.station].iter_mut().zip(own).for_each(|(sum, rate)| *sum += rate);
+    }
+    let utilization: Vec<f64> =
+        work.iter().zip(&network.stations).map(|((work, _), place)| (work / place.total_servers()).min(1.0)).collect();
+    let durations = durations(network, flows, &utilization);
+    let memory = |station: usize| {
+        let (place, visits, (work, second)) = (&network.stations[station], &visits[station], work[station]);
+        let rate: f64 = visits.iter().sum();
+        if rate <= 0.0 || work <= 0.0 {
+            return Memory::default();
+        }
+        let mean = work / rate;
+        let service_scv = (second / rate / (mean * mean) - 1.0).clamp(0.0, 1e4);
+        // Averages over the visits of all workloads.
+        let (mut again, mut lag) = (0.0, 0.0);
+        for ((visits, rate), duration) in
+            visits.iter().zip(rates).zip(&durations).filter(|((visits, _), _)| **visits > 0.0)
+        {
+            let times = (visits / rate).max(1.0);
+            again += visits * times;
+            lag += visits * duration / times;
+        }
+        let (visits, lag) = (again / rate, lag / rate);
+        let apart = matches!(place.balancer, Balancer::Random | Balancer::RoundRobin) && place.instances > 1;
+        let servers = if apart { f64::from(place.servers) } else { place.total_servers() };
+        let idle = 1.0 - utilization[station];
+        Memory {
+            time: (visits + service_scv) * mean / (2.0 * servers * idle * idle),
+            same: if apart { 1.0 / f64::from(place.instances) } else { 1.0 },
+            utilization: utilization[station],
+            service_scv,
+            visits,
+            lag,
+        }
+    };
+    (0..network.stations.len()).map(memory).collect()
+}
+
+/// How long a request of each workload takes, roughly: its work with the waits of M/M/1, and all delays.
+fn durations(network: &Network, flows: &Flows, utilization: &[f64]) -> Vec<Seconds> {
+    // Requests there at any time, by Little's law.
+    let mut present = vec![0.0; network.workloads.len()];
+    let mut add = |rates: &[PerSecond], time: Seconds| {
+        present.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate * time);
+    };
+    for (visit, rates) in network.visits.iter().zip(&flows.visits) {
+        add(rates, visit.time.mean() / (1.0 - utilization[visit.station]).max(1e-9));
+    }
+    for (operation, rates) in network.operations.iter().zip(&flows.operations) {
+        add(rates, delays(&operation.steps));
+    }
+    let began = network.workloads.iter().map(|workload| workload.rate());
+    present.iter().zip(began).map(|(present, rate)| if rate > 0.0 { present / rate } else { 0.0 }).collect()
+}
+
+/// Time that some steps spend in no queue, those that they call left out.
+fn delays(steps: &[Step]) -> Seconds {
+    let each = steps.iter().map(|step| match step {
+        Step::Delay(law) => law.mean(),
+        Step::Call(call) => call.probability * f64::from(call.times) * call.network.as_ref().map_or(0.0, Law::mean),
+        Step::Choose(ways) => ways.iter().map(|(weight, steps)| weight * delays(steps)).sum(),
+        Step::Repeat { times, steps } => f64::from(*times) * delays(steps),
+        Step::Parallel { branches, .. } => branches.iter().map(|steps| delays(steps)).fold(0.0, f64::max),
+        Step::Visit(_) | Step::Send(_) | Step::Fail(_) => 0.0,
+    });
+    each.sum()
+}
