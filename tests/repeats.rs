@@ -30,7 +30,8 @@ fn routes() -> Vec<Route> {
     let disk = "cores = 1\ndevices.disk = { servers = 1 }";
     let two = loops(40, "\"15ms\"") + ", { repeat = 40, steps = [ { use = \"disk\", time = \"15ms\" } ] }";
     let turns = "{ repeat = 10, steps = [ { work = \"50ms\" }, { use = \"disk\", time = \"70ms\" } ] }";
-    let slow = "{ repeat = 4, steps = [ { work = { mean = \"40ms\", cv = 2 } }, { delay = { constant = \"500ms\" } } ] }";
+    let slow =
+        "{ repeat = 4, steps = [ { work = { mean = \"40ms\", cv = 2 } }, { delay = { constant = \"500ms\" } } ] }";
     let twice = "{ work = \"20ms\" }, { call = \"b.q\" }, { work = \"20ms\" }, { call = \"b.q\" }, { work = \"20ms\" }";
     let even = "{ repeat = 3, steps = [ { work = \"8ms\" }, { call = \"wide.q\" }, { call = \"even.q\" } ] }";
     let many = "{ work = \"20ms\" }, { call = \"four.q\", times = 5 }";
