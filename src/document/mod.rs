@@ -7,6 +7,7 @@ mod diagnostic;
 pub mod language;
 mod laws;
 mod locate;
+mod pieces;
 mod reader;
 pub mod reference;
 pub mod schema;
@@ -19,6 +20,7 @@ pub use diagnostic::{Diagnostic, Severity, Style, line_and_column, render};
 pub use reader::Files;
 
 use crate::system::{Change, Path, System, check};
+use pieces::Pieces;
 use reader::{Node, Reader};
 use toml::de::{DeTable, DeValue};
 
@@ -38,7 +40,7 @@ pub struct Document {
 /// # Errors
 /// Every mistake found, in the order of the text.
 pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
-    let (root, syntax) = DeTable::parse_recoverable(text);
+    let (pieces, syntax) = Pieces::parse(text);
     let mut reader = Reader::at(Path::default(), files);
     for error in &syntax {
         let span = error.span().unwrap_or(0..0);
@@ -57,10 +59,10 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
         reader.error("empty", 0..0, "this model is empty", "", "write one with `plimsoll init`");
         return Err(reader.diagnostics);
     }
-    let mut system = reader.system(root.get_ref());
+    let mut system = reader.system(&pieces);
     // Where a whole section could not be read, what refers to it would be blamed for nothing.
     if reader.diagnostics.iter().all(|d| !["type", "name"].contains(&d.code)) {
-        reader.diagnostics.extend(check::check(&system).into_iter().map(|problem| placed(root.get_ref(), problem)));
+        reader.diagnostics.extend(check::check(&system).into_iter().map(|problem| placed(&pieces, problem)));
     }
     system.uncertainties = std::mem::take(&mut reader.uncertainties);
     system.assumptions = std::mem::take(&mut reader.assumptions);
@@ -71,15 +73,15 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
 
 /// Problems of a system at their places in the text it was read from.
 pub fn place(text: &str, problems: Vec<check::Problem>) -> Vec<Diagnostic> {
-    let (root, _) = DeTable::parse_recoverable(text);
-    in_order(problems.into_iter().map(|problem| placed(root.get_ref(), problem)).collect())
+    let (pieces, _) = Pieces::parse(text);
+    in_order(problems.into_iter().map(|problem| placed(&pieces, problem)).collect())
 }
 
-fn placed(root: &DeTable<'_>, problem: check::Problem) -> Diagnostic {
+fn placed(pieces: &Pieces<'_>, problem: check::Problem) -> Diagnostic {
     Diagnostic {
         severity: problem.severity,
         code: problem.code,
-        span: locate::locate(root, &problem.path),
+        span: pieces.locate(&problem.path),
         message: problem.message,
         label: problem.label,
         advice: problem.advice,
@@ -156,28 +158,33 @@ pub fn read_arrivals(text: &str) -> Result<crate::system::ArrivalLaw, String> {
 }
 
 impl Reader<'_> {
-    fn system(&mut self, table: &DeTable<'_>) -> System {
-        let keys = self.keys(table, 0..0, &language::ROOT);
+    fn system(&mut self, pieces: &Pieces<'_>) -> System {
+        for piece in pieces.iter() {
+            self.start = piece.start;
+            self.keys(&piece.table, 0..0, &language::ROOT);
+        }
         let mut system = System { currency: "USD".to_string(), ..System::default() };
-        if let Some(node) = keys.get("model")
-            && let Some(keys) = self.table("model", node, &language::MODEL)
-        {
-            for (key, slot) in [
-                ("name", &mut system.name),
-                ("description", &mut system.description),
-                ("currency", &mut system.currency),
-            ] {
-                if let Some(text) = keys.get(key).and_then(|n| self.text(key, n)) {
-                    *slot = text;
+        if let Some((start, node)) = pieces.all("model").next() {
+            self.start = start;
+            if let Some(keys) = self.table("model", node, &language::MODEL) {
+                for (key, slot) in [
+                    ("name", &mut system.name),
+                    ("description", &mut system.description),
+                    ("currency", &mut system.currency),
+                ] {
+                    if let Some(text) = keys.get(key).and_then(|n| self.text(key, n)) {
+                        *slot = text;
+                    }
                 }
             }
         }
-        system.services = self.all(table, "service", |r, name, node| r.service(name, node));
-        system.externals = self.all(table, "external", |r, name, node| r.external(name, node));
-        system.pools = self.all(table, "pool", |r, name, node| r.pool(name, node));
-        system.caches = self.all(table, "cache", |r, name, node| r.cache(name, node));
-        system.workloads = self.all(table, "workload", |r, name, node| r.workload(name, node));
-        if let Some(node) = keys.get("objective") {
+        system.services = self.all(pieces, "service", |r, name, node| r.service(name, node));
+        system.externals = self.all(pieces, "external", |r, name, node| r.external(name, node));
+        system.pools = self.all(pieces, "pool", |r, name, node| r.pool(name, node));
+        system.caches = self.all(pieces, "cache", |r, name, node| r.cache(name, node));
+        system.workloads = self.all(pieces, "workload", |r, name, node| r.workload(name, node));
+        if let Some((start, node)) = pieces.all("objective").next() {
+            self.start = start;
             for item in self.list("objective", node).unwrap_or_default() {
                 let place = system.objectives.len().to_string();
                 let read = self.within("objective", |r| r.within(&place, |r| r.objective(item)));
@@ -185,23 +192,37 @@ impl Reader<'_> {
             }
         }
         let mut draft = system.clone();
-        system.scenarios = self.all(table, "scenario", |r, name, node| r.scenario(name, node, &mut draft));
+        system.scenarios = self.all(pieces, "scenario", |r, name, node| r.scenario(name, node, &mut draft));
         system
     }
 
     /// The named tables of a kind; names with a dot cannot be called, and are refused.
     fn all<T>(
         &mut self,
-        table: &DeTable<'_>,
+        pieces: &Pieces<'_>,
         kind: &str,
         mut read: impl FnMut(&mut Self, &str, Node<'_>) -> Option<T>,
     ) -> Vec<T> {
-        let Some(node) = table.get(kind) else { return Vec::new() };
+        let mut values = Vec::new();
+        for (start, node) in pieces.all(kind) {
+            self.start = start;
+            self.each(kind, node, &mut values, &mut read);
+        }
+        values
+    }
+
+    fn each<T>(
+        &mut self,
+        kind: &str,
+        node: Node<'_>,
+        values: &mut Vec<T>,
+        read: &mut impl FnMut(&mut Self, &str, Node<'_>) -> Option<T>,
+    ) {
         let DeValue::Table(entries) = node.get_ref() else {
             self.wrong_type(kind, node, &format!("a table: [{kind}.NAME]"));
-            return Vec::new();
+            return;
         };
-        let mut values = Vec::with_capacity(entries.len());
+        values.reserve(entries.len());
         for (key, node) in entries {
             let name: &str = key.get_ref();
             if name.contains('.') || name.trim().is_empty() {
@@ -216,6 +237,5 @@ impl Reader<'_> {
             }
             values.extend(self.within(kind, |r| r.within(name, |r| read(r, name, node))));
         }
-        values
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Reader<'f> {
     pub uncertainties: Vec<Uncertainty>,
     pub assumptions: Vec<String>,
     pub files: Files<'f>,
+    /// Where the piece now read begins in the text.
+    pub start: usize,
     /// Where the value now read stands, for the uncertainties.
     pub place: Path,
 }
@@ -27,7 +29,7 @@ pub(super) struct Reader<'f> {
 impl<'f> Reader<'f> {
     /// A reader that has read nothing, at a place of the model.
     pub fn at(place: Path, files: Files<'f>) -> Reader<'f> {
-        Reader { diagnostics: Vec::new(), uncertainties: Vec::new(), assumptions: Vec::new(), files, place }
+        Reader { diagnostics: Vec::new(), uncertainties: Vec::new(), assumptions: Vec::new(), files, start: 0, place }
     }
 
     /// Notes an error.
@@ -42,7 +44,7 @@ impl<'f> Reader<'f> {
         self.diagnostics.push(Diagnostic {
             severity: Severity::Error,
             code,
-            span,
+            span: span.start + self.start..span.end + self.start,
             message: message.into(),
             label: label.into(),
             advice: advice.into(),
