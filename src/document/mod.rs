@@ -20,7 +20,7 @@ pub use diagnostic::{Diagnostic, Severity, Style, line_and_column, render};
 pub use reader::Files;
 
 use crate::system::{Change, Path, System, check};
-use pieces::Pieces;
+use pieces::Piece;
 use reader::{Node, Reader};
 use toml::de::{DeTable, DeValue};
 
@@ -40,7 +40,29 @@ pub struct Document {
 /// # Errors
 /// Every mistake found, in the order of the text.
 pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
-    let (pieces, syntax) = Pieces::parse(text);
+    let mut reader = Reader::at(Path::default(), files);
+    if text.trim().is_empty() {
+        reader.error("empty", 0..0, "this model is empty", "", "write one with `plimsoll init`");
+        return Err(reader.diagnostics);
+    }
+    let (mut system, mut reader) = match reader.system(pieces::pieces(text)) {
+        Some(system) => (system, reader),
+        None => read_whole(text, files)?,
+    };
+    // Where a whole section could not be read, what refers to it would be blamed for nothing.
+    if reader.diagnostics.iter().all(|d| !["type", "name"].contains(&d.code)) {
+        reader.diagnostics.extend(placed(text, check::check(&system)));
+    }
+    system.uncertainties = std::mem::take(&mut reader.uncertainties);
+    system.assumptions = std::mem::take(&mut reader.assumptions);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        reader.diagnostics.into_iter().partition(|d| d.severity == Severity::Error);
+    if errors.is_empty() { Ok(Document { system, warnings: in_order(warnings) }) } else { Err(in_order(errors)) }
+}
+
+/// Reads a text that is no TOML in pieces, or none at all.
+fn read_whole<'f>(text: &str, files: Files<'f>) -> Result<(System, Reader<'f>), Vec<Diagnostic>> {
+    let (whole, syntax) = pieces::whole(text);
     let mut reader = Reader::at(Path::default(), files);
     for error in &syntax {
         let span = error.span().unwrap_or(0..0);
@@ -52,40 +74,36 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
         }
     }
     // A text that does not parse has lost keys: what follows would blame the reader for them.
-    if !syntax.is_empty() {
-        return Err(in_order(reader.diagnostics));
+    let system = if syntax.is_empty() { reader.system([Some(whole)].into_iter()) } else { None };
+    match system {
+        Some(system) => Ok((system, reader)),
+        None => Err(in_order(reader.diagnostics)),
     }
-    if text.trim().is_empty() {
-        reader.error("empty", 0..0, "this model is empty", "", "write one with `plimsoll init`");
-        return Err(reader.diagnostics);
-    }
-    let mut system = reader.system(&pieces);
-    // Where a whole section could not be read, what refers to it would be blamed for nothing.
-    if reader.diagnostics.iter().all(|d| !["type", "name"].contains(&d.code)) {
-        reader.diagnostics.extend(check::check(&system).into_iter().map(|problem| placed(&pieces, problem)));
-    }
-    system.uncertainties = std::mem::take(&mut reader.uncertainties);
-    system.assumptions = std::mem::take(&mut reader.assumptions);
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        reader.diagnostics.into_iter().partition(|d| d.severity == Severity::Error);
-    if errors.is_empty() { Ok(Document { system, warnings: in_order(warnings) }) } else { Err(in_order(errors)) }
 }
 
 /// Problems of a system at their places in the text it was read from.
 pub fn place(text: &str, problems: Vec<check::Problem>) -> Vec<Diagnostic> {
-    let (pieces, _) = Pieces::parse(text);
-    in_order(problems.into_iter().map(|problem| placed(&pieces, problem)).collect())
+    in_order(placed(text, problems))
 }
 
-fn placed(pieces: &Pieces<'_>, problem: check::Problem) -> Diagnostic {
-    Diagnostic {
-        severity: problem.severity,
-        code: problem.code,
-        span: pieces.locate(&problem.path),
-        message: problem.message,
-        label: problem.label,
-        advice: problem.advice,
+fn placed(text: &str, problems: Vec<check::Problem>) -> Vec<Diagnostic> {
+    if problems.is_empty() {
+        return Vec::new();
     }
+    let paths: Vec<&Path> = problems.iter().map(|problem| &problem.path).collect();
+    let places = pieces::locate_all(text, &paths);
+    problems
+        .into_iter()
+        .zip(places)
+        .map(|(problem, span)| Diagnostic {
+            severity: problem.severity,
+            code: problem.code,
+            span,
+            message: problem.message,
+            label: problem.label,
+            advice: problem.advice,
+        })
+        .collect()
 }
 
 fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -158,71 +176,71 @@ pub fn read_arrivals(text: &str) -> Result<crate::system::ArrivalLaw, String> {
 }
 
 impl Reader<'_> {
-    fn system(&mut self, pieces: &Pieces<'_>) -> System {
-        for piece in pieces.iter() {
-            self.start = piece.start;
-            self.keys(&piece.table, 0..0, &language::ROOT);
-        }
+    /// What the pieces of a text mean together; `None` where one is not right by itself.
+    fn system<'t>(&mut self, pieces: impl Iterator<Item = Option<Piece<'t>>>) -> Option<System> {
         let mut system = System { currency: "USD".to_string(), ..System::default() };
-        if let Some((start, node)) = pieces.all("model").next() {
-            self.start = start;
-            if let Some(keys) = self.table("model", node, &language::MODEL) {
-                for (key, slot) in [
-                    ("name", &mut system.name),
-                    ("description", &mut system.description),
-                    ("currency", &mut system.currency),
-                ] {
-                    if let Some(text) = keys.get(key).and_then(|n| self.text(key, n)) {
-                        *slot = text;
-                    }
+        let mut with_scenarios = Vec::new();
+        for piece in pieces {
+            let piece = piece?;
+            self.start = piece.start;
+            self.sections(&piece.table, &mut system);
+            if piece.table.contains_key("scenario") {
+                with_scenarios.push(piece);
+            }
+        }
+        // Scenarios change what may stand behind them.
+        let mut draft = if with_scenarios.is_empty() { System::default() } else { system.clone() };
+        for piece in &with_scenarios {
+            self.start = piece.start;
+            let read = self.all(&piece.table, "scenario", |r, name, node| r.scenario(name, node, &mut draft));
+            system.scenarios.extend(read);
+        }
+        Some(system)
+    }
+
+    /// All but the scenarios of a piece.
+    fn sections(&mut self, table: &DeTable<'_>, system: &mut System) {
+        let keys = self.keys(table, 0..0, &language::ROOT);
+        if let Some(node) = keys.get("model")
+            && let Some(keys) = self.table("model", node, &language::MODEL)
+        {
+            for (key, slot) in [
+                ("name", &mut system.name),
+                ("description", &mut system.description),
+                ("currency", &mut system.currency),
+            ] {
+                if let Some(text) = keys.get(key).and_then(|n| self.text(key, n)) {
+                    *slot = text;
                 }
             }
         }
-        system.services = self.all(pieces, "service", |r, name, node| r.service(name, node));
-        system.externals = self.all(pieces, "external", |r, name, node| r.external(name, node));
-        system.pools = self.all(pieces, "pool", |r, name, node| r.pool(name, node));
-        system.caches = self.all(pieces, "cache", |r, name, node| r.cache(name, node));
-        system.workloads = self.all(pieces, "workload", |r, name, node| r.workload(name, node));
-        if let Some((start, node)) = pieces.all("objective").next() {
-            self.start = start;
+        system.services.extend(self.all(table, "service", |r, name, node| r.service(name, node)));
+        system.externals.extend(self.all(table, "external", |r, name, node| r.external(name, node)));
+        system.pools.extend(self.all(table, "pool", |r, name, node| r.pool(name, node)));
+        system.caches.extend(self.all(table, "cache", |r, name, node| r.cache(name, node)));
+        system.workloads.extend(self.all(table, "workload", |r, name, node| r.workload(name, node)));
+        if let Some(node) = keys.get("objective") {
             for item in self.list("objective", node).unwrap_or_default() {
                 let place = system.objectives.len().to_string();
                 let read = self.within("objective", |r| r.within(&place, |r| r.objective(item)));
                 system.objectives.extend(read);
             }
         }
-        let mut draft = system.clone();
-        system.scenarios = self.all(pieces, "scenario", |r, name, node| r.scenario(name, node, &mut draft));
-        system
     }
 
     /// The named tables of a kind; names with a dot cannot be called, and are refused.
     fn all<T>(
         &mut self,
-        pieces: &Pieces<'_>,
+        table: &DeTable<'_>,
         kind: &str,
         mut read: impl FnMut(&mut Self, &str, Node<'_>) -> Option<T>,
     ) -> Vec<T> {
-        let mut values = Vec::new();
-        for (start, node) in pieces.all(kind) {
-            self.start = start;
-            self.each(kind, node, &mut values, &mut read);
-        }
-        values
-    }
-
-    fn each<T>(
-        &mut self,
-        kind: &str,
-        node: Node<'_>,
-        values: &mut Vec<T>,
-        read: &mut impl FnMut(&mut Self, &str, Node<'_>) -> Option<T>,
-    ) {
+        let Some(node) = table.get(kind) else { return Vec::new() };
         let DeValue::Table(entries) = node.get_ref() else {
             self.wrong_type(kind, node, &format!("a table: [{kind}.NAME]"));
-            return;
+            return Vec::new();
         };
-        values.reserve(entries.len());
+        let mut values = Vec::with_capacity(entries.len());
         for (key, node) in entries {
             let name: &str = key.get_ref();
             if name.contains('.') || name.trim().is_empty() {
@@ -237,5 +255,6 @@ impl Reader<'_> {
             }
             values.extend(self.within(kind, |r| r.within(name, |r| read(r, name, node))));
         }
+        values
     }
 }
