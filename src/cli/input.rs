@@ -8,6 +8,7 @@ use plimsoll::report::Manifest;
 use plimsoll::system::System;
 use plimsoll::system::check::Problem;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -61,10 +62,11 @@ pub(crate) fn read(args: &ModelArgs, output: &OutputArgs) -> Result<Model, Failu
 
 impl Model {
     /// The system with all these scenarios applied, one after the other.
-    pub(crate) fn with_scenarios(&self, names: &[String]) -> Result<System, Failure> {
-        let mut system = self.system.clone();
+    pub(crate) fn with_scenarios(&self, names: &[String]) -> Result<Cow<'_, System>, Failure> {
+        let mut system = Cow::Borrowed(&self.system);
         for name in names {
-            system = system.with_scenario(name).map_err(|why| Failure::Wrong(format!("error: --scenario: {why}")))?;
+            let changed = system.with_scenario(name);
+            system = Cow::Owned(changed.map_err(|why| Failure::Wrong(format!("error: --scenario: {why}")))?);
         }
         Ok(system)
     }

@@ -41,7 +41,7 @@ impl PlanCommand {
         }
         let mut systems = vec![(None, model.system.clone())];
         for name in &self.model.scenario {
-            systems.push((Some(name.clone()), model.with_scenarios(std::slice::from_ref(name))?));
+            systems.push((Some(name.clone()), model.with_scenarios(std::slice::from_ref(name))?.into_owned()));
         }
         for (_, system) in &systems {
             model.supported(system, &self.output)?;

@@ -30,7 +30,7 @@ pub(crate) struct SweepCommand {
 impl SweepCommand {
     pub(crate) fn run(self) -> Outcome {
         let model = input::read(&self.model, &self.output)?;
-        let mut system = model.with_scenarios(&self.model.scenario)?;
+        let mut system = model.with_scenarios(&self.model.scenario)?.into_owned();
         model.supported(&system, &self.output)?;
         let (sweep, kind) = range(&self.vary, &mut system)?;
         let points = plan::sweep(&system, &sweep, solve::solved)
