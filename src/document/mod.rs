@@ -45,13 +45,13 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
         reader.error("empty", 0..0, "this model is empty", "", "write one with `plimsoll init`");
         return Err(reader.diagnostics);
     }
-    let (mut system, mut reader) = match reader.system(pieces::pieces(text)) {
-        Some(system) => (system, reader),
+    let (mut system, kept, mut reader) = match reader.system(pieces::pieces(text)) {
+        Some((system, kept)) => (system, kept, reader),
         None => read_whole(text, files)?,
     };
     // Where a whole section could not be read, what refers to it would be blamed for nothing.
     if reader.diagnostics.iter().all(|d| !["type", "name"].contains(&d.code)) {
-        reader.diagnostics.extend(placed(text, check::check(&system)));
+        reader.diagnostics.extend(placed(text, &kept, check::check(&system)));
     }
     system.uncertainties = std::mem::take(&mut reader.uncertainties);
     system.assumptions = std::mem::take(&mut reader.assumptions);
@@ -61,7 +61,10 @@ pub fn read(text: &str, files: Files<'_>) -> Result<Document, Vec<Diagnostic>> {
 }
 
 /// Reads a text that is no TOML in pieces, or none at all.
-fn read_whole<'f>(text: &str, files: Files<'f>) -> Result<(System, Reader<'f>), Vec<Diagnostic>> {
+fn read_whole<'t, 'f>(
+    text: &'t str,
+    files: Files<'f>,
+) -> Result<(System, Vec<Piece<'t>>, Reader<'f>), Vec<Diagnostic>> {
     let (whole, syntax) = pieces::whole(text);
     let mut reader = Reader::at(Path::default(), files);
     for error in &syntax {
@@ -76,22 +79,26 @@ fn read_whole<'f>(text: &str, files: Files<'f>) -> Result<(System, Reader<'f>), 
     // A text that does not parse has lost keys: what follows would blame the reader for them.
     let system = if syntax.is_empty() { reader.system([Some(whole)].into_iter()) } else { None };
     match system {
-        Some(system) => Ok((system, reader)),
+        Some((system, kept)) => Ok((system, kept, reader)),
         None => Err(in_order(reader.diagnostics)),
     }
 }
 
 /// Problems of a system at their places in the text it was read from.
 pub fn place(text: &str, problems: Vec<check::Problem>) -> Vec<Diagnostic> {
-    in_order(placed(text, problems))
+    in_order(placed(text, &[], problems))
 }
 
-fn placed(text: &str, problems: Vec<check::Problem>) -> Vec<Diagnostic> {
+/// Problems at their places; with the whole text parsed already when it is among the pieces kept.
+fn placed(text: &str, kept: &[Piece<'_>], problems: Vec<check::Problem>) -> Vec<Diagnostic> {
     if problems.is_empty() {
         return Vec::new();
     }
     let paths: Vec<&Path> = problems.iter().map(|problem| &problem.path).collect();
-    let places = pieces::locate_all(text, &paths);
+    let places = match kept {
+        [piece] if piece.whole => paths.iter().map(|path| piece.locate(path)).collect(),
+        _ => pieces::locate_all(text, &paths),
+    };
     problems
         .into_iter()
         .zip(places)
@@ -176,26 +183,31 @@ pub fn read_arrivals(text: &str) -> Result<crate::system::ArrivalLaw, String> {
 }
 
 impl Reader<'_> {
-    /// What the pieces of a text mean together; `None` where one is not right by itself.
-    fn system<'t>(&mut self, pieces: impl Iterator<Item = Option<Piece<'t>>>) -> Option<System> {
+    /// What the pieces of a text mean together, with those that are worth keeping; `None` where one is not right by
+    /// itself.
+    fn system<'t>(&mut self, pieces: impl Iterator<Item = Option<Piece<'t>>>) -> Option<(System, Vec<Piece<'t>>)> {
         let mut system = System { currency: "USD".to_string(), ..System::default() };
-        let mut with_scenarios = Vec::new();
+        let mut kept = Vec::new();
         for piece in pieces {
             let piece = piece?;
             self.start = piece.start;
             self.sections(&piece.table, &mut system);
-            if piece.table.contains_key("scenario") {
-                with_scenarios.push(piece);
+            if piece.whole || piece.table.contains_key("scenario") {
+                kept.push(piece);
             }
         }
         // Scenarios change what may stand behind them.
-        let mut draft = if with_scenarios.is_empty() { System::default() } else { system.clone() };
-        for piece in &with_scenarios {
+        let mut draft = if kept.iter().any(|piece| piece.table.contains_key("scenario")) {
+            system.clone()
+        } else {
+            System::default()
+        };
+        for piece in &kept {
             self.start = piece.start;
             let read = self.all(&piece.table, "scenario", |r, name, node| r.scenario(name, node, &mut draft));
             system.scenarios.extend(read);
         }
-        Some(system)
+        Some((system, kept))
     }
 
     /// All but the scenarios of a piece.

@@ -17,11 +17,13 @@ pub(super) struct Piece<'t> {
     /// Where it begins in the text; the places of its values count from there.
     pub start: usize,
     pub table: DeTable<'t>,
+    /// Whether it is all of the text.
+    pub whole: bool,
 }
 
 impl Piece<'_> {
     /// The bytes of the text at a path of the model.
-    fn locate(&self, path: &Path) -> Range<usize> {
+    pub fn locate(&self, path: &Path) -> Range<usize> {
         let span = locate::locate(&self.table, path);
         span.start + self.start..span.end + self.start
     }
@@ -45,14 +47,14 @@ pub(super) fn pieces(text: &str) -> impl Iterator<Item = Option<Piece<'_>>> {
     (0..starts.len()).map(move |i| {
         let (start, end) = (starts[i], starts.get(i + 1).copied().unwrap_or(text.len()));
         let table = DeTable::parse(&text[start..end]).ok()?.into_inner();
-        stands_alone(&table, &mut seen).then_some(Piece { start, table })
+        stands_alone(&table, &mut seen).then_some(Piece { start, table, whole: starts.len() == 1 })
     })
 }
 
 /// The whole text as one piece, with what could be understood of it.
 pub(super) fn whole(text: &str) -> (Piece<'_>, Vec<toml::de::Error>) {
     let (root, errors) = DeTable::parse_recoverable(text);
-    (Piece { start: 0, table: root.into_inner() }, errors)
+    (Piece { start: 0, table: root.into_inner(), whole: true }, errors)
 }
 
 /// The bytes of a text at paths of the model.
