@@ -83,11 +83,21 @@ fn delays<'a>(steps: &'a mut [Step], found: &mut Vec<&'a mut Law>) {
     }
 }
 
+/// A service and its operation, or an external: what names an operation without owning it.
+type Aim<'a> = (&'a str, Option<&'a str>);
+
+fn aim(target: &Target) -> Aim<'_> {
+    match target {
+        Target::Operation { service, operation } => (service, Some(operation)),
+        Target::External(name) => (name, None),
+    }
+}
+
 struct Compiler<'a> {
     system: &'a System,
     services: Vec<Service>,
     stations: Vec<Station>,
-    ids: HashMap<Target, OperationId>,
+    ids: HashMap<Aim<'a>, OperationId>,
     devices: HashMap<(ServiceId, &'a str), StationId>,
     hits: HashMap<&'a str, f64>,
     visits: Vec<Visit>,
@@ -153,11 +163,8 @@ impl<'a> Compiler<'a> {
             devices.push(station);
             self.devices.insert((id, device.name.as_str()), station);
         }
-        let target = |operation: &system::Operation| Target::Operation {
-            service: service.name.clone(),
-            operation: operation.name.clone(),
-        };
-        let operations = service.operations.iter().map(|operation| self.operation(target(operation))).collect();
+        let aim = |operation: &'a system::Operation| (service.name.as_str(), Some(operation.name.as_str()));
+        let operations = service.operations.iter().map(|operation| self.operation(aim(operation))).collect();
         self.services.push(Service {
             name: service.name.clone(),
             external: false,
@@ -169,7 +176,7 @@ impl<'a> Compiler<'a> {
         });
     }
 
-    fn declare_external(&mut self, external: &system::External) {
+    fn declare_external(&mut self, external: &'a system::External) {
         let id = self.services.len();
         let cores = external.concurrency.map(|servers| {
             self.station(Station {
@@ -182,7 +189,7 @@ impl<'a> Compiler<'a> {
                 queue: None,
             })
         });
-        let operation = self.operation(Target::External(external.name.clone()));
+        let operation = self.operation((&external.name, None));
         self.services.push(Service {
             name: external.name.clone(),
             external: true,
@@ -199,9 +206,9 @@ impl<'a> Compiler<'a> {
         self.stations.len() - 1
     }
 
-    fn operation(&mut self, target: Target) -> OperationId {
+    fn operation(&mut self, aim: Aim<'a>) -> OperationId {
         let id = self.ids.len();
-        self.ids.insert(target, id);
+        self.ids.insert(aim, id);
         id
     }
 
@@ -221,7 +228,7 @@ impl<'a> Compiler<'a> {
                 self.visit(Some(station), time.clone())
             }
             system::Step::Delay(law) => Step::Delay(law.clone()),
-            system::Step::Call(call) => Step::Call(call.aimed_at(*self.ids.get(&call.target)?)),
+            system::Step::Call(call) => Step::Call(call.aimed_at(*self.ids.get(&aim(&call.target))?)),
             system::Step::Parallel { branches, wait } => {
                 self.parallels += 1;
                 let number = self.parallels - 1;
@@ -233,7 +240,7 @@ impl<'a> Compiler<'a> {
                 let branches = branches.iter().map(|steps| self.steps(steps, service, id)).collect();
                 Step::Parallel { branches, needed, id: number }
             }
-            system::Step::Send(target) => Step::Send(*self.ids.get(target)?),
+            system::Step::Send(target) => Step::Send(*self.ids.get(&aim(target))?),
             // What is held is no station of this network: the engines that solve pools read them from the system.
             system::Step::Hold { steps, .. } => Step::Repeat { times: 1, steps: self.steps(steps, service, id) },
             system::Step::Choose(ways) => {
@@ -278,7 +285,7 @@ impl<'a> Compiler<'a> {
                 mix: workload
                     .mix
                     .iter()
-                    .filter_map(|(target, share)| self.ids.get(target).map(|id| (*id, *share)))
+                    .filter_map(|(target, share)| self.ids.get(&aim(target)).map(|id| (*id, *share)))
                     .collect(),
                 load: workload.load.clone(),
                 class: if heeded { priorities.iter().position(|p| *p == workload.priority).unwrap_or(0) } else { 0 },

@@ -104,15 +104,22 @@ impl Course {
         }
         let again = f64::from(times - 1) * next.duration;
         for passed in &next.passed {
-            let count = passed.count.saturating_mul(times);
-            let (first, last) = (start + passed.first, start + again + passed.last);
-            match self.passed.iter_mut().find(|known| known.station == passed.station) {
-                Some(known) => {
-                    known.count = known.count.saturating_add(count);
-                    known.last = last;
-                }
-                None => self.passed.push(Passed { count, first, last, ..*passed }),
+            self.pass(Passed {
+                count: passed.count.saturating_mul(times),
+                first: start + passed.first,
+                last: start + again + passed.last,
+                ..*passed
+            });
+        }
+    }
+
+    fn pass(&mut self, passed: Passed) {
+        match self.passed.iter_mut().find(|known| known.station == passed.station) {
+            Some(known) => {
+                known.count = known.count.saturating_add(passed.count);
+                known.last = passed.last;
             }
+            None => self.passed.push(passed),
         }
     }
 
@@ -152,8 +159,9 @@ impl Composed<'_> {
     fn course_of_visit(&self, visit: VisitId, class: usize, course: &mut Course) {
         let Some((wait, law)) = self.met(visit, class) else { return };
         let station = self.solution.network.visits[visit].station;
-        let passed = vec![Passed { station, visit, count: 1, first: 0.0, last: 0.0 }];
-        course.follow(&Course { passed, duration: wait.mean() + law.mean() }, 1);
+        let now = course.duration;
+        course.pass(Passed { station, visit, count: 1, first: now, last: now });
+        course.wait(wait.mean() + law.mean());
     }
 
     /// The waits of a course that depend on each other.

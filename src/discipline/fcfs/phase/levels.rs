@@ -125,10 +125,8 @@ impl Levels {
         let inverse = (-below).try_inverse()?;
         let mut back = DMatrix::zeros(m * size, m * under);
         for (from, to, rate) in self.departures(n, n > self.servers) {
-            for a in 0..m {
-                let row = inverse.row(a * under + to) * rate;
-                let mut sum = back.row_mut(a * size + from);
-                sum += row;
+            for (a, column) in (0..m).flat_map(|a| (0..m * under).map(move |column| (a, column))) {
+                back[(a * size + from, column)] += rate * inverse[(a * under + to, column)];
             }
         }
         let mut folded = self.within(n, turned_away);
