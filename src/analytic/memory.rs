@@ -22,6 +22,8 @@ pub(super) struct Memory {
     pub time: Seconds,
     /// Chance that a request meets the same queue again.
     pub same: f64,
+    /// Servers of that queue.
+    pub servers: f64,
     pub utilization: f64,
     pub service_scv: f64,
     /// Visits of one request, averaged over visits.
@@ -67,6 +69,7 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
         Memory {
             time: (visits + service_scv) * mean / (2.0 * servers * idle * idle),
             same: if apart { 1.0 / f64::from(place.instances) } else { 1.0 },
+            servers,
             utilization: utilization[station],
             service_scv,
             visits,

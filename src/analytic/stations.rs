@@ -9,6 +9,10 @@ use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
 use crate::network::flows::Flows;
 use crate::network::{Network, Station};
 use crate::system::Balancer;
+use crate::unit::PerSecond;
+
+/// Error of the waits where requests come in batches to other than plain queues.
+const BATCHED: f64 = 0.3;
 
 /// A station in steady state.
 #[derive(Debug, Clone)]
@@ -129,7 +133,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         state.queue_length = None;
         state.classes = vec![overloaded(stuck); demands.len()];
     } else {
-        let class = alike(station, &queue);
+        let class = alike(station, &queue, &variability.batches);
         state.queue_length = class.wait.as_ref().map(|wait| all.rate * wait.mean());
         if let Treatment::Shared(queue) = &class.treatment {
             let slowdown = ps::slowdown(queue).unwrap_or(1.0);
@@ -137,6 +141,14 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
             state.queue_length = Some((present - queue.offered_load()).max(0.0));
         }
         state.classes = vec![class; demands.len()];
+    }
+    let plain = matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin)
+        && station.discipline == Discipline::Fcfs
+        && station.queue.is_none();
+    if !variability.batches.is_empty() && !plain {
+        // What batches do there is known from their variability alone.
+        let doubt = Knowledge::Approximate { p95_error: BATCHED };
+        state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(doubt));
     }
     state
 }
@@ -188,8 +200,41 @@ fn one_instance(station: &Station, queue: &Queue) -> Queue {
     Queue { arrival_rate: queue.arrival_rate / n, arrivals, service: queue.service.clone(), servers: station.servers }
 }
 
+/// The wait at one queue of a station to which requests come in batches; `None` where each member gets a queue of its own,
+/// or where no theory is at hand.
+fn one_batched(station: &Station, own: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
+    if station.discipline != Discipline::Fcfs || batches.is_empty() {
+        return None;
+    }
+    let instances = station.instances;
+    let share = 1.0 / f64::from(instances);
+    let of_one: Vec<(PerSecond, u32)> = match station.balancer {
+        balancer if instances == 1 || balancer == Balancer::Shared => batches.to_vec(),
+        Balancer::RoundRobin => batches
+            .iter()
+            .flat_map(|(rate, size)| {
+                let more = f64::from(size % instances) * share;
+                [(rate * more, size / instances + 1), (rate * (1.0 - more), size / instances)]
+            })
+            .collect(),
+        Balancer::Random => batches
+            .iter()
+            .flat_map(|(rate, size)| (2..=*size).map(move |j| (rate * chosen(*size, j, share), j)))
+            .collect(),
+        _ => return None,
+    };
+    let of_one: Vec<_> = of_one.into_iter().filter(|(rate, size)| *size > 1 && *rate > 0.0).collect();
+    if of_one.is_empty() { None } else { fcfs::batched(own, &of_one) }
+}
+
+/// Chance that `k` of `n` independent choices of this chance hit.
+fn chosen(n: u32, k: u32, chance: f64) -> f64 {
+    let ways: f64 = (0..k).map(|i| f64::from(n - i) / f64::from(k - i)).product();
+    ways * chance.powf(f64::from(k)) * (1.0 - chance).powf(f64::from(n - k))
+}
+
 /// A stable station without priorities and without a limit: one answer for all classes.
-fn alike(station: &Station, queue: &Queue) -> ClassState {
+fn alike(station: &Station, queue: &Queue, batches: &[(PerSecond, u32)]) -> ClassState {
     let mut class = ClassState {
         wait: Some(Delay::None),
         treatment: Treatment::Plain,
@@ -217,7 +262,7 @@ fn alike(station: &Station, queue: &Queue) -> ClassState {
     let waiting = match station.balancer {
         Balancer::LeastOutstanding if station.instances > 1 => balancer::least_outstanding(queue, station.instances),
         Balancer::PowerOfTwo if station.instances > 1 => balancer::power_of_two(queue, station.instances),
-        _ => match fcfs::solve(&own) {
+        _ => match one_batched(station, &own, batches).or_else(|| fcfs::solve(&own)) {
             Some(waiting) => waiting,
             None => return overloaded(0.0),
         },
@@ -279,7 +324,7 @@ fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut Station
         if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
     let places = if shared { places.saturating_mul(station.instances) } else { places };
     if own.arrival_rate <= 0.0 {
-        state.classes = vec![alike(station, queue); classes];
+        state.classes = vec![alike(station, queue, &[]); classes];
         return;
     }
     let answer = fcfs::limited(&own, own.servers.saturating_add(places));

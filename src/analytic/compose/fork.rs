@@ -15,14 +15,65 @@
 //! w = (H_n - E max / E T) / (H_n - 1)
 //! ```
 //!
+//! Branches that begin at the same queue find it the same: there `w = 1 - √(1 - v)`, `v` being the share of a branch's
+//! variance that comes from what its batch finds, so that a spread of the branches' own parts alone is left to the last
+//! of them.
+//!
 //! Source: exact for two: Flatto and Hahn (1984); more: Nelson and Tantawi, Approximate analysis of fork/join
 //! synchronization in parallel queues, IEEE Transactions on Computers 37 (1988).
 
+use super::Composed;
 use crate::network::flows::Flows;
-use crate::network::{Network, Step};
+use crate::network::{Network, Step, VisitId};
+
+impl Composed<'_> {
+    /// The weight of all branches of a parallel step being equally late.
+    pub(super) fn together(&self, branches: &[impl AsRef<[Step]>], class: usize) -> f64 {
+        let share = |steps: &[Step]| self.mean_of(steps, class).map_or(0.0, |mean| mean.forked / mean.all.max(1e-300));
+        let shares: Vec<f64> = branches.iter().map(|steps| share(steps.as_ref())).collect();
+        let apart = together(&shares);
+        // Of all pairs of branches some begin at the same queue.
+        let firsts: Vec<Option<VisitId>> = branches.iter().map(|steps| self.first(steps.as_ref(), 0)).collect();
+        let station = |visit: &VisitId| self.solution.network.visits[*visit].station;
+        let (mut same, mut weight) = (0.0, 0.0);
+        for (steps, first) in branches.iter().zip(&firsts) {
+            let Some(first) = first else { continue };
+            let others = firsts.iter().flatten().filter(|other| station(other) == station(first)).count() as f64 - 1.0;
+            if others > 0.0 {
+                same += others;
+                weight += others * self.common(*first, others + 1.0, steps.as_ref(), class).unwrap_or(0.0);
+            }
+        }
+        let n = branches.len() as f64;
+        if same > 0.0 { (weight + (n * (n - 1.0) - same) * apart) / (n * (n - 1.0)) } else { apart }
+    }
+
+    /// The visit that some steps certainly begin with, before any time has passed.
+    fn first(&self, steps: &[Step], depth: usize) -> Option<VisitId> {
+        match steps.iter().find(|step| !matches!(step, Step::Send(_) | Step::Fail(_)))? {
+            Step::Visit(visit) => Some(*visit),
+            Step::Repeat { steps, .. } => self.first(steps, depth),
+            Step::Call(call) if call.probability == 1.0 && call.network.is_none() && depth < 32 => {
+                self.first(&self.solution.network.operations[call.target].steps, depth + 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// How much `n` branches are alike because they wait in the same queue: what they find there is common to them.
+    fn common(&self, visit: VisitId, n: f64, steps: &[Step], class: usize) -> Option<f64> {
+        let (wait, law) = self.met(visit, class)?;
+        let memory = &self.solution.memories[self.solution.network.visits[visit].station];
+        let variance = self.rough_steps(steps, class)?.variance;
+        let places = wait.probability() * (n * n - 1.0) / 12.0 * (law.mean() / memory.servers).powi(2);
+        let common = (wait.second_moment() - wait.mean() * wait.mean() - places).max(0.0);
+        let own = (1.0 - common / variance).max(0.0);
+        own.is_finite().then(|| memory.same * (1.0 - own.sqrt()))
+    }
+}
 
 /// The weight of all branches being equally late, from the queueing share of each branch's time.
-pub(super) fn together(shares: &[f64]) -> f64 {
+fn together(shares: &[f64]) -> f64 {
     let queueing: Vec<f64> = shares.iter().copied().filter(|share| *share > 0.0).collect();
     let n = queueing.len();
     if n < 2 {

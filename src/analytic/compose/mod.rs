@@ -183,13 +183,6 @@ impl<'s> Composed<'s> {
         })
     }
 
-    /// The weight of all branches of a parallel step being equally late.
-    fn together(&self, branches: &[impl AsRef<[Step]>], class: usize) -> f64 {
-        let share = |steps: &[Step]| self.mean_of(steps, class).map_or(0.0, |mean| mean.forked / mean.all.max(1e-300));
-        let shares: Vec<f64> = branches.iter().map(|steps| share(steps.as_ref())).collect();
-        fork::together(&shares)
-    }
-
     /// A visit or delay that is all that happens: its wait and service.
     fn single<'a>(&'a self, steps: &'a [Step], class: usize, depth: usize) -> Option<(&'a Delay, &'a Law)> {
         let mut kept = steps.iter().filter(|step| !matches!(step, Step::Send(_)));

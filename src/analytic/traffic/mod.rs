@@ -18,6 +18,7 @@
 //!
 //! Source: Whitt, The Queueing Network Analyzer, Bell System Technical Journal 62 (1983), section 4.
 
+mod batches;
 mod streams;
 
 use super::memory::Memory;
@@ -26,6 +27,7 @@ use crate::distribution::{Distribution, Law};
 use crate::network::Network;
 use crate::network::flows::Flows;
 use crate::system::ArrivalLaw;
+use crate::unit::PerSecond;
 use streams::{Source, Streams};
 
 /// Sweeps over all stations; along a path without feedback each sweep settles every station behind a settled one.
@@ -40,6 +42,8 @@ pub(super) struct Variability {
     pub poisson: bool,
     /// The interarrival law over its mean, when all arrivals come straight from one workload.
     pub renewal: Option<Law>,
+    /// Requests that arrive together: how often, and how many.
+    pub batches: Vec<(PerSecond, u32)>,
 }
 
 /// The variability of the arrivals at each station.
@@ -51,21 +55,33 @@ pub(super) fn variability(
 ) -> Vec<Variability> {
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
     let stations: Vec<Server> = servers(network, flows, held);
+    let batches = batches::batches(network, flows);
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
-        return vec![Variability { scv: 1.0, poisson: true, renewal: None }; stations.len()];
+        let alone = |(station, batches): (usize, Vec<_>)| Variability {
+            scv: 1.0 + batched(&batches, stations[station].outflow),
+            poisson: batches.is_empty(),
+            renewal: None,
+            batches,
+        };
+        return batches.into_iter().enumerate().map(alone).collect();
     }
     let streams = streams::streams(network, held);
     let scv = settle(&streams, &stations, network);
     let poisson = poisson_stations(&streams, &stations, &plain);
-    streams
-        .iter()
-        .enumerate()
-        .map(|(station, streams)| Variability {
-            scv: if poisson[station] { 1.0 } else { returning(scv[station], &memories[station]) },
-            poisson: poisson[station],
-            renewal: direct_renewal(network, streams),
-        })
-        .collect()
+    let each = |(station, batches): (usize, Vec<(PerSecond, u32)>)| {
+        let poisson = poisson[station] && batches.is_empty();
+        Variability {
+            scv: if poisson {
+                1.0
+            } else {
+                returning(scv[station], &memories[station]) + batched(&batches, stations[station].outflow)
+            },
+            poisson,
+            renewal: direct_renewal(network, &streams[station]),
+            batches,
+        }
+    };
+    batches.into_iter().enumerate().map(each).collect()
 }
 
 /// What a station does to the variability of a stream.
@@ -190,6 +206,12 @@ fn returning(scv: f64, memory: &Memory) -> f64 {
     let at_once = 2.0 * (n + served) / (n + 1.0) - served;
     let remembered = 1.0 / (1.0 + memory.lag / memory.time);
     (scv + remembered * (at_once - scv)).max(0.0)
+}
+
+/// What batches add to the variability of all arrivals, of this rate.
+fn batched(batches: &[(PerSecond, u32)], rate: PerSecond) -> f64 {
+    let added = |(rate, size): &(PerSecond, u32)| rate * f64::from(*size) * f64::from(size - 1);
+    if rate > 0.0 { batches.iter().map(added).sum::<f64>() / rate } else { 0.0 }
 }
 
 /// Stations that see Poisson arrivals: everything that reaches them started as Poisson and met only stations that keep

@@ -3,6 +3,7 @@
 //! [`solve`] takes the exact theory where there is one (M/M/c, M/G/1, M/D/c, GI/M/c, and phase-type laws at a few
 //! servers) and a tested approximation elsewhere, and says which it was.
 
+mod batch;
 mod general;
 mod impatient;
 mod limited;
@@ -10,6 +11,7 @@ mod periodic;
 mod phase;
 mod renewal;
 
+pub use batch::batched;
 pub use impatient::Impatient;
 pub use limited::{Limited, limited};
 pub use periodic::Periodic;

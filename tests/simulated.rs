@@ -1,6 +1,6 @@
-//! Requests that come back to a queue they have left, against simulations.
+//! Requests that come back to a queue they have left, and requests that arrive together, against simulations.
 //!
-//! The figures are those of a plain event-driven simulation of the same routes, a million requests each (their p95 is
+//! The figures are those of plain event-driven simulations of the same routes, a million requests each (their p95 is
 //! sure to about 1%), written apart from this project.
 
 use plimsoll::prediction::{Accuracy, Prediction};
@@ -89,5 +89,45 @@ fn a_visit_by_chance_is_linked_within_itself() {
     ] {
         let chance = job(steps);
         assert!((chance / certain - 1.0).abs() < 5e-3, "{steps}: {chance}, {certain}");
+    }
+}
+
+/// A parallel step of so many calls to one service: servers, calls, rate, rate of others, work; the mean wait there, and
+/// the mean and p95 of the step.
+type Batch = (u32, usize, f64, f64, &'static str, [f64; 3]);
+
+const BATCHES: [Batch; 8] = [
+    (4, 4, 50.0, 0.0, "\"10ms\"", [5.462, 26.39, 55.45]),
+    (1, 3, 20.0, 0.0, "\"10ms\"", [39.78, 59.77, 152.0]),
+    (16, 8, 100.0, 0.0, "\"10ms\"", [1.321, 28.51, 52.50]),
+    (8, 4, 150.0, 0.0, "\"10ms\"", [7.209, 28.05, 58.90]),
+    (4, 4, 50.0, 0.0, "{ constant = \"10ms\" }", [4.976, 14.98, 30.42]),
+    (4, 2, 50.0, 200.0, "\"10ms\"", [6.424, 21.98, 51.80]),
+    (1, 2, 40.0, 0.0, "\"10ms\"", [64.98, 79.97, 226.4]),
+    (4, 10, 30.0, 0.0, "\"10ms\"", [46.18, 77.45, 179.3]),
+];
+
+#[test]
+fn batches_wait_for_each_other_as_simulated() {
+    for (servers, calls, rate, others, work, [wait, mean, p95]) in BATCHES {
+        let mut model = format!(
+            "[service.s]\ncores = {servers}\noperations.q.steps = [ {{ work = {work} }} ]\n[service.front]\n\
+             operations.job.steps = [ {{ parallel = [ {} ] }} ]\n[workload.w]\nentry = \"front.job\"\nrate = \
+             \"{rate}/s\"\n",
+            vec!["\"s.q\""; calls].join(", ")
+        );
+        if others > 0.0 {
+            model += &format!("[workload.o]\nentry = \"s.q\"\nrate = \"{others}/s\"\n");
+        }
+        let prediction = solve(&model);
+        let (station, response) = (&prediction.services[0], &prediction.workloads[0].response);
+        let Accuracy::Approximate { p95_error } = prediction.workloads[0].accuracy else { panic!("not exact") };
+        let error = |got: Option<f64>, want: f64| (got.unwrap() * 1e3 / want - 1.0).abs();
+        let exponential = !work.contains("constant");
+        let name = format!("{calls} calls to {servers} servers");
+        assert!(error(station.wait.mean, wait) < if exponential { 0.01 } else { 0.15 }, "{name}: {:?}", station.wait);
+        assert!(error(response.mean, mean) < if exponential { 0.04 } else { 0.12 }, "{name}: {:?}", response.mean);
+        assert!(error(response.p95(), p95) < p95_error, "{name}: {:?}, stated {p95_error}", response.p95());
+        assert!(p95_error < 0.25, "{name}: stated {p95_error}");
     }
 }

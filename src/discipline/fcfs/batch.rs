@@ -1,0 +1,125 @@
+//! Requests that arrive several at once.
+//!
+//! | symbol | meaning                                                              | unit       |
+//! |--------|----------------------------------------------------------------------|------------|
+//! | `λ_b`  | batches of `b` requests per second; single requests are batches of 1 | per second |
+//! | `p_n`  | chance of `n` requests in the system                                 | 1          |
+//! | `B`    | mean size of the batch a request comes in, `Σ λ_b b² / Σ λ_b b`      | 1          |
+//!
+//! For exponential services the flows across the line between `n` and `n + 1` give the chances one after the other:
+//!
+//! ```text
+//! min(n + 1, c) μ p_{n+1} = Σ_b λ_b (p_{n-b+1} + … + p_n)
+//! ```
+//!
+//! A member that comes `j`th in a batch that finds `n` begins after `n + j - c` services. Its law is a gamma law with the
+//! chance to wait and the two moments that follow. For other services the mean wait is that times
+//! `(B + cs²) / (B + 1)`, right in heavy traffic.
+//!
+//! Source: Chaudhry and Templeton, A First Course in Bulk Queues (1983), chapter 3.
+
+use super::{Queue, Waiting};
+use crate::discipline::{Delay, Knowledge};
+use crate::distribution::{Gamma, Law};
+use crate::unit::PerSecond;
+
+/// So many chances are computed at most.
+const MOST: usize = 2_000_000;
+
+/// The wait of a random request when some arrive in batches, each with its rate and size, and the rest as single
+/// Poisson arrivals. `None` at or above full load, or so near that the chances do not end.
+pub fn batched(queue: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
+    let rho = queue.utilization();
+    if rho >= 1.0 {
+        return None;
+    }
+    let in_batches: f64 = batches.iter().map(|(rate, size)| rate * f64::from(*size)).sum();
+    let single = (queue.arrival_rate - in_batches).max(0.0);
+    let all: Vec<(f64, usize)> =
+        batches.iter().map(|(rate, size)| (*rate, *size as usize)).chain([(single, 1)]).collect();
+    let largest = all.iter().map(|(_, size)| *size).max().unwrap_or(1);
+    let (servers, service) = (queue.servers as usize, queue.service.mean());
+    let mut chances = vec![1.0];
+    // Chance of all so far; chance to wait, and the first two moments of the number of services waited for.
+    let (mut total, mut waits) = (0.0, [0.0; 3]);
+    for n in 0..MOST {
+        let chance = chances[n];
+        total += chance;
+        for (rate, size) in &all {
+            for j in (servers + 1).saturating_sub(n).max(1)..=*size {
+                let ahead = (n + j - servers) as f64;
+                let weight = rate * chance;
+                waits[0] += weight;
+                waits[1] += weight * ahead;
+                waits[2] += weight * ahead * (ahead + 1.0);
+            }
+        }
+        if n > servers + largest && chance < 1e-15 * total * (1.0 - rho) {
+            let [probability, first, second] = waits.map(|sum| sum / (queue.arrival_rate * total));
+            return Some(waiting(queue, in_batches, batches, probability, first, second));
+        }
+        let across = |(rate, size): &(f64, usize)| rate * chances[(n + 1).saturating_sub(*size)..].iter().sum::<f64>();
+        let inward: f64 = all.iter().map(across).sum();
+        chances.push(inward * service / (n + 1).min(servers) as f64);
+        if chances[n + 1] > 1e200 {
+            // Only ratios count.
+            chances.iter_mut().chain(&mut waits).for_each(|value| *value *= 1e-200);
+            total *= 1e-200;
+        }
+    }
+    None
+}
+
+fn waiting(
+    queue: &Queue,
+    in_batches: f64,
+    batches: &[(PerSecond, u32)],
+    probability: f64,
+    first: f64,
+    second: f64,
+) -> Waiting {
+    let squares: f64 = batches.iter().map(|(rate, size)| rate * f64::from(*size).powi(2)).sum();
+    let size = (squares + (queue.arrival_rate - in_batches).max(0.0)) / queue.arrival_rate;
+    let scv = queue.service.scv();
+    let stage = queue.service.mean() / f64::from(queue.servers) * (size + scv) / (size + 1.0);
+    let knowledge = Knowledge::Approximate { p95_error: if queue.service.is_exponential() { 0.1 } else { 0.25 } };
+    if probability < 1e-300 {
+        return Waiting { delay: Delay::None, knowledge };
+    }
+    let mean = first / probability * stage;
+    let spread = (second / probability * stage * stage / (mean * mean) - 1.0).max(1e-6);
+    Waiting { delay: Delay::Of { probability, law: Law::Gamma(Gamma { mean, cv: spread.sqrt() }) }, knowledge }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discipline::fcfs::{Arrivals, solve};
+
+    fn queue(rate: f64, servers: u32) -> Queue {
+        Queue { arrival_rate: rate, arrivals: Arrivals::Poisson, service: Law::exponential(1.0), servers }
+    }
+
+    #[test]
+    fn single_requests_wait_as_in_erlang_c() {
+        for (rate, servers) in [(0.7, 1), (3.0, 4), (900.0, 1000)] {
+            let (batched, alone) =
+                (batched(&queue(rate, servers), &[]).unwrap(), solve(&queue(rate, servers)).unwrap());
+            assert!((batched.delay.probability() / alone.delay.probability() - 1.0).abs() < 1e-9);
+            assert!((batched.delay.mean() / alone.delay.mean() - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn batches_at_one_server_have_the_mean_of_the_formula() {
+        // Chaudhry and Templeton: ρ/(1 - ρ) + (b - 1)/2/(1 - ρ) services.
+        let (rho, size) = (0.6, 3);
+        let wait = batched(&queue(rho, 1), &[(rho / 3.0, size)]).unwrap().delay;
+        assert!((wait.mean() - (rho + 1.0) / (1.0 - rho)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn full_load_has_no_answer() {
+        assert_eq!(batched(&queue(2.0, 2), &[(0.5, 4)]), None);
+    }
+}
