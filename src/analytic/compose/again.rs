@@ -1,24 +1,24 @@
 //! Visits of one request to the same queue: a queue found long is still long a little later.
 //!
-//! | symbol | meaning                                                                            | unit    |
-//! |--------|------------------------------------------------------------------------------------|---------|
-//! | `n`    | visits of one request to a station                                                 | 1       |
-//! | `x`    | time between two of them, over the time `T` in which the queue forgets             | 1       |
-//! | `m`    | servers of the queue                                                               | 1       |
-//! | `D`    | work of one request at the station, all its visits together; `cD²` its variability | seconds |
-//! | `a`    | share of a wait's variance that comes from the number found there                  | 1       |
-//! | `w`    | weight of all waits being equally long                                             | 1       |
+//! | symbol | meaning                                                                | unit |
+//! |--------|------------------------------------------------------------------------|------|
+//! | `n`    | visits of one request to a station                                     | 1    |
+//! | `x`    | time between two of them, over the time in which the queue forgets     | 1    |
+//! | `a`    | share of a wait's variance that comes from the number found there      | 1    |
+//! | `w`    | mean correlation of two of the waits                                   | 1    |
+//! | `b`    | waits in a row that are as good as one                                 | 1    |
 //!
-//! The joint law of the waits is taken as independent with weight `1 - w` and as all equal with weight `w`, with the
-//! `w` that gives their sum the variance of waits whose correlation falls exponentially:
+//! The correlation of two waits falls exponentially with the time between them. Their sum is taken as that of `n / b`
+//! independent blocks of `b` equal waits, which gives it the variance it has:
 //!
 //! ```text
-//! T = D (1 + cD²) / (2 m (1 - ρ)²)
 //! w = a × 2 / (n (n - 1)) Σ_k (n - k) exp(-k x)
+//! b = 1 + (n - 1) w,   Σ W  ~  W*(b s)^(n / b)
 //! ```
 //!
-//! With many short visits in a row to one server the variance is that of processor sharing, which round robin tends to.
-//! Only visits that are made for certain are linked: what is called by chance is linked within itself.
+//! The wait of M/G/1 is divisible without end, so that the power is a law for any `b`. With many short visits in a row to
+//! one server the variance is that of processor sharing, which round robin tends to. Only visits that are made for certain
+//! are linked: what is called by chance is linked within itself.
 //!
 //! Source: the limit of many visits: Ott, The sojourn-time distribution in the M/G/1 queue with processor sharing,
 //! Journal of Applied Probability 21 (1984); the rest is this project's, with its errors in docs/methods.md.
