@@ -15,6 +15,19 @@ fn json(args: &[&str], code: i32) -> Value {
 }
 
 #[test]
+fn a_sweep_says_where_it_is_overloaded() {
+    for (vary, said) in [
+        ("service.api.instances=1..6", "Up to 2 it is overloaded."),
+        ("workload.readers.rate=x", "--vary"),
+        ("service.api.instances=1..2", "It is overloaded everywhere."),
+    ] {
+        let output = plimsoll(&["sweep", "models/read-api.toml", "--vary", vary]).get_output().clone();
+        let all = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(all.contains(said), "{vary}: {all}");
+    }
+}
+
+#[test]
 fn solve_prints_the_promised_json() {
     let got = json(&["solve", "models/web-shop.toml", "--format", "json"], 0);
     assert_eq!(got["schema"], 1);

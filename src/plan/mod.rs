@@ -6,5 +6,5 @@ mod sweep;
 mod verdict;
 
 pub use sizing::{Losing, Plan, PlanError, PlannedService, Survive, size};
-pub use sweep::{Point, Sweep, knee, sweep};
+pub use sweep::{Overloaded, Point, Sweep, knee, overloaded, sweep};
 pub use verdict::{Verdict, assess, margin_of, name_of};

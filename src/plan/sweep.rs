@@ -43,6 +43,30 @@ pub fn sweep(system: &System, sweep: &Sweep, solve: impl Fn(&System) -> Predicti
         .collect()
 }
 
+/// Where along a sweep the system is overloaded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Overloaded {
+    /// From this value on.
+    From(f64),
+    /// Up to this value.
+    UpTo(f64),
+    /// At every value.
+    Everywhere,
+}
+
+/// Where along a sweep the system is overloaded, if it is.
+pub fn overloaded(points: &[Point]) -> Option<Overloaded> {
+    let over: Vec<f64> = points.iter().filter(|point| !point.prediction.stable).map(|point| point.value).collect();
+    let (first, last) = (over.first()?, over.last()?);
+    Some(if over.len() == points.len() {
+        Overloaded::Everywhere
+    } else if points.first().is_some_and(|point| !point.prediction.stable) {
+        Overloaded::UpTo(*last)
+    } else {
+        Overloaded::From(*first)
+    })
+}
+
 /// The knee of a rising curve: where a straight line from its first point to its last is farthest above it, both axes
 /// scaled to one. `None` without a bend.
 ///

@@ -1,6 +1,6 @@
 //! Figures as data: curves, a bound, marks. The picture format draws them.
 
-use crate::plan::{Point, knee};
+use crate::plan::{Overloaded, Point, knee, overloaded};
 use crate::system::{Kind, Metric, Scope, System};
 use crate::unit::{duration, number, rate, ratio};
 
@@ -69,8 +69,12 @@ pub fn along(
     let last = points.last().map_or(0.0, |p| p.value);
     if let Some(saturation) = saturation.filter(|s| *s <= last * 1.001) {
         marks.push((saturation, "saturation".to_string()));
-    } else if let Some(first) = points.iter().find(|p| !p.prediction.stable) {
-        marks.push((first.value, "overloaded".to_string()));
+    } else {
+        match overloaded(points) {
+            Some(Overloaded::From(first)) => marks.push((first, "overloaded from".to_string())),
+            Some(Overloaded::UpTo(last)) => marks.push((last, "overloaded up to".to_string())),
+            Some(Overloaded::Everywhere) | None => {}
+        }
     }
     let bound = system.objectives.iter().find_map(|objective| match (&objective.scope, objective.metric) {
         (Scope::Workload(about), Metric::Percentile(_) | Metric::Mean) if about == name => Some((

@@ -1,7 +1,7 @@
 //! The report of `sweep`: one row for each value of the parameter.
 
 use super::{Block, Cell, Manifest, Report, Table, Tone, manifest_line};
-use crate::plan::{Point, assess};
+use crate::plan::{Overloaded, Point, assess, overloaded};
 use crate::system::{Kind, System};
 use crate::unit::{duration, number, rate, ratio};
 
@@ -33,8 +33,12 @@ pub fn swept(
     if let Some(knee) = knee {
         report.push(Block::Paragraph(format!("The knee of p95 lies near {}.", value(kind, knee))));
     }
-    if let Some(first) = points.iter().find(|p| !p.prediction.stable) {
-        report.push(Block::Paragraph(format!("From {} on it is overloaded.", value(kind, first.value))));
+    if let Some(overloaded) = overloaded(points) {
+        report.push(Block::Paragraph(match overloaded {
+            Overloaded::From(first) => format!("From {} on it is overloaded.", value(kind, first)),
+            Overloaded::UpTo(last) => format!("Up to {} it is overloaded.", value(kind, last)),
+            Overloaded::Everywhere => "It is overloaded everywhere.".to_string(),
+        }));
     }
     report.push(Block::Paragraph(manifest_line(manifest)));
     report

@@ -100,17 +100,23 @@ fn draw_on<B: DrawingBackend>(
     for (i, (at, name)) in figure.marks.iter().enumerate() {
         chart.draw_series(DashedLineSeries::new([(*at, 0.0), (*at, top)], 3 * k, 4 * k, INK.stroke_width(k)))?;
         // At the foot, where curves that rise do not come.
-        let place = (*at - 0.006 * (x_range.1 - x_range.0), top * (0.012 + 0.05 * i as f64));
+        // Beside the line, on the side where there is room.
+        let width = x_range.1 - x_range.0;
+        let left = *at < x_range.0 + 0.3 * width;
+        let (side, anchor) = if left { (0.006, bottom_left()) } else { (-0.006, bottom_right()) };
+        let place = (*at + side * width, top * (0.012 + 0.05 * i as f64));
         let label = format!("{name} {}", figure.x_text(*at));
-        chart.draw_series(std::iter::once(Text::new(label, place, text(15).pos(bottom_right()))))?;
+        chart.draw_series(std::iter::once(Text::new(label, place, text(15).pos(anchor))))?;
     }
     for (curve, color) in figure.curves.iter().zip(COLORS) {
-        // A curve that leaves the picture is cut where it does.
-        let inside = curve.points.iter().map(|(x, y)| (*x, y.min(top)));
-        chart
-            .draw_series(LineSeries::new(inside, color.stroke_width(3 * k)))?
-            .label(&curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22 * k as i32, y)], color.stroke_width(3 * k)));
+        for (i, run) in below(&curve.points, top).into_iter().enumerate() {
+            let series = chart.draw_series(LineSeries::new(run, color.stroke_width(3 * k)))?;
+            if i == 0 {
+                series.label(&curve.name).legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 22 * k as i32, y)], color.stroke_width(3 * k))
+                });
+            }
+        }
     }
     chart
         .configure_series_labels()
@@ -122,6 +128,25 @@ fn draw_on<B: DrawingBackend>(
         .label_font(text(16))
         .draw()?;
     area.present()
+}
+
+/// The runs of a curve that lie within the picture, cut where they leave it.
+fn below(points: &[(f64, f64)], top: f64) -> Vec<Vec<(f64, f64)>> {
+    let mut runs = vec![Vec::new()];
+    let mut before: Option<(f64, f64)> = None;
+    for &(x, y) in points {
+        let cut = before.filter(|(_, last)| (*last <= top) != (y <= top));
+        let edge = cut.map(|(from, last)| (from + (x - from) * (top - last) / (y - last), top));
+        if y <= top && edge.is_some() && runs.last().is_some_and(|run| !run.is_empty()) {
+            runs.push(Vec::new());
+        }
+        if let Some(run) = runs.last_mut() {
+            run.extend(edge);
+            run.extend((y <= top).then_some((x, y)));
+        }
+        before = Some((x, y));
+    }
+    runs
 }
 
 fn bottom_left() -> plotters::style::text_anchor::Pos {
@@ -149,4 +174,18 @@ fn ranges(figure: &Figure) -> ((f64, f64), f64) {
     let wanted = if bound < 3.0 * highest { highest.max(1.1 * bound) } else { highest };
     let top = if wanted > 0.0 { (1.08 * wanted).min(cap) } else { 1.0 };
     ((low, high + 0.02 * (high - low)), top)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::below;
+
+    #[test]
+    fn a_curve_is_cut_where_it_leaves_the_picture() {
+        let points = [(0.0, 1.0), (1.0, 3.0), (2.0, 5.0), (3.0, 3.0), (4.0, 1.0)];
+        let runs = below(&points, 2.0);
+        assert_eq!(runs, [vec![(0.0, 1.0), (0.5, 2.0)], vec![(3.5, 2.0), (4.0, 1.0)]]);
+        assert_eq!(below(&points, 9.0), [points.to_vec()]);
+        assert_eq!(below(&[(0.0, 5.0), (1.0, 5.0)], 2.0), [vec![]]);
+    }
 }
