@@ -32,6 +32,9 @@ const COARSENESS: f64 = 0.25;
 /// Mass not followed to the left, and to the right: on the right heavy tails would lose some of their mean.
 const CUT: (f64, f64) = (1e-7, 1e-12);
 
+/// A network that is being solved holds a law that stands in it once no more often than this.
+const MANY_CLONES: usize = 8;
+
 /// A law with its mass on a lattice of times.
 #[derive(Debug, Clone)]
 pub struct Lattice {
@@ -100,6 +103,16 @@ impl Lattice {
         // What was cut lies as good as all on the left, where it makes no difference how far.
         masses[0] += 1.0 - total;
         Some(Lattice { law: Arc::new(law.clone()), unit, fineness, first, masses: masses.into() })
+    }
+
+    /// The same for lattices that are clones of each other, while they live.
+    pub fn identity(&self) -> usize {
+        self.masses.as_ptr().addr()
+    }
+
+    /// Whether so many clones live that what one computes is worth keeping for the others.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.masses) > MANY_CLONES
     }
 
     /// The law itself.

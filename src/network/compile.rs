@@ -55,16 +55,34 @@ fn quicken(visits: &mut [Visit], operations: &mut [Operation]) -> Seconds {
     let means = laws.iter().map(|law| law.mean()).filter(|mean| *mean > 0.0 && mean.is_finite());
     let shortest = means.fold(f64::INFINITY, f64::min);
     let unit = if shortest.is_finite() { shortest } else { 1.0 };
-    let quicken = |law: &mut &mut Law| {
-        if let Some(lattice) = Lattice::new(law, unit) {
-            **law = Law::Lattice(lattice);
-        }
-    };
+    // Laws often stand in a model many times; each is looked at once.
+    let mut distinct: Vec<Law> = Vec::new();
+    let mut known: HashMap<[u64; 2], Vec<usize>> = HashMap::new();
+    let places: Vec<usize> = laws
+        .iter()
+        .map(|law| {
+            let alike = known.entry([law.mean().to_bits(), law.moment(2).to_bits()]).or_default();
+            match alike.iter().find(|place| distinct[**place] == **law) {
+                Some(place) => *place,
+                None => {
+                    distinct.push((*law).clone());
+                    alike.push(distinct.len() - 1);
+                    distinct.len() - 1
+                }
+            }
+        })
+        .collect();
+    let quick = |law: &Law| Lattice::new(law, unit).map(Law::Lattice);
     // Each takes some microseconds: few are not worth another thread.
-    if laws.len() < MANY_LAWS {
-        laws.iter_mut().for_each(quicken)
+    let quick: Vec<Option<Law>> = if distinct.len() < MANY_LAWS {
+        distinct.iter().map(quick).collect()
     } else {
-        laws.par_iter_mut().for_each(quicken)
+        distinct.par_iter().map(quick).collect()
+    };
+    for (law, place) in laws.into_iter().zip(places) {
+        if let Some(quick) = &quick[place] {
+            *law = quick.clone();
+        }
     }
     unit
 }

@@ -7,6 +7,7 @@ use crate::distribution::{Distribution, Law};
 use crate::math::inversion::Line;
 use crate::network::{Call, Step};
 use num_complex::Complex64;
+use std::collections::HashMap;
 
 /// Transforms on one line: a row of values for each operation and class that was wanted.
 pub(super) struct Sheet {
@@ -14,6 +15,8 @@ pub(super) struct Sheet {
     nodes: usize,
     values: Vec<Complex64>,
     known: Vec<bool>,
+    /// Transforms of laws that stand in the model many times.
+    shared: HashMap<usize, Vec<Complex64>>,
     /// Rows to work in, so that no step allocates.
     spare: Vec<Vec<Complex64>>,
 }
@@ -25,6 +28,7 @@ impl Sheet {
             nodes,
             values: vec![Complex64::ZERO; slots * nodes],
             known: vec![false; slots],
+            shared: HashMap::new(),
             spare: Vec::new(),
         }
     }
@@ -55,6 +59,21 @@ impl Sheet {
         row
     }
 
+    /// The transform of a law on the line, into `out`.
+    fn transform(&mut self, law: &Law, out: &mut [Complex64]) {
+        match law {
+            Law::Lattice(lattice) if lattice.is_shared() => {
+                let line = self.line;
+                let values = self.shared.entry(lattice.identity()).or_insert_with(|| {
+                    law.transform(line, out);
+                    out.to_vec()
+                });
+                out.copy_from_slice(values);
+            }
+            law => law.transform(self.line, out),
+        }
+    }
+
     fn put(&mut self, slot: usize, row: Vec<Complex64>) {
         self.values[slot * self.nodes..(slot + 1) * self.nodes].copy_from_slice(&row);
         self.known[slot] = true;
@@ -72,6 +91,7 @@ impl Composed<'_> {
         let network = self.solution.network;
         sheet.line = line;
         sheet.known.fill(false);
+        sheet.shared.clear();
         for &operation in network.order.iter().rev() {
             for class in 0..self.classes {
                 let slot = self.slot(operation, class);
@@ -188,7 +208,7 @@ fn multiply_visit(wait: &Delay, law: &Law, admitted: f64, sheet: &mut Sheet, out
         Delay::None => {}
         // The wait of M/G/1 is made of the same law as the service: its transform serves twice.
         Delay::Pollaczek { arrival_rate, service } if service == law && !matches!(law, Law::Constant(_)) => {
-            law.transform(sheet.line, &mut own);
+            sheet.transform(law, &mut own);
             let (rho, line) = (arrival_rate * law.mean(), sheet.line);
             for (k, (value, service)) in out.iter_mut().zip(&own).enumerate() {
                 let s = line.point(k);
@@ -215,7 +235,7 @@ fn multiply_law(law: &Law, sheet: &mut Sheet, out: &mut [Complex64]) {
         return;
     }
     let mut own = sheet.take();
-    law.transform(sheet.line, &mut own);
+    sheet.transform(law, &mut own);
     product(out, &own);
     sheet.give(own);
 }
