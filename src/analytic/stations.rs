@@ -11,7 +11,7 @@ use crate::network::{Network, Station};
 use crate::system::Balancer;
 use crate::unit::PerSecond;
 
-/// Error of the waits where requests come in batches to other than plain queues.
+/// Error of the waits where batches are known by their variability alone.
 const BATCHED: f64 = 0.3;
 
 /// A station in steady state.
@@ -201,7 +201,7 @@ fn one_instance(station: &Station, queue: &Queue) -> Queue {
 }
 
 /// The wait at one queue of a station to which requests come in batches; `None` where each member gets a queue of its own,
-/// or where no theory is at hand.
+/// or where the queue is none of first come, first served.
 fn one_batched(station: &Station, own: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
     if station.discipline != Discipline::Fcfs || batches.is_empty() {
         return None;
@@ -224,7 +224,13 @@ fn one_batched(station: &Station, own: &Queue, batches: &[(PerSecond, u32)]) -> 
         _ => return None,
     };
     let of_one: Vec<_> = of_one.into_iter().filter(|(rate, size)| *size > 1 && *rate > 0.0).collect();
-    if of_one.is_empty() { None } else { fcfs::batched(own, &of_one) }
+    if of_one.is_empty() {
+        return None;
+    }
+    fcfs::batched(own, &of_one).or_else(|| {
+        let waiting = fcfs::solve(own)?;
+        Some(Waiting { knowledge: waiting.knowledge.and(Knowledge::Approximate { p95_error: BATCHED }), ..waiting })
+    })
 }
 
 /// Chance that `k` of `n` independent choices of this chance hit.

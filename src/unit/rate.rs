@@ -34,11 +34,16 @@ pub fn parse(text: &str) -> Result<PerSecond, Mistake> {
     }
 }
 
+/// Rates below this are shown as none, per second.
+const NEVER: PerSecond = 1e-14;
+
 /// Prints a rate with three significant digits: `350/s`, `12/min`.
 pub fn print(rate: PerSecond) -> String {
     if !rate.is_finite() {
         return "–".to_string();
     }
+    // Less than once in a million years is never.
+    let rate = if rate.abs() < NEVER { 0.0 } else { rate };
     let rounded = number::round_to(rate, 3);
     let (factor, time) = if rounded >= 0.1 || rounded == 0.0 {
         (1.0, "s")

@@ -23,11 +23,11 @@ use crate::discipline::{Delay, Knowledge};
 use crate::distribution::{Gamma, Law};
 use crate::unit::PerSecond;
 
-/// So many chances are computed at most.
-const MOST: usize = 2_000_000;
+/// So many additions are made at most: below full load by one in 10,000 divided by the size of the batches.
+const MOST: usize = 5_000_000;
 
 /// The wait of a random request when some arrive in batches, each with its rate and size, and the rest as single
-/// Poisson arrivals. `None` at or above full load, or so near that the chances do not end.
+/// Poisson arrivals. `None` at or above full load, or so near that the chances take too long to end.
 pub fn batched(queue: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
     let rho = queue.utilization();
     if rho >= 1.0 {
@@ -42,7 +42,8 @@ pub fn batched(queue: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
     let mut chances = vec![1.0];
     // Chance of all so far; chance to wait, and the first two moments of the number of services waited for.
     let (mut total, mut waits) = (0.0, [0.0; 3]);
-    for n in 0..MOST {
+    let steps = MOST / all.iter().map(|(_, size)| size).sum::<usize>();
+    for n in 0..steps {
         let chance = chances[n];
         total += chance;
         for (rate, size) in &all {
