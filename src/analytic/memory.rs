@@ -12,7 +12,6 @@
 use crate::distribution::{Distribution, Law};
 use crate::network::flows::Flows;
 use crate::network::{Network, Step};
-use crate::system::Balancer;
 use crate::unit::{PerSecond, Seconds};
 
 /// What the queue of a station remembers.
@@ -63,12 +62,11 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
             lag += visits * duration / times;
         }
         let (visits, lag) = (again / rate, lag / rate);
-        let apart = matches!(place.balancer, Balancer::Random | Balancer::RoundRobin) && place.instances > 1;
-        let servers = if apart { f64::from(place.servers) } else { place.total_servers() };
+        let servers = if place.is_split() { f64::from(place.servers) } else { place.total_servers() };
         let idle = 1.0 - utilization[station];
         Memory {
             time: (visits + service_scv) * mean / (2.0 * servers * idle * idle),
-            same: if apart { 1.0 / f64::from(place.instances) } else { 1.0 },
+            same: if place.is_split() { 1.0 / f64::from(place.instances) } else { 1.0 },
             servers,
             utilization: utilization[station],
             service_scv,

@@ -12,7 +12,7 @@ use crate::system::Balancer;
 use crate::unit::PerSecond;
 
 /// Error of the waits where batches are known by their variability alone.
-const BATCHED: f64 = 0.3;
+const BATCHED: Knowledge = Knowledge::Approximate { p95_error: 0.3 };
 
 /// A station in steady state.
 #[derive(Debug, Clone)]
@@ -147,8 +147,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         && station.queue.is_none();
     if !variability.batches.is_empty() && !plain {
         // What batches do there is known from their variability alone.
-        let doubt = Knowledge::Approximate { p95_error: BATCHED };
-        state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(doubt));
+        state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(BATCHED));
     }
     state
 }
@@ -229,7 +228,7 @@ fn one_batched(station: &Station, own: &Queue, batches: &[(PerSecond, u32)]) -> 
     }
     fcfs::batched(own, &of_one).or_else(|| {
         let waiting = fcfs::solve(own)?;
-        Some(Waiting { knowledge: waiting.knowledge.and(Knowledge::Approximate { p95_error: BATCHED }), ..waiting })
+        Some(Waiting { knowledge: waiting.knowledge.and(BATCHED), ..waiting })
     })
 }
 
@@ -251,7 +250,7 @@ fn alike(station: &Station, queue: &Queue, batches: &[(PerSecond, u32)]) -> Clas
     if queue.arrival_rate <= 0.0 {
         return class;
     }
-    let split = station.instances > 1 && matches!(station.balancer, Balancer::Random | Balancer::RoundRobin)
+    let split = station.is_split()
         || station.instances > 1 && station.discipline == Discipline::Ps && station.balancer != Balancer::Shared;
     let own = if split { one_instance(station, queue) } else { queue.clone() };
     if station.discipline == Discipline::Ps {

@@ -84,6 +84,11 @@ pub struct Station {
 }
 
 impl Station {
+    /// Whether requests go to queues of their own at each instance, without a look at how long those are.
+    pub fn is_split(&self) -> bool {
+        self.instances > 1 && matches!(self.balancer, Balancer::Random | Balancer::RoundRobin)
+    }
+
     /// Servers of all instances.
     pub fn total_servers(&self) -> f64 {
         f64::from(self.servers) * f64::from(self.instances)

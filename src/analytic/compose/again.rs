@@ -29,7 +29,7 @@ use crate::analytic::stations::Treatment;
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::Line;
-use crate::network::{StationId, Step, VisitId};
+use crate::network::{Call, StationId, Step, VisitId};
 use num_complex::Complex64;
 
 /// Stations followed in one course; of more, those with the longest waits.
@@ -96,7 +96,7 @@ impl Alike<'_> {
 
 impl Course {
     /// Adds what follows, so many times in a row.
-    pub fn follow(&mut self, next: &Course, times: u32) {
+    fn follow(&mut self, next: &Course, times: u32) {
         let start = self.duration;
         self.duration += f64::from(times) * next.duration;
         if times == 0 {
@@ -173,6 +173,13 @@ impl Composed<'_> {
             weight: self.weight(passed, class).unwrap_or(0.0),
         };
         again.map(link).filter(|link| link.weight > FAINT).collect()
+    }
+
+    /// The waits within all the runs of a call that depend on each other.
+    pub(super) fn links_of_call(&self, call: &Call, class: usize) -> Vec<Link> {
+        let mut course = Course::default();
+        course.follow(&self.courses[self.slot(call.target, class)], call.times);
+        self.links(&course, class)
     }
 
     fn weight(&self, passed: &Passed, class: usize) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! What is known of a sequence of steps before any transform: enough to choose the times to look at.
 
-use super::again::{Course, Link};
+use super::again::Link;
 use super::climb::Point;
 use super::{Composed, Tail};
 use crate::discipline::Delay;
@@ -127,9 +127,7 @@ impl Composed<'_> {
         Some(if call.probability == 1.0 {
             made
         } else {
-            let mut course = Course::default();
-            course.follow(&self.courses[self.slot(call.target, class)], call.times);
-            let made = self.widened(made, &self.links(&course, class), class);
+            let made = self.widened(made, &self.links_of_call(call, class), class);
             mixed(&[(call.probability, made), (1.0 - call.probability, NOTHING)])
         })
     }

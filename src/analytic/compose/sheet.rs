@@ -1,7 +1,6 @@
 //! Transforms of all operations on one line, callees first.
 
 use super::Composed;
-use super::again::Course;
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::Line;
@@ -171,9 +170,7 @@ impl Composed<'_> {
             made.iter_mut().for_each(|value| *value = value.powu(call.times));
         }
         if q > 0.0 {
-            let mut course = Course::default();
-            course.follow(&self.courses[slot], call.times);
-            self.link(&self.links(&course, class), class, sheet, &mut made);
+            self.link(&self.links_of_call(call, class), class, sheet, &mut made);
             // A call that may not be made has no shift of its own: its constant part is passed by chance only.
             sheet.line.delay(&mut made, shift * f64::from(call.times));
             made.iter_mut().for_each(|value| *value = q + p * *value);

@@ -57,7 +57,8 @@ pub fn batched(queue: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
         }
         if n > servers + largest && chance < 1e-15 * total * (1.0 - rho) {
             let [probability, first, second] = waits.map(|sum| sum / (queue.arrival_rate * total));
-            return Some(waiting(queue, in_batches, batches, probability, first, second));
+            let squares: f64 = all.iter().map(|(rate, size)| rate * (size * size) as f64).sum();
+            return Some(waiting(queue, squares / queue.arrival_rate, [probability, first, second]));
         }
         let across = |(rate, size): &(f64, usize)| rate * chances[(n + 1).saturating_sub(*size)..].iter().sum::<f64>();
         let inward: f64 = all.iter().map(across).sum();
@@ -71,16 +72,9 @@ pub fn batched(queue: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
     None
 }
 
-fn waiting(
-    queue: &Queue,
-    in_batches: f64,
-    batches: &[(PerSecond, u32)],
-    probability: f64,
-    first: f64,
-    second: f64,
-) -> Waiting {
-    let squares: f64 = batches.iter().map(|(rate, size)| rate * f64::from(*size).powi(2)).sum();
-    let size = (squares + (queue.arrival_rate - in_batches).max(0.0)) / queue.arrival_rate;
+/// The wait from the mean size of the batch a request comes in, the chance to wait, and the first two moments of the
+/// number of services waited for.
+fn waiting(queue: &Queue, size: f64, [probability, first, second]: [f64; 3]) -> Waiting {
     let scv = queue.service.scv();
     let stage = queue.service.mean() / f64::from(queue.servers) * (size + scv) / (size + 1.0);
     let knowledge = Knowledge::Approximate { p95_error: if queue.service.is_exponential() { 0.1 } else { 0.25 } };
