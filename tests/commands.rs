@@ -15,6 +15,19 @@ fn json(args: &[&str], code: i32) -> Value {
 }
 
 #[test]
+fn every_result_says_how_to_make_it_again() {
+    let change = "workload.readers.rate=400/s";
+    let solve = ["solve", "models/read-api.toml", "--set", change, "--format", "json"];
+    let sweep =
+        ["sweep", "models/read-api.toml", "--set", change, "--vary", "service.api.instances=3..4", "--format", "json"];
+    let (solve, sweep) = (json(&solve, 0), json(&sweep, 0));
+    assert_eq!(solve["manifest"], sweep["manifest"]);
+    assert_eq!(solve["manifest"]["changes"][0], format!("--set {change}"));
+    let calc = json(&["calc", "mm1", "--arrival-rate", "50/s", "--service-time", "10ms", "--format", "json"], 0);
+    assert_eq!(calc["version"], solve["manifest"]["version"]);
+}
+
+#[test]
 fn a_sweep_says_where_it_is_overloaded() {
     for (vary, said) in [
         ("service.api.instances=1..6", "Up to 2 it is overloaded."),
@@ -46,6 +59,7 @@ fn solve_prints_the_promised_json() {
     assert!((sum / shoppers["response"]["mean"].as_f64().unwrap() - 1.0).abs() < 1e-9);
     assert!(got["services"]["database"]["wait"]["p95"].is_number());
     assert_eq!(got["manifest"]["model_sha256"].as_str().unwrap().len(), 64);
+    assert!(got["manifest"]["tolerances"]["percentiles"].as_f64().unwrap() > 0.0);
 }
 
 #[test]

@@ -28,8 +28,17 @@ use stations::StationState;
 /// few rounds more than the longest chain of overloaded or limited stations is enough; most models need one.
 const MAX_ROUNDS: usize = 200;
 
-/// Refusal probabilities that move less than this have settled.
-const SETTLED: f64 = 1e-10;
+/// How closely this engine computes: what its figures owe to arithmetic, beside what they owe to the theory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerances {
+    /// Refusal probabilities that move less than this have settled.
+    pub flows: f64,
+    /// Relative error of a percentile that is read between two times of a tail.
+    pub percentiles: f64,
+}
+
+/// The tolerances of every prediction.
+pub const TOLERANCES: Tolerances = Tolerances { flows: 1e-10, percentiles: 5e-4 };
 
 /// A network in steady state.
 struct Solution<'n> {
@@ -79,7 +88,7 @@ fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
             }
         }
         rounds += 1;
-        if moved < SETTLED || rounds == MAX_ROUNDS {
+        if moved < TOLERANCES.flows || rounds == MAX_ROUNDS {
             return Solution { network, rates, flows, memories, stations };
         }
     }

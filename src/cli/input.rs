@@ -49,6 +49,7 @@ pub(crate) fn read(args: &ModelArgs, output: &OutputArgs) -> Result<Model, Failu
         model_sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         version: env!("CARGO_PKG_VERSION"),
         method: "analytic",
+        tolerances: analytic::TOLERANCES,
         changes: args
             .set
             .iter()

@@ -71,13 +71,7 @@ impl<'a> Solved<'a> {
             cost_per_hour: system.cost_per_hour(),
             assumptions: &system.assumptions,
             warnings,
-            manifest: json!({
-                "model_sha256": manifest.model_sha256,
-                "version": manifest.version,
-                "method": manifest.method,
-                "seed": null,
-                "changes": manifest.changes,
-            }),
+            manifest: self::manifest(manifest),
             plan: None,
         }
     }
@@ -136,6 +130,18 @@ fn planned(service: &PlannedService) -> Value {
     }
 }
 
+/// All that is needed to make the result again.
+fn manifest(manifest: &Manifest) -> Value {
+    json!({
+        "model_sha256": manifest.model_sha256,
+        "version": manifest.version,
+        "method": manifest.method,
+        "seed": null,
+        "tolerances": { "flows": manifest.tolerances.flows, "percentiles": manifest.tolerances.percentiles },
+        "changes": manifest.changes,
+    })
+}
+
 /// A sweep: one entry for each value.
 pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifest) -> Facts<'static> {
     let entries: Vec<Value> = points
@@ -157,7 +163,7 @@ pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifes
         "parameter": path,
         "points": entries,
         "knee": number(knee),
-        "manifest": { "model_sha256": manifest.model_sha256, "version": manifest.version, "method": manifest.method },
+        "manifest": self::manifest(manifest),
     }))
 }
 
@@ -165,6 +171,7 @@ pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifes
 pub fn calculated(calculation: &Calculation) -> Facts<'static> {
     let mut map = Map::new();
     map.insert("schema".to_string(), json!(SCHEMA));
+    map.insert("version".to_string(), json!(env!("CARGO_PKG_VERSION")));
     map.insert("formula".to_string(), json!(calculation.formula.word()));
     for figure in calculation.inputs.iter().chain(&calculation.results) {
         map.insert(figure.key.clone(), number(figure.value));

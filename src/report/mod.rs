@@ -16,6 +16,8 @@ pub use planned::{no_plan, planned};
 pub use solved::{checked, solved};
 pub use swept::swept;
 
+use crate::analytic::Tolerances;
+
 /// Headings, sentences and tables, in reading order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
@@ -94,7 +96,7 @@ impl Cell {
 }
 
 /// Where a result comes from, so that it can be made again years later.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// SHA-256 of the model's text, in hexadecimal.
     pub model_sha256: String,
@@ -102,6 +104,8 @@ pub struct Manifest {
     pub version: &'static str,
     /// How it was solved.
     pub method: &'static str,
+    /// How closely it was computed.
+    pub tolerances: Tolerances,
     /// Changes from the command line, as they were given.
     pub changes: Vec<String>,
 }
