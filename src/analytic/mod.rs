@@ -59,6 +59,21 @@ fn each<I: Sync, T: Send>(network: &Network, items: &[I], f: impl Fn(&I) -> T + 
     if network.operations.len() < MANY { items.iter().map(f).collect() } else { items.par_iter().map(f).collect() }
 }
 
+/// The same with a workplace that each thread sets up once.
+fn each_in<I: Sync, W, T: Send>(
+    network: &Network,
+    items: &[I],
+    workplace: impl Fn() -> W + Send + Sync,
+    f: impl Fn(&mut W, &I) -> T + Send + Sync,
+) -> Vec<T> {
+    if network.operations.len() < MANY {
+        let mut own = workplace();
+        items.iter().map(|item| f(&mut own, item)).collect()
+    } else {
+        items.par_iter().map_init(workplace, f).collect()
+    }
+}
+
 /// Predicts the steady state of a network of open workloads, in which nothing stands that [`unsupported`] names.
 pub fn solve(network: &Network) -> Prediction {
     let rates: Vec<f64> = network.workloads.iter().map(|workload| workload.rate()).collect();

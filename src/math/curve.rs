@@ -1,7 +1,5 @@
 //! The tail of a distribution known at some times, and what lies between.
 
-use super::roots;
-
 /// Points of a falling tail: `(time, probability to exceed)`, read between them by a monotone cubic on logarithms.
 ///
 /// Tails that fall exponentially or like a power are smooth there: a point every 30% of time gives percentiles to about
@@ -133,15 +131,21 @@ impl Curve {
             return self.x[last].exp() + if rate > 0.0 { (self.y[last] - target) / rate } else { 0.0 };
         }
         let i = (self.y.partition_point(|v| *v >= target) - 1).min(last - 1);
-        roots::bracketed(self.x[i], self.x[i + 1], 1e-12, |x| self.between(i, x) - target).exp()
+        (self.x[i] + (self.x[i + 1] - self.x[i]) * root(self.cubic(i), target)).exp()
     }
 
     fn between(&self, i: usize, x: f64) -> f64 {
+        let u = (x - self.x[i]) / (self.x[i + 1] - self.x[i]);
+        let [a, b, c, d] = self.cubic(i);
+        a + u * (b + u * (c + u * d))
+    }
+
+    /// The cubic after point `i`, by powers of the way to the next point, from 0 to 1.
+    fn cubic(&self, i: usize) -> [f64; 4] {
         let h = self.x[i + 1] - self.x[i];
-        let u = (x - self.x[i]) / h;
         let (a, b) = (self.y[i], self.y[i + 1]);
         let (da, db) = (self.slope[i] * h, self.slope[i + 1] * h);
-        a + u * (da + u * (3.0 * (b - a) - 2.0 * da - db + u * (2.0 * (a - b) + da + db)))
+        [a, da, 3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db]
     }
 
     fn last_rate(&self) -> f64 {
@@ -153,6 +157,29 @@ impl Curve {
         let last = self.x.len() - 1;
         (self.y[last] - self.last_rate() * (t - self.x[last].exp())).exp()
     }
+}
+
+/// Where a cubic that falls from 0 to 1 reaches `target`: Newton's steps, halving where one leaves the bracket.
+fn root([a, b, c, d]: [f64; 4], target: f64) -> f64 {
+    let fall = b + c + d;
+    let (mut low, mut high) = (0.0, 1.0);
+    let mut u = if fall < 0.0 { ((target - a) / fall).clamp(0.0, 1.0) } else { 0.5 };
+    for _ in 0..60 {
+        let excess = a + u * (b + u * (c + u * d)) - target;
+        if excess > 0.0 {
+            low = u;
+        } else {
+            high = u;
+        }
+        let next = u - excess / (b + u * (2.0 * c + 3.0 * d * u));
+        let next = if next >= low && next <= high { next } else { 0.5 * (low + high) };
+        let step = (next - u).abs();
+        u = next;
+        if step < 1e-12 {
+            break;
+        }
+    }
+    u
 }
 
 /// Slopes that keep the cubic monotone: harmonic means of the neighbouring chords, weighted by their lengths.

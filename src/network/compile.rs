@@ -6,8 +6,8 @@ use crate::distribution::{Distribution, Lattice, Law};
 use crate::math::cache;
 use crate::system::{self, Balancer, Hits, System, Target, Wait};
 use crate::unit::Seconds;
+use hashbrown::HashMap;
 use rayon::prelude::*;
-use std::collections::HashMap;
 
 /// Compiles a system that [`crate::system::check`] found nothing wrong with. Targets that lead nowhere are left out.
 pub fn compile(system: &System) -> Network {
@@ -17,7 +17,7 @@ pub fn compile(system: &System) -> Network {
     for (id, service) in system.services.iter().enumerate() {
         for operation in &service.operations {
             let steps = compiler.steps(&operation.steps, service, id);
-            operations.push(Operation { name: format!("{}.{}", service.name, operation.name), service: id, steps });
+            operations.push(Operation { name: [&service.name, ".", &operation.name].concat(), service: id, steps });
         }
     }
     for (i, external) in system.externals.iter().enumerate() {

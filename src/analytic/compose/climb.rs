@@ -7,7 +7,7 @@ use super::parallel::Branch;
 use super::rough::Rough;
 use super::sheet::Sheet;
 use super::{Composed, Tail};
-use crate::analytic::each;
+use crate::analytic::{each, each_in};
 use crate::math::ladder::{EULER, Ladder, NODES};
 use crate::network::Step;
 use num_complex::Complex64;
@@ -50,22 +50,28 @@ pub(super) type Point = (f64, f64, f64);
 impl<'s> Composed<'s> {
     /// Every operation and branch on the rungs it is needed on, level by level.
     pub(super) fn climb(&mut self) {
-        let needed = self.needed_rungs();
+        // Tails with a formula need no rungs.
+        let slots: Vec<usize> = (0..self.rough.len()).collect();
+        let formulas =
+            |slot: &usize| self.rough[*slot].and_then(|_| self.closed_tail(self.steps_of(*slot), slot % self.classes));
+        self.tails = each(self.solution.network, &slots, formulas);
+        let own: Vec<Rungs> = slots.iter().map(|slot| self.own_rungs(*slot)).collect();
+        let needed = self.needed_rungs(&own);
         let deepest = self.rough.iter().flatten().map(|rough| rough.level).max().unwrap_or(0);
         for level in 0..=deepest {
-            self.climb_level(level, &needed);
+            self.climb_level(level, &own, &needed);
         }
     }
 
     /// The rungs on which each operation's transform is needed: for itself and for all that call it.
-    fn needed_rungs(&self) -> Vec<Rungs> {
+    fn needed_rungs(&self, own: &[Rungs]) -> Vec<Rungs> {
         let network = self.solution.network;
         let mut needed = vec![Rungs::NONE; self.rough.len()];
         for &operation in &network.order {
             for class in 0..self.classes {
                 let slot = self.slot(operation, class);
                 let mut rungs = needed[slot];
-                rungs.join(self.own_rungs(slot));
+                rungs.join(own[slot]);
                 needed[slot] = rungs;
                 self.mark(&network.operations[operation].steps, class, rungs, &mut needed);
             }
@@ -75,10 +81,9 @@ impl<'s> Composed<'s> {
 
     /// The rungs on which the tail of an operation is read; none when it has a formula.
     fn own_rungs(&self, slot: usize) -> Rungs {
-        let (operation, class) = (slot / self.classes, slot % self.classes);
         match &self.rough[slot] {
-            Some(rough) if self.closed_tail(&self.solution.network.operations[operation].steps, class).is_none() => {
-                Rungs::of(&self.widened(*rough, &self.linked[slot], class), &self.ladder)
+            Some(rough) if self.tails[slot].is_none() => {
+                Rungs::of(&self.widened(*rough, &self.linked[slot], slot % self.classes), &self.ladder)
             }
             _ => Rungs::NONE,
         }
@@ -105,25 +110,23 @@ impl<'s> Composed<'s> {
     }
 
     /// Reads the tails of all operations and branches of a level, and with them the parallel steps above.
-    fn climb_level(&mut self, level: usize, needed: &[Rungs]) {
+    fn climb_level(&mut self, level: usize, own: &[Rungs], needed: &[Rungs]) {
         let branches = self.branches_of(level);
         let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
         let slots: Vec<usize> = self.slots_callees_first().filter(of_level).collect();
-        let own: Vec<Rungs> = slots.iter().map(|slot| self.own_rungs(*slot)).collect();
         let mut all = Rungs::NONE;
-        own.iter().chain(branches.iter().map(|b| &b.rungs)).for_each(|rungs| all.join(*rungs));
+        slots.iter().map(|slot| own[*slot]).chain(branches.iter().map(|b| b.rungs)).for_each(|rungs| all.join(rungs));
         // On each rung the points of all slots, then those of the branches.
-        let look = |rung: i32| -> Vec<Option<Point>> {
-            let mut sheet = Sheet::new(self.rough.len(), NODES);
+        let look = |sheet: &mut Sheet, rung: i32| -> Vec<Option<Point>> {
             let t = self.ladder.time(rung);
-            self.fill(&mut sheet, self.ladder.line(rung), level, &|slot| needed[slot].contains(rung));
+            self.fill(sheet, self.ladder.line(rung), level, &|slot| needed[slot].contains(rung));
             let of_branches: Vec<Option<Point>> = branches
                 .iter()
                 .map(|branch| {
                     branch.rungs.contains(rung).then(|| {
                         let mut values = sheet.take();
-                        self.multiply(branch.steps, branch.class, &mut sheet, &mut values);
-                        self.link(&branch.links, branch.class, &mut sheet, &mut values);
+                        self.multiply(branch.steps, branch.class, sheet, &mut values);
+                        self.link(&branch.links, branch.class, sheet, &mut values);
                         let point = point(t, branch.rough.success, &values);
                         sheet.give(values);
                         point
@@ -131,24 +134,24 @@ impl<'s> Composed<'s> {
                 })
                 .collect();
             // Last, because they leave no row as callers want it.
-            let of_slots = slots.iter().zip(&own).map(|(slot, own)| {
-                let success = self.rough[*slot].map(|rough| rough.success).filter(|_| own.contains(rung))?;
-                Some(point(t, success, self.linked_row(*slot, &mut sheet)?))
+            let of_slots = slots.iter().map(|slot| {
+                let success = self.rough[*slot].map(|rough| rough.success).filter(|_| own[*slot].contains(rung))?;
+                Some(point(t, success, self.linked_row(*slot, sheet)?))
             });
             of_slots.chain(of_branches).collect()
         };
         let rungs: Vec<i32> = (all.first..=all.last).collect();
-        let looks = each(self.solution.network, &rungs, |rung| look(*rung));
+        let sheet = || Sheet::new(self.rough.len(), NODES);
+        let looks = each_in(self.solution.network, &rungs, sheet, |sheet, rung| look(sheet, *rung));
         let points = |i: usize| -> Vec<Point> { looks.iter().filter_map(|points| points[i]).collect() };
         for slot in &slots {
             self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }
-        let numbered: Vec<(usize, usize)> = slots.iter().copied().enumerate().collect();
-        let tails = each(self.solution.network, &numbered, |(i, slot)| {
-            let closed = self.closed_tail(self.steps_of(*slot), slot % self.classes);
-            closed.or_else(|| Some(self.rough[*slot]?.tail(&points(*i))))
-        });
-        slots.iter().zip(tails).for_each(|(slot, tail)| self.tails[*slot] = tail);
+        let numbered: Vec<(usize, usize)> =
+            slots.iter().copied().enumerate().filter(|(_, slot)| self.tails[*slot].is_none()).collect();
+        let curve = |(i, slot): &(usize, usize)| Some(self.rough[*slot]?.tail(&points(*i)));
+        let tails = each(self.solution.network, &numbered, curve);
+        numbered.iter().zip(tails).for_each(|((_, slot), tail)| self.tails[*slot] = tail);
         let tails =
             branches.iter().enumerate().map(|(i, branch)| self.branch_tail(branch, &points(slots.len() + i))).collect();
         self.finish_parallels(&branches, tails);

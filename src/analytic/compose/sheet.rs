@@ -5,8 +5,8 @@ use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::Line;
 use crate::network::{Call, Step};
+use hashbrown::HashMap;
 use num_complex::Complex64;
-use std::collections::HashMap;
 
 /// Transforms on one line: a row of values for each operation and class that was wanted.
 pub(super) struct Sheet {

@@ -67,7 +67,7 @@ impl Streams {
 
     /// Rate of all together.
     pub fn total(&self) -> f64 {
-        self.rates[..self.count].iter().sum::<f64>() + self.rest
+        pairwise(&self.rates, |a, b| a + b) + self.rest
     }
 
     fn add(&mut self, source: u32, rate: f64) {
@@ -78,10 +78,9 @@ impl Streams {
         if place < self.count {
             self.rates[place] += rate;
         } else if self.count < MOST {
-            (self.sources[self.count], self.rates[self.count]) = (source, rate);
-            self.count += 1;
+            self.keep(source, rate);
         } else {
-            let least = self.rates.iter().copied().fold(f64::INFINITY, f64::min);
+            let least = pairwise(&self.rates, |a, b| if a < b { a } else { b });
             self.rest += rate.min(least);
             if rate > least {
                 let place = self.rates.iter().position(|rate| *rate == least).unwrap_or(0);
@@ -90,12 +89,34 @@ impl Streams {
         }
     }
 
+    /// Adds a stream that is not there yet, where there is room.
+    fn keep(&mut self, source: u32, rate: f64) {
+        (self.sources[self.count], self.rates[self.count]) = (source, rate);
+        self.count += 1;
+    }
+
+    /// Takes out the streams of one source and returns their rate.
+    fn without(&mut self, source: u32) -> f64 {
+        let place = place_of(&self.sources, source);
+        if place >= self.count {
+            return 0.0;
+        }
+        let rate = self.rates[place];
+        self.count -= 1;
+        (self.sources[place], self.rates[place]) = (self.sources[self.count], self.rates[self.count]);
+        (self.sources[self.count], self.rates[self.count]) = (NOWHERE, 0.0);
+        rate
+    }
+
     /// Adds so many times the streams of another place.
     fn join(&mut self, other: &Streams, factor: f64) {
         let floor = SMALL * other.total();
+        let all_new = self.count == 0 && factor > 0.0;
         for (source, rate) in other.parts() {
             if rate < floor {
                 self.rest += factor * rate;
+            } else if all_new {
+                self.keep(source, factor * rate);
             } else {
                 self.add(source, factor * rate);
             }
@@ -115,6 +136,12 @@ impl Streams {
     fn leaves_a_station(&self) -> bool {
         self.parts().any(|(source, _)| source % 2 == 1 && source != BEFORE)
     }
+}
+
+/// All rates put together, those not in use as zero: in pairs, so that several go at once.
+fn pairwise(rates: &[f64; MOST], put: impl Fn(f64, f64) -> f64) -> f64 {
+    let four: [f64; MOST / 2] = std::array::from_fn(|i| put(rates[i], rates[i + MOST / 2]));
+    put(put(four[0], four[2]), put(four[1], four[3]))
 }
 
 /// Where the source stands, or `MOST`: without a way out of the loop, so that several are compared at once.
@@ -216,16 +243,10 @@ impl Walker<'_> {
 
     fn call(&mut self, call: &Call, at: Streams) -> Streams {
         self.arrive(call.target, &at, call.probability);
-        let exits = &self.exits[call.target];
         let made = at.total() * call.probability;
-        let mut after = Streams { rest: made * exits.rest, ..Streams::NONE };
-        for (source, share) in exits.parts() {
-            if source == BEFORE {
-                after.join(&at, call.probability * share);
-            } else {
-                after.add(source, made * share);
-            }
-        }
+        let mut after = self.exits[call.target].clone().scaled(made);
+        let straight = after.without(BEFORE);
+        after.join(&at, if made > 0.0 { call.probability * straight / made } else { 0.0 });
         if call.times > 1 {
             self.arrive(call.target, &after, f64::from(call.times - 1));
         }

@@ -2,7 +2,7 @@
 
 use super::Phases;
 use super::modes::Mode;
-use super::states::{self, States};
+use super::states::States;
 use crate::discipline::{Delay, Term};
 use nalgebra::{ComplexField, DMatrix, DVector};
 use num_complex::Complex64;
@@ -15,7 +15,7 @@ pub(super) struct Levels {
     pub servers: usize,
     arrival_rate: f64,
     /// Service states of each level up to all servers busy.
-    pub states: Vec<States>,
+    pub states: States,
     /// Rate of arrivals from each arrival phase.
     exit: Vec<f64>,
 }
@@ -33,14 +33,14 @@ pub(in crate::discipline::fcfs) struct LimitedPhases {
 
 impl Levels {
     pub fn new(arrivals: Phases, service: Phases, servers: usize, arrival_rate: f64) -> Levels {
-        let states = (0..=servers).map(|n| States::new(n, service.count())).collect();
+        let states = States::new(servers, service.count());
         let rate = |i: usize| if arrivals.next(i).is_none() { arrivals.rate(i) } else { 0.0 };
         let exit = (0..arrivals.count()).map(rate).collect();
         Levels { arrivals, service, servers, arrival_rate, states, exit }
     }
 
     fn size(&self, n: usize) -> usize {
-        self.states[n.min(self.servers)].len()
+        self.states.count(n.min(self.servers))
     }
 
     /// Moves within a level, the diagonal holding all that leaves. When arrivals are turned away they leave the level
@@ -48,25 +48,28 @@ impl Levels {
     fn within(&self, n: usize, turned_away: bool) -> DMatrix<f64> {
         let (m, size) = (self.arrivals.count(), self.size(n));
         let mut matrix = DMatrix::zeros(m * size, m * size);
-        let mut scratch = Vec::new();
-        for (s, state) in self.states[n.min(self.servers)].iter().enumerate() {
-            for (i, &jobs) in state.iter().enumerate().filter(|(_, jobs)| **jobs > 0) {
-                let rate = jobs as f64 * self.service.rate(i);
-                let next = self.service.next(i).map(|next| states::moved(state, Some(i), Some(next), &mut scratch));
-                for a in 0..m {
-                    matrix[(a * size + s, a * size + s)] -= rate;
-                    if let Some(next) = next {
-                        matrix[(a * size + s, a * size + next)] += rate;
-                    }
+        let cells = matrix.as_mut_slice();
+        let mut add = |from: usize, to: usize, rate: f64| cells[to * m * size + from] += rate;
+        let level = n.min(self.servers);
+        for (s, i, jobs) in self.states.busy(level) {
+            let rate = jobs * self.service.rate(i);
+            let next = self.service.next(i).map(|next| self.exchanged(level, s, i, next));
+            for a in 0..m {
+                add(a * size + s, a * size + s, -rate);
+                if let Some(next) = next {
+                    add(a * size + s, a * size + next, rate);
                 }
             }
-            for a in 0..m {
-                let (at, rate) = (a * size + s, self.arrivals.rate(a));
-                matrix[(at, at)] -= rate;
+        }
+        for a in 0..m {
+            let rate = self.arrivals.rate(a);
+            for s in 0..size {
+                let at = a * size + s;
+                add(at, at, -rate);
                 match self.arrivals.next(a) {
-                    Some(next) => matrix[(at, next * size + s)] += rate,
+                    Some(next) => add(at, next * size + s, rate),
                     None if turned_away => {
-                        (0..m).for_each(|b| matrix[(at, b * size + s)] += rate * self.arrivals.start(b));
+                        (0..m).for_each(|b| add(at, b * size + s, rate * self.arrivals.start(b)));
                     }
                     None => {}
                 }
@@ -75,26 +78,23 @@ impl Levels {
         matrix
     }
 
+    /// The state after one job went from one phase to another, or left and gave way to one that begins there.
+    fn exchanged(&self, level: usize, state: usize, from: usize, to: usize) -> usize {
+        self.states.raised(level - 1, self.states.lowered(level, state, from), to)
+    }
+
     /// Departures from a level: to one job fewer, or with the next job taken up at once.
     fn departures(&self, n: usize, replaced: bool) -> Moves {
-        let mut moves = Moves::new();
-        let mut scratch = Vec::new();
-        for (s, state) in self.states[n.min(self.servers)].iter().enumerate() {
-            for (i, &jobs) in state.iter().enumerate().filter(|(_, jobs)| **jobs > 0) {
-                if self.service.next(i).is_some() {
-                    continue;
-                }
-                let rate = jobs as f64 * self.service.rate(i);
-                if !replaced {
-                    moves.push((s, states::moved(state, Some(i), None, &mut scratch), rate));
-                    continue;
-                }
-                for j in 0..self.service.count() {
-                    let start = self.service.start(j);
-                    if start > 0.0 {
-                        moves.push((s, states::moved(state, Some(i), Some(j), &mut scratch), rate * start));
-                    }
-                }
+        let level = n.min(self.servers);
+        let mut moves = Moves::with_capacity(self.size(n) * self.service.count() * 2);
+        for (s, i, jobs) in self.states.busy(level).filter(|(_, i, _)| self.service.next(*i).is_none()) {
+            let rate = jobs * self.service.rate(i);
+            if replaced {
+                let begins = (0..self.service.count()).map(|j| (j, self.service.start(j)));
+                let begins = begins.filter(|(_, start)| *start > 0.0);
+                moves.extend(begins.map(|(j, start)| (s, self.exchanged(level, s, i, j), rate * start)));
+            } else {
+                moves.push((s, self.states.lowered(level, s, i), rate));
             }
         }
         moves
@@ -102,71 +102,80 @@ impl Levels {
 
     /// Where an arrival that finds `n` there leads, by chance.
     fn begun(&self, n: usize) -> Moves {
+        let size = self.size(n);
         if n >= self.servers {
-            return (0..self.size(n)).map(|s| (s, s, 1.0)).collect();
+            return (0..size).map(|s| (s, s, 1.0)).collect();
         }
-        let mut moves = Moves::new();
-        let mut scratch = Vec::new();
-        for (s, state) in self.states[n].iter().enumerate() {
-            for j in 0..self.service.count() {
-                let start = self.service.start(j);
-                if start > 0.0 {
-                    moves.push((s, states::moved(state, None, Some(j), &mut scratch), start));
-                }
-            }
-        }
-        moves
+        let begins = (0..self.service.count()).map(|j| (j, self.service.start(j))).filter(|(_, start)| *start > 0.0);
+        begins.flat_map(|(j, start)| (0..size).map(move |s| (s, self.states.raised(n, s, j), start))).collect()
     }
 
     /// One level up, given the level below with all that returns to it from further below folded into it: the matrix
-    /// `back` with `π_{n-1} = π_n × back`, and this level folded.
+    /// `stay` of the times spent below with `π_{n-1} = π_n × departures × stay`, and this level folded.
     fn fold(&self, n: usize, below: DMatrix<f64>, turned_away: bool) -> Option<(DMatrix<f64>, DMatrix<f64>)> {
         let (m, size, under) = (self.arrivals.count(), self.size(n), self.size(n - 1));
-        let inverse = (-below).try_inverse()?;
-        let mut back = DMatrix::zeros(m * size, m * under);
-        for (from, to, rate) in self.departures(n, n > self.servers) {
-            for (a, column) in (0..m).flat_map(|a| (0..m * under).map(move |column| (a, column))) {
-                back[(a * size + from, column)] += rate * inverse[(a * under + to, column)];
+        let stay = (-below).try_inverse()?;
+        // How those below come back: from each state there to each state here.
+        let mut up = DMatrix::<f64>::zeros(m * under, size);
+        for (from, to, chance) in self.begun(n - 1) {
+            for (a, exit) in self.exit.iter().enumerate().filter(|(_, exit)| **exit > 0.0) {
+                up.column_mut(to).axpy(chance * exit, &stay.column(a * under + from), 1.0);
             }
         }
+        let departures = self.departures(n, n > self.servers);
         let mut folded = self.within(n, turned_away);
-        let begun = self.begun(n - 1);
-        for row in 0..m * size {
-            for &(from, to, chance) in &begun {
-                let arriving: f64 = (0..m).map(|a| back[(row, a * under + from)] * self.exit[a]).sum();
-                for b in 0..m {
-                    folded[(row, b * size + to)] += arriving * chance * self.arrivals.start(b);
+        for (column, folded) in folded.as_mut_slice().chunks_exact_mut(m * size).enumerate() {
+            let start = self.arrivals.start(column / size);
+            if start > 0.0 {
+                let up = &up.as_slice()[column % size * m * under..][..m * under];
+                for (here, below) in folded.chunks_exact_mut(size).zip(up.chunks_exact(under)) {
+                    for &(from, to, rate) in &departures {
+                        here[from] += rate * start * below[to];
+                    }
                 }
             }
         }
-        Some((back, folded))
+        Some((stay, folded))
+    }
+
+    /// The level below from level `n`, given the times spent below.
+    fn below<T: ComplexField<RealField = f64> + Copy>(
+        &self,
+        n: usize,
+        level: &DVector<T>,
+        stay: &DMatrix<f64>,
+    ) -> DVector<T> {
+        let (m, size, under) = (self.arrivals.count(), self.size(n), self.size(n - 1));
+        let mut left = DVector::zeros(m * under);
+        for (from, to, rate) in self.departures(n, n > self.servers) {
+            for a in 0..m {
+                left[a * under + to] += level[a * size + from] * T::from_real(rate);
+            }
+        }
+        stay.map(T::from_real).tr_mul(&left)
     }
 
     /// The wait with unlimited places.
     pub fn wait(&self) -> Option<Delay> {
         let mut folded = self.within(0, false);
-        let mut backs = Vec::with_capacity(self.servers);
+        let mut stays = Vec::with_capacity(self.servers);
         for n in 1..=self.servers {
-            let (back, next) = self.fold(n, folded, false)?;
-            backs.push(back);
+            let (stay, next) = self.fold(n, folded, false)?;
+            stays.push(stay);
             folded = next;
         }
-        let modes = self.modes()?;
-        let real = |value: &Complex64| value.im == 0.0;
-        if modes.iter().all(|mode| real(&mode.z) && real(&mode.eta) && mode.vector.iter().all(real)) {
-            self.waiting(&folded, &backs, &modes, |value| value.re)
-        } else {
-            self.waiting(&folded, &backs, &modes, |value| value)
+        match &self.service {
+            Phases::OneOf(parts) => self.waiting(&folded, &stays, &self.real_modes(parts)),
+            Phases::InARow(stages, rate) => self.waiting(&folded, &stays, &self.complex_modes(*stages, *rate)?),
         }
     }
 
-    /// The wait from the levels below and the modes above, in real or complex numbers.
+    /// The wait from the levels below and the modes above.
     fn waiting<T: ComplexField<RealField = f64> + Copy>(
         &self,
         folded: &DMatrix<f64>,
-        backs: &[DMatrix<f64>],
-        modes: &[Mode],
-        number: fn(Complex64) -> T,
+        stays: &[DMatrix<f64>],
+        modes: &[Mode<T>],
     ) -> Option<Delay> {
         let (m, size) = (self.arrivals.count(), self.size(self.servers));
         // Rows: the modes seen at arrivals, and the modes themselves over arrival and service phases.
@@ -175,11 +184,12 @@ impl Levels {
         let mut leaving = Vec::with_capacity(size);
         for (i, mode) in modes.iter().enumerate() {
             let phases = self.arrivals.eigenvector(mode.eta);
-            leaving.push(phases.iter().zip(&self.exit).map(|(u, rate)| u * rate).sum::<Complex64>());
+            let left = phases.iter().zip(&self.exit).fold(T::zero(), |sum, (u, rate)| sum + *u * T::from_real(*rate));
+            leaving.push(left);
             for (s, value) in mode.vector.iter().enumerate() {
-                seen[(i, s)] = number(leaving[i] * value);
+                seen[(i, s)] = left * *value;
                 for (a, phase) in phases.iter().enumerate() {
-                    whole[(i, a * size + s)] = number(mode.z * phase * value);
+                    whole[(i, a * size + s)] = mode.z * *phase * *value;
                 }
             }
         }
@@ -188,51 +198,47 @@ impl Levels {
         let above = &to_modes * &whole;
         let mut balance = folded.map(T::from_real);
         for (from, to, rate) in self.departures(self.servers, true) {
-            for s in 0..size {
-                for b in 0..m {
-                    let part = above[(s, b * size + from)] * T::from_real(rate);
-                    for a in 0..m {
-                        balance[(a * size + s, b * size + to)] += part * T::from_real(self.exit[a]);
-                    }
+            for b in 0..m {
+                let above = above.column(b * size + from);
+                let mut column = balance.column_mut(b * size + to);
+                for (a, exit) in self.exit.iter().enumerate().filter(|(_, exit)| **exit > 0.0) {
+                    column.rows_mut(a * size, size).axpy(T::from_real(rate * exit), &above, T::one());
                 }
             }
         }
         let level = null_vector(&balance)?;
-        // Normalise over all levels: those below by folding back, those above as geometric sums.
-        let mut total: T = level.sum();
-        let mut below = level.clone();
-        for back in backs.iter().rev() {
-            below = back.map(T::from_real).tr_mul(&below);
-            total += below.sum();
-        }
         let arriving = DVector::from_fn(size, |s, _| {
             (0..m).map(|a| level[a * size + s] * T::from_real(self.exit[a])).fold(T::zero(), |x, y| x + y)
         });
         let shares = to_modes.tr_mul(&arriving);
-        let beyond = |i: usize| T::from_real(1.0) - number(modes[i].z);
+        // Normalise over all levels: those below by folding back, those above as geometric sums.
+        let mut total: T = level.sum();
+        let mut below = level;
+        for (n, stay) in stays.iter().enumerate().rev() {
+            below = self.below(n + 1, &below, stay);
+            total += below.sum();
+        }
+        let beyond = |i: usize| T::one() - modes[i].z;
         for i in 0..size {
             total += shares[i] * whole.row(i).sum() / beyond(i);
         }
-        let terms = modes
-            .iter()
-            .enumerate()
-            .map(|(i, mode)| {
-                let found = number(mode.vector.iter().sum::<Complex64>() * leaving[i]);
-                let weight = shares[i] * found / (total * T::from_real(self.arrival_rate) * beyond(i));
-                Term { weight: Complex64::new(weight.real(), weight.imaginary()), rate: mode.eta }
-            })
-            .collect();
-        sound(terms)
+        let complex = |value: T| Complex64::new(value.real(), value.imaginary());
+        let term = |(i, mode): (usize, &Mode<T>)| {
+            let found = mode.vector.iter().fold(T::zero(), |sum, value| sum + *value) * leaving[i];
+            let weight = shares[i] * found / (total * T::from_real(self.arrival_rate) * beyond(i));
+            Term { weight: complex(weight), rate: complex(mode.eta) }
+        };
+        sound(modes.iter().enumerate().map(term).collect())
     }
 
     /// Steady state with so many waiting places.
     pub fn limited(&self, places: usize) -> Option<LimitedPhases> {
         let c = self.servers;
         let mut folded = self.within(0, c + places == 0);
-        let mut backs = Vec::with_capacity(c + places);
+        let mut stays = Vec::with_capacity(c + places);
         for n in 1..=c + places {
-            let (back, next) = self.fold(n, folded, n == c + places)?;
-            backs.push(back);
+            let (stay, next) = self.fold(n, folded, n == c + places)?;
+            stays.push(stay);
             folded = next;
         }
         let mut level = null_vector(&folded)?;
@@ -243,7 +249,7 @@ impl Levels {
             seen[n] = self.exit.iter().enumerate().map(|(a, rate)| rate * level.rows(a * size, size).sum()).sum();
             mass[n] = level.sum();
             if n > 0 {
-                level = backs[n - 1].tr_mul(&level);
+                level = self.below(n, &level, &stays[n - 1]);
             }
         }
         let total: f64 = mass.iter().sum();

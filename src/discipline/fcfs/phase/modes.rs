@@ -2,30 +2,29 @@
 
 use super::Phases;
 use super::levels::Levels;
-use super::states::{self, States};
 use crate::math::roots;
+use nalgebra::ComplexField;
 use num_complex::Complex64;
 
 /// One root: how levels fall, how fast the wait falls, and the state in which.
-pub(super) struct Mode {
-    pub z: Complex64,
-    pub eta: Complex64,
-    pub vector: Vec<Complex64>,
+pub(super) struct Mode<T> {
+    pub z: T,
+    pub eta: T,
+    pub vector: Vec<T>,
 }
 
 impl Levels {
-    /// One mode for each multiset of service eigenvalues.
-    pub(super) fn modes(&self) -> Option<Vec<Mode>> {
-        States::new(self.servers, self.service.count())
-            .iter()
-            .map(|multiset| match &self.service {
-                Phases::OneOf(parts) => self.real_mode(parts, multiset),
-                Phases::InARow(stages, rate) => self.complex_mode(*stages, *rate, multiset),
-            })
-            .collect()
+    /// One mode for each multiset of eigenvalues of phases in parallel.
+    pub(super) fn real_modes(&self, parts: &[(f64, f64)]) -> Vec<Mode<f64>> {
+        self.states.of(self.servers).map(|multiset| self.real_mode(parts, multiset)).collect()
     }
 
-    fn real_mode(&self, parts: &[(f64, f64)], multiset: &[usize]) -> Option<Mode> {
+    /// One mode for each multiset of eigenvalues of stages in a row.
+    pub(super) fn complex_modes(&self, stages: u32, rate: f64) -> Option<Vec<Mode<Complex64>>> {
+        self.states.of(self.servers).map(|multiset| self.complex_mode(stages, rate, multiset)).collect()
+    }
+
+    fn real_mode(&self, parts: &[(f64, f64)], multiset: &[usize]) -> Mode<f64> {
         let eta_at = |z: f64| -> f64 {
             let theta = Phases::real_eigenvalues(parts, z);
             -multiset.iter().zip(&theta).map(|(n, theta)| *n as f64 * theta).sum::<f64>()
@@ -42,13 +41,12 @@ impl Levels {
             roots::bracketed(0.0, 1.0, 1e-15, excess)
         };
         let theta = Phases::real_eigenvalues(parts, z);
-        let vectors: Vec<Vec<Complex64>> =
-            theta.iter().take(parts.len()).map(|t| self.service.eigenvector((*t).into())).collect();
-        Some(Mode { z: z.into(), eta: eta_at(z).into(), vector: self.symmetric(&vectors, multiset) })
+        let vectors: Vec<Vec<f64>> = theta.iter().take(parts.len()).map(|t| self.service.eigenvector(*t)).collect();
+        Mode { z, eta: eta_at(z), vector: self.symmetric(&vectors, multiset) }
     }
 
     /// For stages in a row `θ_j = r (ω^j w - 1)` with `w^k = z`: one equation in `w` for each multiset.
-    fn complex_mode(&self, stages: u32, rate: f64, multiset: &[usize]) -> Option<Mode> {
+    fn complex_mode(&self, stages: u32, rate: f64, multiset: &[usize]) -> Option<Mode<Complex64>> {
         let k = f64::from(stages);
         let omega = |j: usize| Complex64::cis(2.0 * std::f64::consts::PI * j as f64 / k);
         let sum: Complex64 = multiset.iter().enumerate().map(|(j, n)| *n as f64 * omega(j)).sum();
@@ -73,21 +71,23 @@ impl Levels {
 
     /// The product of the servers' eigenvectors, summed over which server has which: the coefficients of
     /// `Π_j (Σ_i x_i v_j(i))^{n_j}`.
-    fn symmetric(&self, vectors: &[Vec<Complex64>], multiset: &[usize]) -> Vec<Complex64> {
-        let mut level: Vec<Complex64> = vec![Complex64::ONE];
+    fn symmetric<T: ComplexField<RealField = f64> + Copy>(&self, vectors: &[Vec<T>], multiset: &[usize]) -> Vec<T> {
+        let size = self.states.count(self.servers);
+        let (mut level, mut next) = (Vec::with_capacity(size), Vec::with_capacity(size));
+        level.push(T::one());
         let mut n = 0;
-        let mut scratch = Vec::new();
         for (vector, &times) in vectors.iter().zip(multiset) {
             // Scaled to the largest entry, so that powers neither overflow nor vanish.
-            let scale = 1.0 / vector.iter().map(|v| v.norm()).fold(0.0, f64::max);
+            let scale = T::from_real(1.0 / vector.iter().map(|v| v.abs()).fold(0.0, f64::max));
             for _ in 0..times {
-                let mut next = vec![Complex64::ZERO; self.states[n + 1].len()];
-                for (state, value) in self.states[n].iter().zip(&level) {
+                next.clear();
+                next.resize(self.states.count(n + 1), T::zero());
+                for (s, value) in level.iter().enumerate() {
                     for (i, factor) in vector.iter().enumerate() {
-                        next[states::moved(state, None, Some(i), &mut scratch)] += value * factor * scale;
+                        next[self.states.raised(n, s, i)] += *value * *factor * scale;
                     }
                 }
-                level = next;
+                std::mem::swap(&mut level, &mut next);
                 n += 1;
             }
         }

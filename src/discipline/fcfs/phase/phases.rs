@@ -1,6 +1,7 @@
 //! Times made of exponential phases.
 
 use crate::distribution::Law;
+use nalgebra::ComplexField;
 use num_complex::Complex64;
 
 /// Exponential phases a time is made of.
@@ -73,10 +74,14 @@ impl Phases {
     }
 
     /// Row vector `start × (s - T)^-1`: the left eigenvector of `T + z t α` at its eigenvalue `s`.
-    pub(super) fn eigenvector(&self, s: Complex64) -> Vec<Complex64> {
+    pub(super) fn eigenvector<T: ComplexField<RealField = f64> + Copy>(&self, s: T) -> Vec<T> {
+        let left = |rate: f64| T::one() / (s + T::from_real(rate));
         match self {
-            Phases::OneOf(parts) => parts.iter().map(|(p, rate)| *p / (s + rate)).collect(),
-            Phases::InARow(stages, rate) => (0..*stages).map(|i| (rate / (s + rate)).powu(i) / (s + rate)).collect(),
+            Phases::OneOf(parts) => parts.iter().map(|(p, rate)| left(*rate) * T::from_real(*p)).collect(),
+            Phases::InARow(stages, rate) => {
+                let passed = left(*rate) * T::from_real(*rate);
+                (0..*stages as i32).map(|i| passed.powi(i) * left(*rate)).collect()
+            }
         }
     }
 

@@ -12,18 +12,48 @@ pub(super) fn count(jobs: usize, phases: usize) -> usize {
     count
 }
 
-/// All ways to put so many jobs into phases, numbered by the jobs in the first phase, the most first.
+/// All ways to put jobs into phases, from none up to some number of them: level `n` has those of `n` jobs, numbered by
+/// the jobs in the first phase, the most first.
 pub(super) struct States {
     phases: usize,
+    /// Where each level begins, and the end.
+    starts: Vec<usize>,
     /// Jobs in each phase, one state after the other.
     jobs: Vec<usize>,
+    /// For each state and phase the number of the state with one job less there, where there is one.
+    lowered: Vec<usize>,
+    /// The same with one job more; of the last level there is none.
+    raised: Vec<usize>,
 }
 
 impl States {
-    pub fn new(jobs: usize, phases: usize) -> States {
-        let mut states = States { phases, jobs: Vec::with_capacity(count(jobs, phases) * phases) };
+    pub fn new(most: usize, phases: usize) -> States {
+        let starts: Vec<usize> = (0..=most + 1)
+            .scan(0, |end, n| {
+                let start = *end;
+                *end += count(n, phases) * phases;
+                Some(start)
+            })
+            .collect();
+        let size = starts[most + 1];
+        let mut states =
+            States { phases, starts, jobs: Vec::with_capacity(size), lowered: vec![0; size], raised: Vec::new() };
         let mut state = vec![0; phases];
-        states.enumerate(jobs, 0, &mut state);
+        for n in 0..=most {
+            states.enumerate(n, 0, &mut state);
+        }
+        states.raised.reserve(states.starts[most]);
+        for n in 0..most {
+            let (start, next) = (states.starts[n], states.starts[n + 1]);
+            for place in 0..next - start {
+                let (own, phase) = (place / phases, place % phases);
+                state.copy_from_slice(&states.jobs[start + own * phases..][..phases]);
+                state[phase] += 1;
+                let up = number(&state);
+                states.raised.push(up);
+                states.lowered[next + up * phases + phase] = own;
+            }
+        }
         states
     }
 
@@ -39,17 +69,36 @@ impl States {
         }
     }
 
-    pub fn len(&self) -> usize {
-        self.jobs.len() / self.phases
+    /// Number of states of a level.
+    pub fn count(&self, level: usize) -> usize {
+        (self.starts[level + 1] - self.starts[level]) / self.phases
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &[usize]> {
-        self.jobs.chunks_exact(self.phases)
+    /// The states of a level.
+    pub fn of(&self, level: usize) -> impl Iterator<Item = &[usize]> {
+        self.jobs[self.starts[level]..self.starts[level + 1]].chunks_exact(self.phases)
+    }
+
+    /// State, phase and the jobs there, wherever there are any.
+    pub fn busy(&self, level: usize) -> impl Iterator<Item = (usize, usize, f64)> {
+        let places = self.jobs[self.starts[level]..self.starts[level + 1]].iter().enumerate();
+        let phases = self.phases;
+        places.filter(|(_, jobs)| **jobs > 0).map(move |(place, jobs)| (place / phases, place % phases, *jobs as f64))
+    }
+
+    /// The number, one level down, of a state without one of its jobs in a phase.
+    pub fn lowered(&self, level: usize, state: usize, phase: usize) -> usize {
+        self.lowered[self.starts[level] + state * self.phases + phase]
+    }
+
+    /// The number, one level up, of a state with one job more in a phase.
+    pub fn raised(&self, level: usize, state: usize, phase: usize) -> usize {
+        self.raised[self.starts[level] + state * self.phases + phase]
     }
 }
 
 /// The number of a state among all with as many jobs.
-pub(super) fn number(state: &[usize]) -> usize {
+fn number(state: &[usize]) -> usize {
     let mut left: usize = state.iter().sum();
     let mut number = 0;
     for (phase, here) in state.iter().enumerate().take(state.len() - 1) {
@@ -63,23 +112,6 @@ pub(super) fn number(state: &[usize]) -> usize {
     number
 }
 
-/// The number of the state with one job moved, `from` or `to` being `None` outside.
-pub(super) fn moved(state: &[usize], from: Option<usize>, to: Option<usize>, scratch: &mut Vec<usize>) -> usize {
-    if let [_, second] = state {
-        // Of two phases the jobs in the second number the state.
-        return second + usize::from(to == Some(1)) - usize::from(from == Some(1));
-    }
-    scratch.clear();
-    scratch.extend_from_slice(state);
-    if let Some(from) = from {
-        scratch[from] -= 1;
-    }
-    if let Some(to) = to {
-        scratch[to] += 1;
-    }
-    number(scratch)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,10 +120,26 @@ mod tests {
     fn numbers_follow_the_order_of_the_states() {
         for (jobs, phases) in [(0, 3), (4, 1), (5, 2), (4, 3), (3, 5)] {
             let states = States::new(jobs, phases);
-            assert_eq!(states.len(), count(jobs, phases));
-            for (i, state) in states.iter().enumerate() {
-                assert_eq!(number(state), i, "{state:?}");
-                assert_eq!(moved(state, None, None, &mut Vec::new()), i, "{state:?}");
+            for n in 0..=jobs {
+                assert_eq!(states.count(n), count(n, phases));
+                for (i, state) in states.of(n).enumerate() {
+                    assert_eq!(number(state), i, "{state:?}");
+                    assert_eq!(state.iter().sum::<usize>(), n);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_put_in_and_taken_out_leaves_the_state_as_it_was() {
+        let states = States::new(4, 3);
+        for n in 0..4 {
+            for (s, state) in states.of(n).enumerate() {
+                for phase in 0..3 {
+                    let up = states.raised(n, s, phase);
+                    assert_eq!(states.lowered(n + 1, up, phase), s);
+                    assert_eq!(states.of(n + 1).nth(up).unwrap()[phase], state[phase] + 1);
+                }
             }
         }
     }
