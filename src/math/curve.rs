@@ -25,7 +25,8 @@ const FLOOR: f64 = 1e-13;
 impl Curve {
     /// A curve through points with rising positive times. Points that would rise are lowered to their predecessor.
     pub fn new(points: impl IntoIterator<Item = (f64, f64)>) -> Curve {
-        let mut curve = Curve::empty(1.0);
+        let points = points.into_iter();
+        let mut curve = Curve::empty(1.0, points.size_hint().0);
         for (t, tail) in points {
             if !curve.push(t, tail) {
                 break;
@@ -35,18 +36,19 @@ impl Curve {
         curve
     }
 
-    fn empty(start: f64) -> Curve {
-        Curve { start, x: Vec::new(), y: Vec::new(), slope: Vec::new() }
+    fn empty(start: f64, points: usize) -> Curve {
+        let list = || Vec::with_capacity(points);
+        Curve { start, x: list(), y: list(), slope: list() }
     }
 
     /// A curve through points `(time, tail, density)` whose slopes are known, of a time that exceeds zero with
     /// probability `start`.
     pub fn with_density(start: f64, points: &[(f64, f64, f64)]) -> Curve {
-        let mut curve = Curve::empty(start);
         if start <= NOISE {
             // Less than the points are right to.
-            return curve;
+            return Curve::empty(start, 0);
         }
+        let mut curve = Curve::empty(start, points.len());
         for &(t, tail, density) in points {
             curve.slope.push(if tail > FLOOR { -t * density / tail } else { 0.0 });
             if !curve.push(t, tail) {

@@ -177,8 +177,12 @@ impl Composed<'_> {
 
     /// The waits within all the runs of a call that depend on each other.
     pub(super) fn links_of_call(&self, call: &Call, class: usize) -> Vec<Link> {
+        let called = &self.courses[self.slot(call.target, class)];
+        if call.times == 1 {
+            return self.links(called, class);
+        }
         let mut course = Course::default();
-        course.follow(&self.courses[self.slot(call.target, class)], call.times);
+        course.follow(called, call.times);
         self.links(&course, class)
     }
 

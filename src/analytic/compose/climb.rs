@@ -143,7 +143,11 @@ impl<'s> Composed<'s> {
         let rungs: Vec<i32> = (all.first..=all.last).collect();
         let sheet = || Sheet::new(self.rough.len(), NODES);
         let looks = each_in(self.solution.network, &rungs, sheet, |sheet, rung| look(sheet, *rung));
-        let points = |i: usize| -> Vec<Point> { looks.iter().filter_map(|points| points[i]).collect() };
+        let points = |i: usize| -> Vec<Point> {
+            let mut own = Vec::with_capacity(looks.len());
+            own.extend(looks.iter().filter_map(|points| points[i]));
+            own
+        };
         for slot in &slots {
             self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }

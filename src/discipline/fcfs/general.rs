@@ -141,6 +141,6 @@ fn decay_rate(queue: &Queue, drain: f64) -> Option<f64> {
     if at_end.is_nan() || at_end <= 0.0 {
         Some(high)
     } else {
-        Some(roots::bracketed(low.max(high * 1e-6), high, 1e-10, excess))
+        Some(roots::bracketed(low.max(high * 1e-6), high, 1e-7, excess))
     }
 }

@@ -23,6 +23,16 @@ pub(super) struct Levels {
 /// Moves between service states: from, to, and at which rate or with which chance.
 type Moves = Vec<(usize, usize, f64)>;
 
+/// A level with all that is below it folded in.
+struct Fold {
+    /// Moves within it, by way of the levels below too.
+    level: DMatrix<f64>,
+    /// Departures to the level below.
+    departures: Moves,
+    /// Times spent below: `π_{n-1} = π_n × departures × stay`.
+    stay: DMatrix<f64>,
+}
+
 /// A queue with limited places in steady state: chance that an arrival is refused, and for each number of requests ahead
 /// of the last free server the chance that an admitted arrival finds it.
 pub(in crate::discipline::fcfs) struct LimitedPhases {
@@ -110,9 +120,8 @@ impl Levels {
         begins.flat_map(|(j, start)| (0..size).map(move |s| (s, self.states.raised(n, s, j), start))).collect()
     }
 
-    /// One level up, given the level below with all that returns to it from further below folded into it: the matrix
-    /// `stay` of the times spent below with `π_{n-1} = π_n × departures × stay`, and this level folded.
-    fn fold(&self, n: usize, below: DMatrix<f64>, turned_away: bool) -> Option<(DMatrix<f64>, DMatrix<f64>)> {
+    /// One level up, given the level below with all that returns to it from further below folded into it.
+    fn fold(&self, n: usize, below: DMatrix<f64>, turned_away: bool) -> Option<Fold> {
         let (m, size, under) = (self.arrivals.count(), self.size(n), self.size(n - 1));
         let stay = (-below).try_inverse()?;
         // How those below come back: from each state there to each state here.
@@ -123,8 +132,8 @@ impl Levels {
             }
         }
         let departures = self.departures(n, n > self.servers);
-        let mut folded = self.within(n, turned_away);
-        for (column, folded) in folded.as_mut_slice().chunks_exact_mut(m * size).enumerate() {
+        let mut level = self.within(n, turned_away);
+        for (column, folded) in level.as_mut_slice().chunks_exact_mut(m * size).enumerate() {
             let start = self.arrivals.start(column / size);
             if start > 0.0 {
                 let up = &up.as_slice()[column % size * m * under..][..m * under];
@@ -135,38 +144,27 @@ impl Levels {
                 }
             }
         }
-        Some((stay, folded))
-    }
-
-    /// The level below from level `n`, given the times spent below.
-    fn below<T: ComplexField<RealField = f64> + Copy>(
-        &self,
-        n: usize,
-        level: &DVector<T>,
-        stay: &DMatrix<f64>,
-    ) -> DVector<T> {
-        let (m, size, under) = (self.arrivals.count(), self.size(n), self.size(n - 1));
-        let mut left = DVector::zeros(m * under);
-        for (from, to, rate) in self.departures(n, n > self.servers) {
-            for a in 0..m {
-                left[a * under + to] += level[a * size + from] * T::from_real(rate);
-            }
-        }
-        stay.map(T::from_real).tr_mul(&left)
+        Some(Fold { level, departures, stay })
     }
 
     /// The wait with unlimited places.
     pub fn wait(&self) -> Option<Delay> {
-        let mut folded = self.within(0, false);
-        let mut stays = Vec::with_capacity(self.servers);
+        let m = self.arrivals.count();
+        let mut level = self.within(0, false);
+        // How much is at a level and all below it, for each share of the level's states.
+        let mut mass = DVector::from_element(m, 1.0);
         for n in 1..=self.servers {
-            let (stay, next) = self.fold(n, folded, false)?;
-            stays.push(stay);
-            folded = next;
+            let fold = self.fold(n, level, false)?;
+            let (below, size, under) = (fold.stay * mass, self.size(n), self.size(n - 1));
+            mass = DVector::from_element(m * size, 1.0);
+            for (from, to, rate) in fold.departures {
+                (0..m).for_each(|a| mass[a * size + from] += rate * below[a * under + to]);
+            }
+            level = fold.level;
         }
         match &self.service {
-            Phases::OneOf(parts) => self.waiting(&folded, &stays, &self.real_modes(parts)),
-            Phases::InARow(stages, rate) => self.waiting(&folded, &stays, &self.complex_modes(*stages, *rate)?),
+            Phases::OneOf(parts) => self.waiting(&level, &mass, &self.real_modes(parts)),
+            Phases::InARow(stages, rate) => self.waiting(&level, &mass, &self.complex_modes(*stages, *rate)?),
         }
     }
 
@@ -174,7 +172,7 @@ impl Levels {
     fn waiting<T: ComplexField<RealField = f64> + Copy>(
         &self,
         folded: &DMatrix<f64>,
-        stays: &[DMatrix<f64>],
+        mass: &DVector<f64>,
         modes: &[Mode<T>],
     ) -> Option<Delay> {
         let (m, size) = (self.arrivals.count(), self.size(self.servers));
@@ -211,13 +209,8 @@ impl Levels {
             (0..m).map(|a| level[a * size + s] * T::from_real(self.exit[a])).fold(T::zero(), |x, y| x + y)
         });
         let shares = to_modes.tr_mul(&arriving);
-        // Normalise over all levels: those below by folding back, those above as geometric sums.
-        let mut total: T = level.sum();
-        let mut below = level;
-        for (n, stay) in stays.iter().enumerate().rev() {
-            below = self.below(n + 1, &below, stay);
-            total += below.sum();
-        }
+        // Normalise over all levels: those below folded in, those above as geometric sums.
+        let mut total = level.iter().zip(mass).fold(T::zero(), |sum, (share, mass)| sum + *share * T::from_real(*mass));
         let beyond = |i: usize| T::one() - modes[i].z;
         for i in 0..size {
             total += shares[i] * whole.row(i).sum() / beyond(i);
@@ -234,12 +227,13 @@ impl Levels {
     /// Steady state with so many waiting places.
     pub fn limited(&self, places: usize) -> Option<LimitedPhases> {
         let c = self.servers;
+        let m = self.arrivals.count();
         let mut folded = self.within(0, c + places == 0);
-        let mut stays = Vec::with_capacity(c + places);
+        let mut folds = Vec::with_capacity(c + places);
         for n in 1..=c + places {
-            let (stay, next) = self.fold(n, folded, n == c + places)?;
-            stays.push(stay);
-            folded = next;
+            let Fold { level, departures, stay } = self.fold(n, folded, n == c + places)?;
+            folds.push((departures, stay));
+            folded = level;
         }
         let mut level = null_vector(&folded)?;
         let mut seen = vec![0.0; c + places + 1];
@@ -249,7 +243,13 @@ impl Levels {
             seen[n] = self.exit.iter().enumerate().map(|(a, rate)| rate * level.rows(a * size, size).sum()).sum();
             mass[n] = level.sum();
             if n > 0 {
-                level = self.below(n, &level, &stays[n - 1]);
+                let (departures, stay) = &folds[n - 1];
+                let under = self.size(n - 1);
+                let mut left = DVector::zeros(m * under);
+                for (from, to, rate) in departures {
+                    (0..m).for_each(|a| left[a * under + to] += rate * level[a * size + from]);
+                }
+                level = stay.tr_mul(&left);
             }
         }
         let total: f64 = mass.iter().sum();
