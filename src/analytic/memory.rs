@@ -35,7 +35,7 @@ pub(super) struct Memory {
 pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) -> Vec<Memory> {
     let mut work = vec![(0.0, 0.0); network.stations.len()];
     let mut visits = vec![vec![0.0; rates.len()]; network.stations.len()];
-    for (visit, own) in network.visits.iter().zip(&flows.visits) {
+    for (visit, own) in network.visits.iter().zip(flows.visits.iter()) {
         let rate: f64 = own.iter().sum();
         let sum = &mut work[visit.station];
         *sum = (sum.0 + rate * visit.time.mean(), sum.1 + rate * visit.time.moment(2));
@@ -84,10 +84,10 @@ fn durations(network: &Network, flows: &Flows, utilization: &[f64]) -> Vec<Secon
     let mut add = |rates: &[PerSecond], time: Seconds| {
         present.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate * time);
     };
-    for (visit, rates) in network.visits.iter().zip(&flows.visits) {
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
         add(rates, visit.time.mean() / (1.0 - utilization[visit.station]).max(1e-9));
     }
-    for (operation, rates) in network.operations.iter().zip(&flows.operations) {
+    for (operation, rates) in network.operations.iter().zip(flows.operations.iter()) {
         add(rates, delays(&operation.steps));
     }
     let began = network.workloads.iter().map(|workload| workload.rate());

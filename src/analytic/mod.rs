@@ -17,6 +17,7 @@ mod trust;
 
 pub use support::{circle, unsupported};
 
+use crate::math::rows::Rows;
 use crate::network::flows::{Flows, flows};
 use crate::network::{Network, StationId};
 use crate::prediction::{Prediction, laws};
@@ -86,7 +87,7 @@ pub fn solve(network: &Network) -> Prediction {
 /// The fixed point of flows, variability and stations.
 fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
     // The part of the requests of each class that a station does not let through: refused, or stuck for ever.
-    let mut held: Vec<Vec<f64>> = vec![vec![0.0; network.classes]; network.stations.len()];
+    let mut held = Rows::of(0.0, network.stations.len(), network.classes);
     let mut rounds = 0;
     loop {
         let stop = |station: StationId, class: usize| held[station][class];

@@ -23,7 +23,7 @@ impl Offered {
             &solution.flows
         };
         let mut load = vec![vec![0.0; network.workloads.len()]; network.stations.len()];
-        for (visit, rates) in network.visits.iter().zip(&flows.visits) {
+        for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
             let mean = visit.time.moment(1);
             for (sum, rate) in load[visit.station].iter_mut().zip(rates) {
                 *sum += rate * mean;

@@ -92,7 +92,7 @@ impl Demand {
 /// Solves every station.
 pub(super) fn solve(network: &Network, flows: &Flows, variability: &[Variability]) -> Vec<StationState> {
     let mut demands = vec![vec![Demand::default(); network.classes]; network.stations.len()];
-    for (visit, rates) in network.visits.iter().zip(&flows.visits) {
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
         for (rate, workload) in rates.iter().zip(&network.workloads) {
             if *rate > 0.0 {
                 demands[visit.station][workload.class].add(*rate, &visit.time);

@@ -88,7 +88,7 @@ impl Tail {
             } else {
                 visit.transform(line, &mut values)
             }
-            let (tail, density) = EULER.tail_and_density(t, line, 1.0, &values);
+            let (tail, density) = EULER.upright_tail_and_density(t, 1.0, &values);
             (t, tail.max(0.0), density.max(0.0))
         };
         // Downwards until most exceed it, upwards until hardly any does.

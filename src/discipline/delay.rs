@@ -167,7 +167,14 @@ impl Delay {
         match self {
             Delay::None => out.fill(Complex64::ONE),
             Delay::Exponentials(terms) => {
-                out.fill((1.0 - self.probability()).into());
+                let rest = 1.0 - self.probability();
+                if let [a, b] = terms.as_slice()
+                    && a.is_real()
+                    && b.is_real()
+                {
+                    return line.fill_with_poles(out, rest, [a, b].map(|term| (term.weight.re, term.rate.re)));
+                }
+                out.fill(rest.into());
                 for term in terms {
                     if term.is_real() {
                         line.add_pole(out, term.weight.re, term.rate.re);

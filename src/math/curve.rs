@@ -9,11 +9,17 @@
 pub struct Curve {
     /// Probability to exceed zero.
     start: f64,
-    /// Logarithms of times, rising.
-    x: Vec<f64>,
-    /// Logarithms of the tail, falling.
-    y: Vec<f64>,
-    slope: Vec<f64>,
+    knots: Vec<Knot>,
+}
+
+/// A point on logarithms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Knot {
+    /// Logarithm of the time.
+    x: f64,
+    /// Logarithm of the tail there.
+    y: f64,
+    slope: f64,
 }
 
 /// Inverted tails are right to about this.
@@ -28,17 +34,16 @@ impl Curve {
         let points = points.into_iter();
         let mut curve = Curve::empty(1.0, points.size_hint().0);
         for (t, tail) in points {
-            if !curve.push(t, tail) {
+            if !curve.push(t, tail, 0.0) {
                 break;
             }
         }
-        curve.slope = slopes(&curve.x, &curve.y);
+        curve.slope();
         curve
     }
 
     fn empty(start: f64, points: usize) -> Curve {
-        let list = || Vec::with_capacity(points);
-        Curve { start, x: list(), y: list(), slope: list() }
+        Curve { start, knots: Vec::with_capacity(points) }
     }
 
     /// A curve through points `(time, tail, density)` whose slopes are known, of a time that exceeds zero with
@@ -50,8 +55,7 @@ impl Curve {
         }
         let mut curve = Curve::empty(start, points.len());
         for &(t, tail, density) in points {
-            curve.slope.push(if tail > FLOOR { -t * density / tail } else { 0.0 });
-            if !curve.push(t, tail) {
+            if !curve.push(t, tail, if tail > FLOOR { -t * density / tail } else { 0.0 }) {
                 break;
             }
         }
@@ -60,36 +64,59 @@ impl Curve {
     }
 
     /// Adds a point; whether others may follow.
-    fn push(&mut self, t: f64, tail: f64) -> bool {
-        self.x.push(t.ln());
-        let before = self.y.last().copied().unwrap_or(self.start.ln());
-        self.y.push(tail.clamp(FLOOR, 1.0).ln().min(before));
+    fn push(&mut self, t: f64, tail: f64, slope: f64) -> bool {
+        let before = self.knots.last().map_or_else(|| self.start.ln(), |knot| knot.y);
+        self.knots.push(Knot { x: t.ln(), y: tail.clamp(FLOOR, 1.0).ln().min(before), slope });
         tail > FLOOR
+    }
+
+    /// The slope of the straight line from point `i` to the next.
+    fn chord(&self, i: usize) -> f64 {
+        let (from, to) = (self.knots[i], self.knots[i + 1]);
+        (to.y - from.y) / (to.x - from.x)
     }
 
     /// Limits slopes to what keeps the cubic monotone: three times the flatter neighbouring chord.
     fn tame(&mut self) {
-        let n = self.x.len();
+        let n = self.knots.len();
         for i in 0..n {
-            let chord = |i: usize| (self.y[i + 1] - self.y[i]) / (self.x[i + 1] - self.x[i]);
             let steepest = match (i > 0, i + 1 < n) {
-                (true, true) => 3.0 * chord(i - 1).max(chord(i)),
-                (true, false) => 3.0 * chord(i - 1),
-                (false, true) => 3.0 * chord(i),
+                (true, true) => 3.0 * self.chord(i - 1).max(self.chord(i)),
+                (true, false) => 3.0 * self.chord(i - 1),
+                (false, true) => 3.0 * self.chord(i),
                 (false, false) => 0.0,
             };
-            self.slope[i] = if self.slope[i].is_finite() { self.slope[i].clamp(steepest, 0.0) } else { steepest / 3.0 };
+            let slope = &mut self.knots[i].slope;
+            *slope = if slope.is_finite() { slope.clamp(steepest, 0.0) } else { steepest / 3.0 };
+        }
+    }
+
+    /// Slopes that keep the cubic monotone: harmonic means of the neighbouring chords, weighted by their lengths.
+    fn slope(&mut self) {
+        let n = self.knots.len();
+        for i in (0..n).filter(|_| n > 1) {
+            self.knots[i].slope = match i {
+                0 => self.chord(0),
+                i if i == n - 1 => self.chord(n - 2),
+                i => {
+                    let (a, b) = (self.chord(i - 1), self.chord(i));
+                    let length = |i: usize| self.knots[i + 1].x - self.knots[i].x;
+                    let (h, k) = (length(i - 1), length(i));
+                    let (v, w) = (2.0 * k + h, k + 2.0 * h);
+                    if a * b <= 0.0 { 0.0 } else { (v + w) / (v / a + w / b) }
+                }
+            };
         }
     }
 
     /// Whether there is anything to read.
     pub fn is_empty(&self) -> bool {
-        self.x.len() < 2
+        self.knots.len() < 2
     }
 
     /// The points, as (time, tail).
     pub fn points(&self) -> Vec<(f64, f64)> {
-        self.x.iter().zip(&self.y).map(|(x, y)| (x.exp(), y.exp())).collect()
+        self.knots.iter().map(|knot| (knot.x.exp(), knot.y.exp())).collect()
     }
 
     /// The probability to exceed `t`. Before the first point it is drawn straight to what exceeds zero; after the last
@@ -105,15 +132,17 @@ impl Curve {
             return 0.0;
         }
         let x = t.ln();
-        let last = self.x.len() - 1;
-        if x <= self.x[0] {
-            return self.start - (self.start - self.y[0].exp()) * t / self.x[0].exp();
+        let (first, last) = (self.knots[0], self.knots[self.knots.len() - 1]);
+        if x <= first.x {
+            return self.start - (self.start - first.y.exp()) * t / first.x.exp();
         }
-        if x >= self.x[last] {
-            return self.beyond(t);
+        if x >= last.x {
+            return (last.y - self.last_rate() * (t - last.x.exp())).exp();
         }
-        let i = self.x.partition_point(|v| *v <= x) - 1;
-        self.between(i, x).exp()
+        let i = self.knots.partition_point(|knot| knot.x <= x) - 1;
+        let u = (x - self.knots[i].x) / (self.knots[i + 1].x - self.knots[i].x);
+        let [a, b, c, d] = self.cubic(i);
+        (a + u * (b + u * (c + u * d))).exp()
     }
 
     /// The time that is exceeded with probability `tail`.
@@ -122,42 +151,32 @@ impl Curve {
             return 0.0;
         }
         let target = tail.ln();
-        if target >= self.y[0] {
+        let (first, last) = (self.knots[0], self.knots[self.knots.len() - 1]);
+        if target >= first.y {
             // Less than the start, so that there is a slope.
-            return self.x[0].exp() * (self.start - tail) / (self.start - self.y[0].exp());
+            return first.x.exp() * (self.start - tail) / (self.start - first.y.exp());
         }
-        let last = self.x.len() - 1;
-        if target < self.y[last] {
+        if target < last.y {
             let rate = self.last_rate();
             // Where it does not fall at the end, the end is all that is known.
-            return self.x[last].exp() + if rate > 0.0 { (self.y[last] - target) / rate } else { 0.0 };
+            return last.x.exp() + if rate > 0.0 { (last.y - target) / rate } else { 0.0 };
         }
-        let i = (self.y.partition_point(|v| *v >= target) - 1).min(last - 1);
-        (self.x[i] + (self.x[i + 1] - self.x[i]) * root(self.cubic(i), target)).exp()
-    }
-
-    fn between(&self, i: usize, x: f64) -> f64 {
-        let u = (x - self.x[i]) / (self.x[i + 1] - self.x[i]);
-        let [a, b, c, d] = self.cubic(i);
-        a + u * (b + u * (c + u * d))
+        let i = (self.knots.partition_point(|knot| knot.y >= target) - 1).min(self.knots.len() - 2);
+        (self.knots[i].x + (self.knots[i + 1].x - self.knots[i].x) * root(self.cubic(i), target)).exp()
     }
 
     /// The cubic after point `i`, by powers of the way to the next point, from 0 to 1.
     fn cubic(&self, i: usize) -> [f64; 4] {
-        let h = self.x[i + 1] - self.x[i];
-        let (a, b) = (self.y[i], self.y[i + 1]);
-        let (da, db) = (self.slope[i] * h, self.slope[i + 1] * h);
-        [a, da, 3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db]
+        let (from, to) = (self.knots[i], self.knots[i + 1]);
+        let (h, rise) = (to.x - from.x, to.y - from.y);
+        let (da, db) = (from.slope * h, to.slope * h);
+        [from.y, da, 3.0 * rise - 2.0 * da - db, da + db - 2.0 * rise]
     }
 
+    /// How fast the tail falls between the last two points, per unit of time.
     fn last_rate(&self) -> f64 {
-        let last = self.x.len() - 1;
-        (self.y[last - 1] - self.y[last]) / (self.x[last].exp() - self.x[last - 1].exp())
-    }
-
-    fn beyond(&self, t: f64) -> f64 {
-        let last = self.x.len() - 1;
-        (self.y[last] - self.last_rate() * (t - self.x[last].exp())).exp()
+        let [.., before, last] = self.knots.as_slice() else { return 0.0 };
+        (before.y - last.y) / (last.x.exp() - before.x.exp())
     }
 }
 
@@ -182,32 +201,6 @@ fn root([a, b, c, d]: [f64; 4], target: f64) -> f64 {
         }
     }
     u
-}
-
-/// Slopes that keep the cubic monotone: harmonic means of the neighbouring chords, weighted by their lengths.
-fn slopes(x: &[f64], y: &[f64]) -> Vec<f64> {
-    let n = x.len();
-    if n < 2 {
-        return vec![0.0; n];
-    }
-    let chord = |i: usize| (y[i + 1] - y[i]) / (x[i + 1] - x[i]);
-    (0..n)
-        .map(|i| {
-            if i == 0 {
-                chord(0)
-            } else if i == n - 1 {
-                chord(n - 2)
-            } else {
-                let (a, b) = (chord(i - 1), chord(i));
-                if a * b <= 0.0 {
-                    return 0.0;
-                }
-                let (h, k) = (x[i] - x[i - 1], x[i + 1] - x[i]);
-                let (v, w) = (2.0 * k + h, k + 2.0 * h);
-                (v + w) / (v / a + w / b)
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

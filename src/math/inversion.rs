@@ -22,6 +22,8 @@ pub struct Euler {
     pub real: f64,
     /// Weight of each node; node `k` is at `real + iπk`.
     pub weights: Vec<f64>,
+    /// The same over the node, conjugated: weights of what is divided by it.
+    over_nodes: Vec<Complex64>,
 }
 
 /// 33 nodes, error about 1e-10 for smooth functions.
@@ -53,7 +55,7 @@ impl Euler {
         }
         let scale = 10f64.powf(m as f64 / 3.0);
         let weights = xi.iter().enumerate().map(|(k, x)| if k % 2 == 0 { scale * x } else { -scale * x }).collect();
-        Euler { real: m as f64 * std::f64::consts::LN_10 / 3.0, weights }
+        Euler::new(m as f64 * std::f64::consts::LN_10 / 3.0, weights)
     }
 
     /// So many terms of the Fourier series before the binomial average: kinks of the function fade with their square.
@@ -72,7 +74,13 @@ impl Euler {
         }
         let scale = (0.5 * DAMPING).exp();
         let signed = weights.iter().enumerate().map(|(k, w)| if k % 2 == 0 { scale * w } else { -scale * w });
-        Euler { real: 0.5 * DAMPING, weights: signed.collect() }
+        Euler::new(0.5 * DAMPING, signed.collect())
+    }
+
+    fn new(real: f64, weights: Vec<f64>) -> Euler {
+        let node = |k: usize| Complex64::new(real, std::f64::consts::PI * k as f64);
+        let over_nodes = weights.iter().enumerate().map(|(k, weight)| (weight / node(k)).conj()).collect();
+        Euler { real, weights, over_nodes }
     }
 
     /// The line on which the transform is wanted for time `t`, moved left by `tilt`.
@@ -96,6 +104,16 @@ impl Euler {
             density += weight * value.re;
         }
         (tail / t, density / t)
+    }
+
+    /// The same from values on the line without tilt: with weights known beforehand.
+    pub fn upright_tail_and_density(&self, t: f64, mass: f64, values: &[Complex64]) -> (f64, f64) {
+        let (mut tail, mut density) = (0.0, 0.0);
+        for ((weight, over), value) in self.weights.iter().zip(&self.over_nodes).zip(values) {
+            tail += over.re * (mass - value.re) - over.im * value.im;
+            density += weight * value.re;
+        }
+        (tail, density / t)
     }
 
     /// The chance to exceed `t > 0` of a random time of total mass `mass`, whose Laplace-Stieltjes transform `lst`
@@ -144,6 +162,18 @@ impl Line {
             let scale = top / (x * x + y * y);
             value.re += x * scale;
             value.im -= y * scale;
+        }
+    }
+
+    /// Fills in `rest` and two terms as [`Line::add_pole`] adds them, with one division for both.
+    pub fn fill_with_poles(&self, out: &mut [Complex64], rest: f64, [a, b]: [(f64, f64); 2]) {
+        let (x, top) = (self.real + a.1, a.0 * a.1);
+        let (v, peak) = (self.real + b.1, b.0 * b.1);
+        for (k, value) in out.iter_mut().enumerate() {
+            let y = self.step * k as f64;
+            let (p, q) = (x * x + y * y, v * v + y * y);
+            let (first, second, scale) = (top * q, peak * p, 1.0 / (p * q));
+            *value = Complex64::new(rest + scale * (first * x + second * v), -y * scale * (first + second));
         }
     }
 

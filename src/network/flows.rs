@@ -1,17 +1,18 @@
 //! How often everything is visited: success probabilities from the callees up, rates from the workloads down.
 
 use super::{Call, Network, StationId, Step};
+use crate::math::rows::Rows;
 use crate::unit::PerSecond;
 
 /// Rates through the network, given the chance of a refusal at each station.
 #[derive(Debug, Clone)]
 pub struct Flows {
     /// Success probability of each operation, per class of urgency: `[operation][class]`.
-    pub success: Vec<Vec<f64>>,
+    pub success: Rows<f64>,
     /// Times each operation runs per second, for each workload: `[operation][workload]`.
-    pub operations: Vec<Vec<PerSecond>>,
+    pub operations: Rows<PerSecond>,
     /// Times each visit is made per second, refused ones included, for each workload: `[visit][workload]`.
-    pub visits: Vec<Vec<PerSecond>>,
+    pub visits: Rows<PerSecond>,
 }
 
 /// Chance that a visit of a class is refused at a station.
@@ -23,8 +24,8 @@ pub fn flows(network: &Network, rates: &[PerSecond], refusal: Refusals<'_>) -> F
     let workloads = network.workloads.len();
     let mut flows = Flows {
         success,
-        operations: vec![vec![0.0; workloads]; network.operations.len()],
-        visits: vec![vec![0.0; workloads]; network.visits.len()],
+        operations: Rows::of(0.0, network.operations.len(), workloads),
+        visits: Rows::of(0.0, network.visits.len(), workloads),
     };
     for (w, workload) in network.workloads.iter().enumerate() {
         for (operation, share) in &workload.mix {
@@ -44,8 +45,8 @@ pub fn flows(network: &Network, rates: &[PerSecond], refusal: Refusals<'_>) -> F
 }
 
 /// Success probability of each operation for each class, callees first: `[operation][class]`.
-pub fn successes(network: &Network, refusal: Refusals<'_>) -> Vec<Vec<f64>> {
-    let mut success = vec![vec![1.0; network.classes]; network.operations.len()];
+pub fn successes(network: &Network, refusal: Refusals<'_>) -> Rows<f64> {
+    let mut success = Rows::of(1.0, network.operations.len(), network.classes);
     for &operation in network.order.iter().rev() {
         for class in 0..network.classes {
             success[operation][class] =
@@ -60,13 +61,13 @@ pub fn sequence_success(
     network: &Network,
     steps: &[Step],
     class: usize,
-    success: &[Vec<f64>],
+    success: &Rows<f64>,
     refusal: Refusals<'_>,
 ) -> f64 {
     steps.iter().map(|step| step_success(network, step, class, success, refusal)).product()
 }
 
-fn step_success(network: &Network, step: &Step, class: usize, success: &[Vec<f64>], refusal: Refusals<'_>) -> f64 {
+fn step_success(network: &Network, step: &Step, class: usize, success: &Rows<f64>, refusal: Refusals<'_>) -> f64 {
     let inner = |steps: &[Step]| sequence_success(network, steps, class, success, refusal);
     match step {
         Step::Visit(visit) => 1.0 - refusal(network.visits[*visit].station, class),

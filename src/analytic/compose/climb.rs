@@ -180,7 +180,6 @@ fn point(t: f64, success: f64, values: &[Complex64]) -> Point {
     if success <= 0.0 {
         return (t, 0.0, 0.0);
     }
-    let line = EULER.line(t, 0.0);
-    let (tail, density) = EULER.tail_and_density(t, line, success, values);
+    let (tail, density) = EULER.upright_tail_and_density(t, success, values);
     (t, (tail / success).max(0.0), (density / success).max(0.0))
 }

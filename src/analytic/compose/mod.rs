@@ -21,6 +21,7 @@ use super::tails::{OrderStatistic, Tail, is_formula};
 use crate::discipline::{Delay, priority, ps};
 use crate::distribution::Law;
 use crate::math::ladder::Ladder;
+use crate::math::rows::Rows;
 use crate::network::{Network, OperationId, StationId, Step, Visit, VisitId, flows};
 use again::{Course, Link};
 use parallel::ParallelLaw;
@@ -52,9 +53,9 @@ pub(super) struct Composed<'s> {
     classes: usize,
     ladder: Ladder,
     /// `[visit][class]`; `None` where the station is overloaded.
-    meetings: Vec<Vec<Option<Meeting>>>,
+    meetings: Rows<Option<Meeting>>,
     /// Chance of success: `[operation][class]`.
-    success: Vec<Vec<f64>>,
+    success: Rows<f64>,
     /// For each station the share of its requests that arrive together with others of the same request elsewhere.
     simultaneous: Vec<f64>,
     /// `[parallel × classes + class]`.
@@ -249,7 +250,7 @@ fn reach(network: &Network, slot: usize, classes: usize, sent: bool, reached: &m
 }
 
 /// What each visit meets, per class.
-fn meetings(solution: &Solution<'_>) -> Vec<Vec<Option<Meeting>>> {
+fn meetings(solution: &Solution<'_>) -> Rows<Option<Meeting>> {
     let meeting = |visit: &Visit, class: &ClassState| {
         let wait = class.wait.clone()?;
         Some(match &class.treatment {
@@ -263,8 +264,9 @@ fn meetings(solution: &Solution<'_>) -> Vec<Vec<Option<Meeting>>> {
             }
         })
     };
-    let visits = solution.network.visits.iter();
-    visits
-        .map(|visit| solution.stations[visit.station].classes.iter().map(|class| meeting(visit, class)).collect())
-        .collect()
+    let network = solution.network;
+    Rows::from_fn(network.visits.len(), network.classes, |visit, class| {
+        let visit = &network.visits[visit];
+        meeting(visit, &solution.stations[visit.station].classes[class])
+    })
 }

@@ -24,6 +24,7 @@ mod streams;
 use super::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Law};
+use crate::math::rows::Rows;
 use crate::network::Network;
 use crate::network::flows::Flows;
 use crate::system::ArrivalLaw;
@@ -47,12 +48,7 @@ pub(super) struct Variability {
 }
 
 /// The variability of the arrivals at each station.
-pub(super) fn variability(
-    network: &Network,
-    flows: &Flows,
-    memories: &[Memory],
-    held: &[Vec<f64>],
-) -> Vec<Variability> {
+pub(super) fn variability(network: &Network, flows: &Flows, memories: &[Memory], held: &Rows<f64>) -> Vec<Variability> {
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
     let stations: Vec<Server> = servers(network, flows, held);
     let batches = batches::batches(network, flows);
@@ -94,12 +90,12 @@ struct Server {
     passes_poisson: bool,
 }
 
-fn servers(network: &Network, flows: &Flows, held: &[Vec<f64>]) -> Vec<Server> {
+fn servers(network: &Network, flows: &Flows, held: &Rows<f64>) -> Vec<Server> {
     let n = network.stations.len();
     let (mut rate, mut load, mut second) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     let mut mean_seen: Vec<Option<f64>> = vec![None; n];
     let mut same_exponential = vec![true; n];
-    for (visit, rates) in network.visits.iter().zip(&flows.visits) {
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
         let passed: f64 = rates
             .iter()
             .zip(&network.workloads)

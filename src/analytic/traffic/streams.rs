@@ -1,5 +1,6 @@
 //! From where each station gets its requests: streams followed through the programs.
 
+use crate::math::rows::Rows;
 use crate::network::{Call, Network, StationId, Step};
 
 /// Streams kept apart at one place: their number grows with everything downstream of a chance call.
@@ -151,7 +152,7 @@ fn place_of(sources: &[u32; MOST], source: u32) -> usize {
 }
 
 /// The streams into each station. Of each class the part `held` gets no further at a station: `[station][class]`.
-pub(super) fn streams(network: &Network, held: &[Vec<f64>]) -> Vec<Streams> {
+pub(super) fn streams(network: &Network, held: &Rows<f64>) -> Vec<Streams> {
     let mut walker = Walker {
         network,
         held,
@@ -182,7 +183,7 @@ pub(super) fn streams(network: &Network, held: &[Vec<f64>]) -> Vec<Streams> {
 /// first to note what arrives where.
 struct Walker<'a> {
     network: &'a Network,
-    held: &'a [Vec<f64>],
+    held: &'a Rows<f64>,
     /// From where requests leave an operation that one request enters.
     exits: Vec<Streams>,
     arriving: Vec<Streams>,
