@@ -135,10 +135,10 @@ mod tests {
         let states = States::new(4, 3);
         for n in 0..4 {
             for (s, state) in states.of(n).enumerate() {
-                for phase in 0..3 {
+                for (phase, jobs) in state.iter().enumerate() {
                     let up = states.raised(n, s, phase);
                     assert_eq!(states.lowered(n + 1, up, phase), s);
-                    assert_eq!(states.of(n + 1).nth(up).unwrap()[phase], state[phase] + 1);
+                    assert_eq!(states.of(n + 1).nth(up).unwrap()[phase], jobs + 1);
                 }
             }
         }
