@@ -27,8 +27,22 @@ pub(super) struct Memory {
     pub service_scv: f64,
     /// Visits of one request, averaged over visits.
     pub visits: f64,
+    /// Visits of one request of the workload that makes the most.
+    pub most_visits: f64,
     /// Time from one visit of a request to its next, roughly.
     pub lag: Seconds,
+}
+
+impl Memory {
+    /// The part of what a request found that is still so after some time.
+    pub fn kept(&self, time: Seconds) -> f64 {
+        if self.time > 0.0 { (-time.max(0.0) / self.time).exp() } else { 0.0 }
+    }
+
+    /// Whether requests come more than once.
+    pub fn is_repeated(&self) -> bool {
+        self.most_visits > 1.0 + 1e-6
+    }
 }
 
 /// What the queue of each station remembers when requests flow like this.
@@ -53,12 +67,13 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
         let mean = work / rate;
         let service_scv = (second / rate / (mean * mean) - 1.0).clamp(0.0, 1e4);
         // Averages over the visits of all workloads.
-        let (mut again, mut lag) = (0.0, 0.0);
+        let (mut again, mut lag, mut most_visits) = (0.0, 0.0, 0.0f64);
         for ((visits, rate), duration) in
             visits.iter().zip(rates).zip(&durations).filter(|((visits, _), _)| **visits > 0.0)
         {
             let times = (visits / rate).max(1.0);
             again += visits * times;
+            most_visits = most_visits.max(visits / rate);
             lag += visits * duration / times;
         }
         let (visits, lag) = (again / rate, lag / rate);
@@ -71,6 +86,7 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
             utilization: utilization[station],
             service_scv,
             visits,
+            most_visits,
             lag,
         }
     };

@@ -146,6 +146,11 @@ impl Line {
         Complex64::new(self.real, self.step * k as f64)
     }
 
+    /// The line on which `f(factor s)` has the values that `f` has on this one.
+    pub fn stretched(&self, factor: f64) -> Line {
+        Line { real: factor * self.real, step: factor * self.step }
+    }
+
     /// Fills in a transform known in closed form.
     pub fn fill(&self, out: &mut [Complex64], f: impl Fn(Complex64) -> Complex64) {
         for (k, value) in out.iter_mut().enumerate() {

@@ -2,66 +2,98 @@
 //!
 //! | symbol | meaning                                                                | unit |
 //! |--------|------------------------------------------------------------------------|------|
-//! | `n`    | visits of one request to a station                                     | 1    |
-//! | `x`    | time between two of them, over the time in which the queue forgets     | 1    |
+//! | `n, P` | visits of one request to a station, and the pairs of them that the queue remembers | 1 |
 //! | `a`    | share of a wait's variance that comes from the number found there      | 1    |
-//! | `w`    | mean correlation of two of the waits                                   | 1    |
 //! | `b`    | waits in a row that are as good as one                                 | 1    |
 //!
 //! The correlation of two waits falls exponentially with the time between them. Their sum is taken as that of `n / b`
 //! independent blocks of `b` equal waits, which gives it the variance it has:
 //!
 //! ```text
-//! w = a × 2 / (n (n - 1)) Σ_k (n - k) exp(-k x)
-//! b = 1 + (n - 1) w,   Σ W  ~  W*(b s)^(n / b)
+//! b = 1 + a P / n,   Σ W  ~  L(n, P) = W*(b s)^(n / b)
 //! ```
 //!
 //! The wait of M/G/1 is divisible without end, so that the power is a law for any `b`. With many short visits in a row to
-//! one server the variance is that of processor sharing, which round robin tends to. Only visits that are made for certain
-//! are linked: what is called by chance is linked within itself.
+//! one server the variance is that of processor sharing, which round robin tends to.
+//!
+//! Visits that are made for certain are linked so where they stand. What is called by chance is linked within itself,
+//! and, when it is made, to the visits before and after it: `L(all) / (L(others) L(own))` takes the place of 1, with
+//! the numbers expected then. What stands by chance within a certain call is not linked to what is around the call.
 //!
 //! Source: the limit of many visits: Ott, The sojourn-time distribution in the M/G/1 queue with processor sharing,
 //! Journal of Applied Probability 21 (1984); the rest is this project's, with its errors in docs/methods.md.
 
 use super::Composed;
+use super::course::{Course, Passed, Visits};
+use super::rough::Rough;
 use super::sheet::Sheet;
 use crate::analytic::stations::Treatment;
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::Line;
-use crate::network::{Call, StationId, Step, VisitId};
+use crate::network::{Call, Step, VisitId};
 use num_complex::Complex64;
 
-/// Stations followed in one course; of more, those with the longest waits.
-const MOST: usize = 16;
-
-/// Links of less weight are left out.
+/// Waits whose correlation is less are left apart.
 const FAINT: f64 = 1e-3;
 
-/// Visits that some steps make to one station for certain, and when, on average, after they began.
+/// Below this a transform is nothing.
+const VANISHED: f64 = 1e-280;
+
+/// Visits in blocks: so many, of which so many are as good as one.
 #[derive(Debug, Clone, Copy)]
-struct Passed {
-    station: StationId,
-    /// One of them.
-    visit: VisitId,
-    count: u32,
-    first: f64,
-    last: f64,
+struct Blocks {
+    count: f64,
+    size: f64,
 }
 
-/// What some steps do for certain, and how long they take.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Course {
-    passed: Vec<Passed>,
-    duration: f64,
+impl Blocks {
+    fn of(visits: &Visits, alike: f64) -> Blocks {
+        Blocks { count: visits.count, size: 1.0 + alike * visits.pairs / visits.count.max(1e-300) }
+    }
 }
 
-/// Waits of one request that depend on each other.
+/// Waits of one request that depend on each other, made for certain.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Link {
     visit: VisitId,
     count: u32,
-    weight: f64,
+    size: f64,
+}
+
+/// What is made by chance and waits where others do.
+#[derive(Debug, Clone, Copy)]
+struct Echo {
+    visit: VisitId,
+    others: Blocks,
+    own: Blocks,
+    all: Blocks,
+    /// Pairs of one of its own waits and another, over the variance of a wait.
+    shared: f64,
+}
+
+/// How the waits of something that is made by chance depend on each other, and on those around it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dependence {
+    links: Vec<Link>,
+    echoes: Vec<Echo>,
+}
+
+/// Something made by chance, known by where it stands in memory, for one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Chance {
+    Call(usize, usize),
+    Way(usize, usize),
+}
+
+impl Chance {
+    fn call(call: &Call, class: usize) -> Chance {
+        Chance::Call(std::ptr::from_ref(call).addr(), class)
+    }
+
+    fn way(steps: &[Step], class: usize) -> Chance {
+        Chance::Way(steps.as_ptr().addr(), class)
+    }
 }
 
 /// What is alike at each visit: the wait, or the whole stay where all present share the servers.
@@ -94,117 +126,137 @@ impl Alike<'_> {
     }
 }
 
-impl Course {
-    /// Adds what follows, so many times in a row.
-    fn follow(&mut self, next: &Course, times: u32) {
-        let start = self.duration;
-        self.duration += f64::from(times) * next.duration;
-        if times == 0 {
+impl Composed<'_> {
+    /// The waits of a course that depend on each other for certain.
+    pub(super) fn links(&self, course: &Course, class: usize) -> Vec<Link> {
+        let again = course.passed.iter().filter(|passed| passed.certain.count > 1.0);
+        let link = |passed: &Passed| {
+            let Blocks { count, size } = Blocks::of(&passed.certain, self.alikeness(passed.visit, class)?);
+            let linked = size > 1.0 + FAINT * (count - 1.0);
+            linked.then_some(Link { visit: passed.visit, count: count as u32, size })
+        };
+        again.filter_map(link).collect()
+    }
+
+    /// Notes for everything that some steps make by chance on what it depends, given what comes before and after them.
+    pub(super) fn note_chances(
+        &self,
+        steps: &[Step],
+        class: usize,
+        (before, after): (&Course, &Course),
+        found: &mut Vec<(Chance, Dependence)>,
+    ) {
+        if steps.iter().all(|step| matches!(step, Step::Visit(_) | Step::Delay(_) | Step::Send(_) | Step::Fail(_))) {
             return;
         }
-        let again = f64::from(times - 1) * next.duration;
-        for passed in &next.passed {
-            self.pass(Passed {
-                count: passed.count.saturating_mul(times),
-                first: start + passed.first,
-                last: start + again + passed.last,
-                ..*passed
+        let memories = &self.solution.memories;
+        // What comes after each step, from the last on.
+        let mut later = vec![after.clone()];
+        for step in steps.iter().rev().filter(|_| self.repeats) {
+            let mut course = Course::default();
+            self.pass(step, class, &mut course);
+            course.follow(&later[later.len() - 1], 1.0, memories);
+            later.push(course);
+        }
+        let mut so_far = before.clone();
+        for (i, step) in steps.iter().enumerate() {
+            let around = (&so_far, later.get(steps.len() - 1 - i).unwrap_or(after));
+            let mut note = |chance: Chance, made: &Course| {
+                let (links, echoes) = (self.links(made, class), self.echoes(made, class, around));
+                if !links.is_empty() || !echoes.is_empty() {
+                    found.push((chance, Dependence { links, echoes }));
+                }
+            };
+            match step {
+                Step::Call(call) if call.probability > 0.0 && call.probability < 1.0 && call.times > 0 => {
+                    note(Chance::call(call, class), &self.course_of_call(call, class));
+                }
+                Step::Choose(ways) => {
+                    for (_, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
+                        note(Chance::way(steps, class), &self.course(steps, class));
+                    }
+                    for (_, steps) in ways {
+                        self.note_chances(steps, class, around, found);
+                    }
+                }
+                // What repeats or runs beside others has its surroundings in itself.
+                Step::Repeat { steps, .. } => {
+                    self.note_chances(steps, class, (&Course::default(), &Course::default()), found);
+                }
+                Step::Parallel { branches, .. } => branches.iter().for_each(|steps| {
+                    self.note_chances(steps, class, (&Course::default(), &Course::default()), found);
+                }),
+                Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+            }
+            if self.repeats {
+                self.pass(step, class, &mut so_far);
+            }
+        }
+    }
+
+    /// How what is made by chance depends on what comes before it and, for certain, after it.
+    fn echoes(&self, made: &Course, class: usize, (before, after): (&Course, &Course)) -> Vec<Echo> {
+        let mut echoes = Vec::new();
+        for passed in &made.passed {
+            let memory = &self.solution.memories[passed.station];
+            let earlier = before.at(passed.station).map_or(Visits::default(), |earlier| {
+                let faded = memory.kept(before.duration - earlier.last);
+                Visits { echo: earlier.all.echo * faded, ..earlier.all }
+            });
+            let later = after.at(passed.station).map_or(Visits::default(), |later| later.certain);
+            let count = earlier.count + later.count;
+            if count <= 0.0 {
+                continue;
+            }
+            let Some(alike) = self.alikeness(passed.visit, class) else { continue };
+            let (own, faded) = (passed.all, memory.kept(made.duration - passed.last));
+            let shared = 2.0 * (earlier.echo * own.fore + own.echo * faded * later.fore);
+            if alike * shared < FAINT * own.count {
+                continue;
+            }
+            let around = 2.0 * earlier.echo * memory.kept(made.duration) * later.fore;
+            let others = Visits { count, pairs: earlier.pairs + later.pairs + around, ..Visits::default() };
+            let all =
+                Visits { count: count + own.count, pairs: others.pairs + own.pairs + shared, ..Visits::default() };
+            echoes.push(Echo {
+                visit: passed.visit,
+                others: Blocks::of(&others, alike),
+                own: Blocks::of(&own, alike),
+                all: Blocks::of(&all, alike),
+                shared: alike * shared,
             });
         }
+        echoes
     }
 
-    fn pass(&mut self, passed: Passed) {
-        match self.passed.iter_mut().find(|known| known.station == passed.station) {
-            Some(known) => {
-                known.count = known.count.saturating_add(passed.count);
-                known.last = passed.last;
-            }
-            None => self.passed.push(passed),
-        }
+    /// On what a call by chance depends, when it is made.
+    pub(super) fn dependence_of_call(&self, call: &Call, class: usize) -> Option<&Dependence> {
+        self.chances.get(&Chance::call(call, class))
     }
 
-    fn wait(&mut self, time: f64) {
-        self.duration += time;
-    }
-}
-
-impl Composed<'_> {
-    /// The course of some steps, those of the callees being known.
-    pub(super) fn course(&self, steps: &[Step], class: usize) -> Course {
-        let mut course = Course::default();
-        for step in steps {
-            match step {
-                Step::Visit(visit) => self.course_of_visit(*visit, class, &mut course),
-                Step::Delay(law) => course.wait(law.mean()),
-                Step::Call(call) if call.probability == 1.0 => {
-                    let mut next = self.courses[self.slot(call.target, class)].clone();
-                    next.wait(call.network.as_ref().map_or(0.0, Law::mean));
-                    course.follow(&next, call.times);
-                }
-                Step::Repeat { times, steps } => course.follow(&self.course(steps, class), *times),
-                Step::Call(_) | Step::Choose(_) | Step::Parallel { .. } => {
-                    course.wait(self.rough_steps(std::slice::from_ref(step), class).map_or(0.0, |rough| rough.mean));
-                }
-                Step::Send(_) | Step::Fail(_) => {}
-            }
-        }
-        if course.passed.len() > MOST {
-            let time = |p: &Passed| f64::from(p.count) * self.queueing(p.visit, class).unwrap_or(0.0);
-            course.passed.sort_by(|a, b| time(b).total_cmp(&time(a)));
-            course.passed.truncate(MOST);
-        }
-        course
+    /// On what a way depends, when it is gone.
+    pub(super) fn dependence_of_way(&self, steps: &[Step], class: usize) -> Option<&Dependence> {
+        self.chances.get(&Chance::way(steps, class))
     }
 
-    fn course_of_visit(&self, visit: VisitId, class: usize, course: &mut Course) {
-        let Some((wait, law)) = self.met(visit, class) else { return };
-        let station = self.solution.network.visits[visit].station;
-        let now = course.duration;
-        course.pass(Passed { station, visit, count: 1, first: now, last: now });
-        course.wait(wait.mean() + law.mean());
-    }
-
-    /// The waits of a course that depend on each other.
-    pub(super) fn links(&self, course: &Course, class: usize) -> Vec<Link> {
-        let again = course.passed.iter().filter(|passed| passed.count > 1);
-        let link = |passed: &Passed| Link {
-            visit: passed.visit,
-            count: passed.count,
-            weight: self.weight(passed, class).unwrap_or(0.0),
-        };
-        again.map(link).filter(|link| link.weight > FAINT).collect()
-    }
-
-    /// The waits within all the runs of a call that depend on each other.
-    pub(super) fn links_of_call(&self, call: &Call, class: usize) -> Vec<Link> {
-        let called = &self.courses[self.slot(call.target, class)];
-        if call.times == 1 {
-            return self.links(called, class);
-        }
-        let mut course = Course::default();
-        course.follow(called, call.times);
-        self.links(&course, class)
-    }
-
-    fn weight(&self, passed: &Passed, class: usize) -> Option<f64> {
-        let memory = &self.solution.memories[passed.station];
+    /// Share of the variance of a wait that the next wait there has in common with it, if it follows at once.
+    fn alikeness(&self, visit: VisitId, class: usize) -> Option<f64> {
+        let memory = &self.solution.memories[self.solution.network.visits[visit].station];
         let rho = memory.utilization;
-        let found = match self.alike(passed.visit, class)? {
+        let found = match self.alike(visit, class)? {
             Alike::Wait(wait) => {
                 let spread = 1.0 + rho - wait.probability();
                 spread / (spread + memory.service_scv * (1.0 - rho))
             }
             Alike::Stay(law) => {
-                let (work, variance) = (&self.solution.network.visits[passed.visit].time, Alike::Stay(law).variance());
+                let (work, variance) = (&self.solution.network.visits[visit].time, Alike::Stay(law).variance());
                 let slowdown = law.mean() / work.mean();
                 let own = (work.moment(2) - work.mean() * work.mean()) * slowdown * slowdown;
                 if variance > 0.0 { (1.0 - own / variance).max(0.0) } else { 0.0 }
             }
         };
-        let n = f64::from(passed.count);
-        let x = (passed.last - passed.first) / (n - 1.0) / memory.time;
-        let weight = memory.same * found * mean_correlation(n, x);
-        weight.is_finite().then_some(weight.clamp(0.0, 1.0))
+        let alike = memory.same * found;
+        alike.is_finite().then_some(alike.clamp(0.0, 1.0))
     }
 
     /// What is alike at the visits of a link; `None` when there is nothing, or no end to it.
@@ -221,65 +273,77 @@ impl Composed<'_> {
 
     /// Variance that the links add to the sum of independent waits.
     pub(super) fn linked_variance(&self, links: &[Link], class: usize) -> f64 {
-        let variance = |link: &Link| {
-            let n = f64::from(link.count);
-            let own = self.alike(link.visit, class).map_or(0.0, |alike| alike.variance());
-            n * (n - 1.0) * link.weight * own
-        };
-        links.iter().map(variance).filter(|variance| variance.is_finite()).sum()
+        let own = |link: &Link| f64::from(link.count) * (link.size - 1.0) * self.variance(link.visit, class);
+        links.iter().map(own).filter(|variance| variance.is_finite()).sum()
+    }
+
+    fn variance(&self, visit: VisitId, class: usize) -> f64 {
+        self.alike(visit, class).map_or(0.0, |alike| alike.variance())
+    }
+
+    /// The moments of something made by chance with its links; and what it adds, when it is made, to the variance of all
+    /// by depending on the others.
+    pub(super) fn dependent(&self, rough: Rough, dependence: Option<&Dependence>, class: usize) -> (Rough, f64) {
+        let Some(Dependence { links, echoes }) = dependence else { return (rough, 0.0) };
+        let shared = echoes.iter().map(|echo| echo.shared * self.variance(echo.visit, class));
+        (self.widened(rough, links, class), shared.filter(|variance| variance.is_finite()).sum())
     }
 
     /// A rate below that at which the tail of the linked waits falls.
     pub(super) fn linked_decay(&self, links: &[Link], class: usize) -> f64 {
-        let rate = |link: &Link| {
-            self.alike(link.visit, class).map_or(f64::INFINITY, |alike| alike.decay_rate() / f64::from(link.count))
+        links.iter().map(|link| self.decay_in_blocks(link.visit, link.size, class)).fold(f64::INFINITY, f64::min)
+    }
+
+    /// The same for what is made by chance.
+    pub(super) fn dependent_decay(&self, dependence: Option<&Dependence>, class: usize) -> f64 {
+        let Some(Dependence { links, echoes }) = dependence else { return f64::INFINITY };
+        let echo = |echo: &Echo| {
+            let largest = [echo.others, echo.own, echo.all].iter().map(|blocks| blocks.size).fold(1.0, f64::max);
+            self.decay_in_blocks(echo.visit, largest, class)
         };
-        links.iter().map(rate).fold(f64::INFINITY, f64::min)
+        echoes.iter().map(echo).fold(self.linked_decay(links, class), f64::min)
+    }
+
+    fn decay_in_blocks(&self, visit: VisitId, size: f64, class: usize) -> f64 {
+        self.alike(visit, class).map_or(f64::INFINITY, |alike| alike.decay_rate() / size)
     }
 
     /// Turns independent waits in a transform into linked ones.
     pub(super) fn link(&self, links: &[Link], class: usize, sheet: &mut Sheet, values: &mut [Complex64]) {
         for link in links {
             let Some(alike) = self.alike(link.visit, class) else { continue };
-            let n = f64::from(link.count);
             let (mut each, mut block) = (sheet.take(), sheet.take());
-            let line = sheet.line();
-            let b = 1.0 + (n - 1.0) * link.weight;
-            alike.transform(line, &mut each);
-            alike.transform(Line { real: b * line.real, step: b * line.step }, &mut block);
+            alike.transform(sheet.line(), &mut each);
+            alike.transform(sheet.line().stretched(link.size), &mut block);
+            let blocks = f64::from(link.count) / link.size;
             for ((value, each), block) in values.iter_mut().zip(&each).zip(&block) {
                 let independent = each.powu(link.count);
                 // Where the independent waits have vanished so has everything else.
-                if independent.norm() > 1e-280 {
-                    *value *= block.powf(n / b) / independent;
+                if independent.norm() > VANISHED {
+                    *value *= block.powf(blocks) / independent;
                 }
             }
             sheet.give(each);
             sheet.give(block);
         }
     }
-}
 
-/// Mean correlation of `n` things in a row when that of neighbours is `exp(-x)` and falls geometrically.
-fn mean_correlation(n: f64, x: f64) -> f64 {
-    if x * n < 1e-4 {
-        return 1.0 - x * (n + 1.0) / 3.0;
-    }
-    let (q, gap) = ((-x).exp(), -(-x).exp_m1());
-    let sum = q * (n * gap - 1.0 + (-n * x).exp()) / (gap * gap);
-    2.0 * sum / (n * (n - 1.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mean_correlation_is_that_of_all_pairs() {
-        for (n, x) in [(2, 0.3), (7, 0.05), (40, 1.2), (5, 1e-6), (3, 30.0)] {
-            let pairs = (0..n).flat_map(|i| (0..i).map(move |j| (-x * f64::from(i - j)).exp()));
-            let mean = pairs.sum::<f64>() / (f64::from(n * (n - 1)) / 2.0);
-            assert!((mean_correlation(f64::from(n), x) - mean).abs() < 1e-6, "{n} {x}");
+    /// The same for the waits of something made by chance, and for those around it.
+    pub(super) fn depend(&self, on: &Dependence, class: usize, sheet: &mut Sheet, values: &mut [Complex64]) {
+        self.link(&on.links, class, sheet, values);
+        for echo in &on.echoes {
+            let Some(alike) = self.alike(echo.visit, class) else { continue };
+            let mut rows = [echo.all, echo.others, echo.own].map(|blocks| (blocks, sheet.take()));
+            let line = sheet.line();
+            rows.iter_mut().for_each(|(blocks, row)| alike.transform(line.stretched(blocks.size), row));
+            for (k, value) in values.iter_mut().enumerate() {
+                let [all, others, own] = rows.each_ref().map(|(blocks, row)| row[k].powf(blocks.count / blocks.size));
+                let apart = others * own;
+                if apart.norm() > VANISHED {
+                    *value *= all / apart;
+                }
+            }
+            rows.into_iter().for_each(|(_, row)| sheet.give(row));
         }
     }
 }

@@ -5,10 +5,11 @@
 //! tails on a ladder of such times, from transforms that `sheet` evaluates for all operations on a shared line;
 //! `parallel` makes laws of parallel steps; `precise` refines single percentiles. What is constant in a program is kept
 //! apart as a shift, because inverting a jump costs accuracy. Where steps are not independent, `fork` and `again` say
-//! how much: branches that queue at the same time, and visits to the same queue one after the other.
+//! how much: branches that queue at the same time, and visits to the same queue one after the other, which `course` counts.
 
 mod again;
 mod climb;
+mod course;
 mod fork;
 mod parallel;
 mod precise;
@@ -16,6 +17,7 @@ mod rough;
 mod sheet;
 
 use super::Solution;
+use super::memory::Memory;
 use super::stations::{ClassState, Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula};
 use crate::discipline::{Delay, priority, ps};
@@ -23,7 +25,9 @@ use crate::distribution::Law;
 use crate::math::ladder::Ladder;
 use crate::math::rows::Rows;
 use crate::network::{Network, OperationId, StationId, Step, Visit, VisitId, flows};
-use again::{Course, Link};
+use again::{Chance, Dependence, Link};
+use course::Course;
+use hashbrown::HashMap;
 use parallel::ParallelLaw;
 use rough::Rough;
 
@@ -66,6 +70,10 @@ pub(super) struct Composed<'s> {
     courses: Vec<Course>,
     /// Waits within an operation that depend on each other.
     linked: Vec<Vec<Link>>,
+    /// Whether requests come to some station more than once.
+    repeats: bool,
+    /// On what everything made by chance depends.
+    chances: HashMap<Chance, Dependence>,
     /// `None` when overloaded.
     means: Vec<Option<Mean>>,
     tails: Vec<Option<Tail>>,
@@ -87,6 +95,8 @@ impl<'s> Composed<'s> {
             rough: vec![None; slots],
             courses: vec![Course::default(); slots],
             linked: vec![Vec::new(); slots],
+            repeats: solution.memories.iter().any(Memory::is_repeated),
+            chances: HashMap::new(),
             means: vec![None; slots],
             tails: vec![None; slots],
         };

@@ -62,12 +62,11 @@ impl Composed<'_> {
                 Step::Call(call) => {
                     let network = call.network.as_ref().map_or(f64::INFINITY, Law::decay_rate);
                     let linked = self.linked_decay(&self.linked[self.slot(call.target, class)], class);
-                    // Of many calls by chance nothing is known.
-                    if call.times > 1 && call.probability < 1.0 { 0.0 } else { network.min(linked) }
+                    network.min(linked).min(self.dependent_decay(self.dependence_of_call(call, class), class))
                 }
                 Step::Choose(ways) => ways
                     .iter()
-                    .map(|(_, steps)| self.linked_decay(&self.links(&self.course(steps, class), class), class))
+                    .map(|(_, steps)| self.dependent_decay(self.dependence_of_way(steps, class), class))
                     .fold(f64::INFINITY, f64::min),
                 Step::Parallel { .. } => 0.0,
                 _ => f64::INFINITY,

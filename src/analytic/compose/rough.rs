@@ -2,6 +2,7 @@
 
 use super::again::Link;
 use super::climb::Point;
+use super::course::Course;
 use super::{Composed, Tail};
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
@@ -41,6 +42,9 @@ impl Composed<'_> {
                 let slot = self.slot(operation, class);
                 if self.live[slot] {
                     let steps = &network.operations[operation].steps;
+                    let mut chances = Vec::new();
+                    self.note_chances(steps, class, (&Course::default(), &Course::default()), &mut chances);
+                    self.chances.extend(chances);
                     self.rough[slot] = self.rough_steps(steps, class);
                     self.courses[slot] = self.course(steps, class);
                     self.linked[slot] = self.links(&self.courses[slot], class);
@@ -96,10 +100,15 @@ impl Composed<'_> {
             Step::Repeat { times: n, steps } => Some(times(self.rough_steps(steps, class)?, *n)),
             Step::Choose(ways) => {
                 let mut parts = Vec::with_capacity(ways.len());
+                let mut shared = 0.0;
                 for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
-                    parts.push((*weight, self.alone(steps, class)?.0));
+                    let on = self.dependence_of_way(steps, class);
+                    let (rough, added) = self.dependent(self.rough_steps(steps, class)?, on, class);
+                    shared += weight * added;
+                    parts.push((*weight, rough));
                 }
-                Some(mixed(&parts))
+                let rough = mixed(&parts);
+                Some(Rough { variance: rough.variance + shared, ..rough })
             }
             Step::Parallel { branches, needed, .. } => {
                 let mut parts = Vec::with_capacity(branches.len());
@@ -127,8 +136,9 @@ impl Composed<'_> {
         Some(if call.probability == 1.0 {
             made
         } else {
-            let made = self.widened(made, &self.links_of_call(call, class), class);
-            mixed(&[(call.probability, made), (1.0 - call.probability, NOTHING)])
+            let (made, shared) = self.dependent(made, self.dependence_of_call(call, class), class);
+            let rough = mixed(&[(call.probability, made), (1.0 - call.probability, NOTHING)]);
+            Rough { variance: rough.variance + call.probability * shared, ..rough }
         })
     }
 }

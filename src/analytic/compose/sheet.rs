@@ -156,7 +156,8 @@ impl Composed<'_> {
         let mut shift = self.rough[slot].map_or(0.0, |rough| rough.shift);
         let (p, q) = (call.probability, 1.0 - call.probability);
         let Some(row) = sheet.row(slot) else { return };
-        let apart = shift == 0.0 && self.linked[slot].is_empty();
+        let dependence = if q > 0.0 { self.dependence_of_call(call, class) } else { None };
+        let apart = shift == 0.0 && dependence.is_none();
         if call.times == 1 && call.network.is_none() && (q == 0.0 || apart) {
             // Most calls are so plain that they need no row to work in.
             return out.iter_mut().zip(row).for_each(|(value, made)| *value *= q + p * made);
@@ -170,7 +171,9 @@ impl Composed<'_> {
             made.iter_mut().for_each(|value| *value = value.powu(call.times));
         }
         if q > 0.0 {
-            self.link(&self.links_of_call(call, class), class, sheet, &mut made);
+            if let Some(on) = dependence {
+                self.depend(on, class, sheet, &mut made);
+            }
             // A call that may not be made has no shift of its own: its constant part is passed by chance only.
             sheet.line.delay(&mut made, shift * f64::from(call.times));
             made.iter_mut().for_each(|value| *value = q + p * *value);
@@ -188,7 +191,9 @@ impl Composed<'_> {
         for (weight, steps) in likely() {
             let mut way = sheet.take();
             self.multiply(steps, class, sheet, &mut way);
-            self.link(&self.links(&self.course(steps, class), class), class, sheet, &mut way);
+            if let Some(on) = self.dependence_of_way(steps, class) {
+                self.depend(on, class, sheet, &mut way);
+            }
             sheet.line.delay(&mut way, shift(steps) - least);
             sum.iter_mut().zip(&way).for_each(|(sum, value)| *sum += *weight * value);
             sheet.give(way);
