@@ -71,6 +71,40 @@ fn waits_of_many_visits_are_as_wide_as_simulated() {
     }
 }
 
+/// Steps of which some come back to the database by chance: steps, rate, and mean, p50, p95 and p99 of the response.
+const CHANCES: [(&str, f64, [f64; 4]); 6] = [
+    ("DB, APP, { call = \"db.q\", probability = 0.5 }", 56.0, [99.25, 66.91, 299.4, 485.4]),
+    ("DB, { call = \"app.and_db\" }", 56.0, [99.25, 66.91, 299.4, 485.4]),
+    ("DB, APP, { call = \"db.q\", probability = 0.1 }", 72.0, [58.49, 41.72, 166.3, 266.2]),
+    ("APP, { repeat = 5, steps = [ { call = \"db.q\", probability = 0.5 } ] }", 32.0, [129.5, 85.07, 400.4, 655.8]),
+    ("APP, { repeat = 10, steps = [ { call = \"db.q\", probability = 0.2 } ] }", 40.0, [105.0, 63.44, 349.8, 600.7]),
+    (
+        "{ choose = [ { weight = 0.3, steps = [ DB, DB, DB, DB, DB ] }, { weight = 0.7, steps = [] } ] }, APP, DB",
+        33.0,
+        [147.2, 69.24, 589.6, 1080.6],
+    ),
+];
+
+#[test]
+fn visits_by_chance_depend_on_those_around_them() {
+    for (steps, rate, [mean, p50, p95, p99]) in CHANCES {
+        let steps = steps.replace("DB", "{ call = \"db.q\" }").replace("APP", "{ call = \"app.w\" }");
+        let prediction = solve(&format!(
+            "[service.db]\noperations.q.work = \"10ms\"\n[service.app]\noperations.w.work = \"4ms\"\n\
+             operations.and_db.steps = [ {{ work = \"4ms\" }}, {{ call = \"db.q\", probability = 0.5 }} ]\n\
+             [service.front]\ncores = \"unlimited\"\noperations.job.steps = [ {steps} ]\n\
+             [workload.w]\nentry = \"front.job\"\nrate = \"{rate}/s\"\n"
+        ));
+        let response = &prediction.workloads[0].response;
+        let Accuracy::Approximate { p95_error } = prediction.workloads[0].accuracy else { panic!("not exact") };
+        let error = |got: Option<f64>, want: f64| (got.unwrap() * 1e3 / want - 1.0).abs();
+        assert!(error(response.mean, mean) < 0.01, "{steps}: {:?}", response.mean);
+        assert!(error(response.percentile(0.5), p50) < 0.07, "{steps}: {:?}", response.percentile(0.5));
+        assert!(error(response.p95(), p95) < p95_error.min(0.05), "{steps}: {:?}, stated {p95_error}", response.p95());
+        assert!(error(response.percentile(0.99), p99) < 0.10, "{steps}: {:?}", response.percentile(0.99));
+    }
+}
+
 #[test]
 fn a_visit_by_chance_is_linked_within_itself() {
     let job = |steps: &str| {

@@ -80,18 +80,10 @@ impl Course {
         self.passed.iter().find(|passed| passed.station == station)
     }
 
-    /// Adds what follows, if only by chance.
-    pub fn follow(&mut self, next: &Course, chance: f64, memories: &[Memory]) {
-        for passed in &next.passed {
-            let memory = &memories[passed.station];
-            if chance == 1.0 {
-                self.add(*passed, memory);
-            } else if memory.is_repeated() {
-                let all = passed.all.by_chance(chance);
-                self.add(Passed { certain: Visits::default(), all, ..*passed }, memory);
-            }
-        }
-        self.duration += chance * next.duration;
+    /// Adds what follows.
+    pub fn follow(&mut self, next: &Course, memories: &[Memory]) {
+        next.passed.iter().for_each(|passed| self.add(*passed, &memories[passed.station]));
+        self.duration += next.duration;
     }
 
     /// Adds the visits to one station of what follows.
@@ -139,8 +131,8 @@ impl Course {
         self
     }
 
-    /// One of several, each with its chance.
-    fn one_of(ways: &[(f64, Course)], memories: &[Memory]) -> Course {
+    /// One of several at most, each with its chance.
+    pub fn one_of(ways: &[(f64, &Course)], memories: &[Memory]) -> Course {
         let mut either = Course { passed: Vec::new(), duration: ways.iter().map(|(p, way)| p * way.duration).sum() };
         for (chance, way) in ways {
             for passed in way.passed.iter().filter(|passed| memories[passed.station].is_repeated()) {
@@ -191,14 +183,21 @@ impl Composed<'_> {
                 course.duration += wait.mean() + law.mean();
             }
             Step::Delay(law) => course.duration += law.mean(),
-            Step::Call(call) => course.follow(&self.course_of_call(call, class), call.probability, memories),
+            Step::Call(call) => {
+                let made = self.course_of_call(call, class);
+                if call.probability == 1.0 {
+                    course.follow(&made, memories);
+                } else {
+                    course.follow(&Course::one_of(&[(call.probability, &made)], memories), memories);
+                }
+            }
             Step::Repeat { times, steps } => {
-                course.follow(&self.course(steps, class).repeated(*times, memories), 1.0, memories);
+                course.follow(&self.course(steps, class).repeated(*times, memories), memories);
             }
             Step::Choose(ways) => {
-                let ways: Vec<(f64, Course)> =
-                    ways.iter().map(|(weight, steps)| (*weight, self.course(steps, class))).collect();
-                course.follow(&Course::one_of(&ways, memories), 1.0, memories);
+                let courses: Vec<Course> = ways.iter().map(|(_, steps)| self.course(steps, class)).collect();
+                let ways: Vec<_> = ways.iter().map(|(weight, _)| *weight).zip(&courses).collect();
+                course.follow(&Course::one_of(&ways, memories), memories);
             }
             Step::Parallel { .. } => {
                 course.duration += self.rough_steps(std::slice::from_ref(step), class).map_or(0.0, |rough| rough.mean);
@@ -255,7 +254,7 @@ mod tests {
             let pairs = 2.0 * pairs.sum::<f64>();
             let row = visit(duration).repeated(n, &memories());
             let mut one_by_one = Course::default();
-            (0..n).for_each(|_| one_by_one.follow(&visit(duration), 1.0, &memories()));
+            (0..n).for_each(|_| one_by_one.follow(&visit(duration), &memories()));
             for course in [row, one_by_one] {
                 let passed = course.passed[0];
                 assert!((passed.all.pairs / pairs - 1.0).abs() < 1e-6, "{n} {duration}: {} {pairs}", passed.all.pairs);
@@ -268,12 +267,12 @@ mod tests {
     #[test]
     fn a_visit_by_chance_makes_a_pair_as_often() {
         let mut course = visit(0.4);
-        course.follow(&visit(0.4), 0.3, &memories());
+        course.follow(&Course::one_of(&[(0.3, &visit(0.4))], &memories()), &memories());
         let (passed, pair) = (course.passed[0], 2.0 * (-0.4f64 / DAY).exp());
         assert!((passed.all.count - 1.3).abs() < 1e-15 && passed.certain.count == 1.0);
         assert!((passed.all.pairs - 0.3 * pair).abs() < 1e-15 && passed.certain.pairs == 0.0);
         // Of two ways only one is gone.
-        let either = Course::one_of(&[(0.3, visit(0.4)), (0.7, visit(0.4))], &memories());
+        let either = Course::one_of(&[(0.3, &visit(0.4)), (0.7, &visit(0.4))], &memories());
         assert!(either.passed[0].all.pairs == 0.0 && either.passed[0].all.count == 1.0);
     }
 }

@@ -5,9 +5,10 @@
 //! tails on a ladder of such times, from transforms that `sheet` evaluates for all operations on a shared line;
 //! `parallel` makes laws of parallel steps; `precise` refines single percentiles. What is constant in a program is kept
 //! apart as a shift, because inverting a jump costs accuracy. Where steps are not independent, `fork` and `again` say
-//! how much: branches that queue at the same time, and visits to the same queue one after the other, which `course` counts.
+//! how much: branches that queue at the same time, and visits to the same queue one after the other, which `course` counts, for certain or by `chance`.
 
 mod again;
+mod chance;
 mod climb;
 mod course;
 mod fork;
@@ -25,7 +26,8 @@ use crate::distribution::Law;
 use crate::math::ladder::Ladder;
 use crate::math::rows::Rows;
 use crate::network::{Network, OperationId, StationId, Step, Visit, VisitId, flows};
-use again::{Chance, Dependence, Link};
+use again::Link;
+use chance::{Chance, Dependence};
 use course::Course;
 use hashbrown::HashMap;
 use parallel::ParallelLaw;

@@ -2,7 +2,6 @@
 
 use super::again::Link;
 use super::climb::Point;
-use super::course::Course;
 use super::{Composed, Tail};
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
@@ -42,9 +41,7 @@ impl Composed<'_> {
                 let slot = self.slot(operation, class);
                 if self.live[slot] {
                     let steps = &network.operations[operation].steps;
-                    let mut chances = Vec::new();
-                    self.note_chances(steps, class, (&Course::default(), &Course::default()), &mut chances);
-                    self.chances.extend(chances);
+                    self.chances.extend(self.dependences(steps, class));
                     self.rough[slot] = self.rough_steps(steps, class);
                     self.courses[slot] = self.course(steps, class);
                     self.linked[slot] = self.links(&self.courses[slot], class);
@@ -133,13 +130,13 @@ impl Composed<'_> {
             inner.atom *= network.atom;
         }
         let made = times(inner, call.times);
-        Some(if call.probability == 1.0 {
+        let (made, shared) = self.dependent(made, self.dependence_of_call(call, class), class);
+        let rough = if call.probability == 1.0 {
             made
         } else {
-            let (made, shared) = self.dependent(made, self.dependence_of_call(call, class), class);
-            let rough = mixed(&[(call.probability, made), (1.0 - call.probability, NOTHING)]);
-            Rough { variance: rough.variance + call.probability * shared, ..rough }
-        })
+            mixed(&[(call.probability, made), (1.0 - call.probability, NOTHING)])
+        };
+        Some(Rough { variance: rough.variance + call.probability * shared, ..rough })
     }
 }
 

@@ -156,9 +156,8 @@ impl Composed<'_> {
         let mut shift = self.rough[slot].map_or(0.0, |rough| rough.shift);
         let (p, q) = (call.probability, 1.0 - call.probability);
         let Some(row) = sheet.row(slot) else { return };
-        let dependence = if q > 0.0 { self.dependence_of_call(call, class) } else { None };
-        let apart = shift == 0.0 && dependence.is_none();
-        if call.times == 1 && call.network.is_none() && (q == 0.0 || apart) {
+        let dependence = self.dependence_of_call(call, class);
+        if call.times == 1 && call.network.is_none() && dependence.is_none() && (q == 0.0 || shift == 0.0) {
             // Most calls are so plain that they need no row to work in.
             return out.iter_mut().zip(row).for_each(|(value, made)| *value *= q + p * made);
         }
@@ -170,10 +169,10 @@ impl Composed<'_> {
         if call.times > 1 {
             made.iter_mut().for_each(|value| *value = value.powu(call.times));
         }
+        if let Some(on) = dependence {
+            self.depend(on, class, sheet, &mut made);
+        }
         if q > 0.0 {
-            if let Some(on) = dependence {
-                self.depend(on, class, sheet, &mut made);
-            }
             // A call that may not be made has no shift of its own: its constant part is passed by chance only.
             sheet.line.delay(&mut made, shift * f64::from(call.times));
             made.iter_mut().for_each(|value| *value = q + p * *value);
