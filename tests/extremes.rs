@@ -106,3 +106,68 @@ rate = \"1/min\"
 ";
     sound(&solve(text), "scales");
 }
+
+/// A database that some steps come back to.
+fn returning(database: &str, steps: &str, rate: &str) -> Prediction {
+    solve(&format!(
+        "[service.db]\n{database}\noperations.q.work = \"10ms\"\noperations.twice.steps = [ {{ work = \"10ms\" }}, {{ work \
+         = \"1ms\" }} ]\n[service.front]\ncores = \"unlimited\"\noperations.o.steps = [ {steps} ]\noperations.half.steps = \
+         [ {{ call = \"db.q\", probability = 0.5 }} ]\n[workload.w]\nentry = \"front.o\"\nrate = \"{rate}\"\n"
+    ))
+}
+
+#[test]
+fn an_overload_by_requests_that_come_back_is_found() {
+    // 2.5 visits of 10 ms at 50/s are more than one core can do; what is stuck at the first visit makes no second.
+    let long = vec!["{ call = \"db.q\" }"; 15].join(", ");
+    let steps = format!(
+        "{{ call = \"db.q\" }}, {{ choose = [ {{ weight = 0.1, steps = [ {long} ] }}, {{ weight = 0.9, steps = [] }} ] }}"
+    );
+    let prediction = returning("", &steps, "50/s");
+    assert!(!prediction.stable);
+    assert!((prediction.services[0].throughput - 100.0).abs() < 1e-6, "{}", prediction.services[0].throughput);
+    assert!((prediction.headroom.unwrap() - 0.8).abs() < 1e-9);
+}
+
+#[test]
+fn refusals_settle_where_requests_come_back() {
+    let steps = "{ repeat = 40, steps = [ { call = \"db.q\" } ] }";
+    let prediction = returning("queue = 3", steps, "2/s");
+    let (workload, db) = (&prediction.workloads[0], &prediction.services[0]);
+    // Each visit but the first is made where all before it were let in.
+    let let_in = 1.0 - db.error_rate;
+    let visits = (1.0 - let_in.powi(40)) / (1.0 - let_in);
+    assert!((db.arrival_rate / (2.0 * visits) - 1.0).abs() < 1e-6, "{} {visits}", db.arrival_rate);
+    assert!((workload.error_rate - (1.0 - let_in.powi(40))).abs() < 1e-6, "{}", workload.error_rate);
+    assert!(workload.error_rate > 0.05, "{}", workload.error_rate);
+}
+
+#[test]
+fn many_visits_by_chance_stay_a_distribution() {
+    let choose =
+        "{ choose = [ { weight = 0.5, steps = [ { call = \"db.q\", times = 30 } ] }, { weight = 0.5, steps = [] } ] }";
+    let cases = [
+        "{ call = \"front.half\", times = 30 }",
+        "{ call = \"front.half\", times = 30, probability = 0.2 }, { call = \"db.twice\" }",
+        "{ repeat = 20, steps = [ { call = \"db.twice\", probability = 0.7 }, { call = \"front.half\" } ] }",
+        &format!("{choose}, {{ call = \"db.twice\" }}, {choose}"),
+    ];
+    for discipline in ["fcfs", "ps", "lifo"] {
+        for steps in cases {
+            for load in [0.3, 0.9, 0.99] {
+                let database = format!("discipline = \"{discipline}\"");
+                let headroom = returning(&database, steps, "1/s").headroom.unwrap();
+                let prediction = returning(&database, steps, &format!("{}/s", load * headroom));
+                let response = &prediction.workloads[0].response;
+                let [p50, p75, p90, p95, p99, p999] = response.percentiles.map(Option::unwrap);
+                let mean = response.mean.unwrap();
+                // No law has less of a mean than its percentiles, and none of these so much beyond them.
+                let least = 0.25 * p50 + 0.15 * p75 + 0.05 * p90 + 0.04 * p95 + 0.009 * p99 + 0.001 * p999;
+                let what = format!("{discipline}, {steps}, {load}: {mean} {:?}", response.percentiles);
+                assert!(least < 1.02 * mean, "{what}");
+                let most = 0.5 * p50 + 0.25 * p75 + 0.15 * p90 + 0.05 * p95 + 0.04 * p99 + 0.009 * p999 + 0.003 * p999;
+                assert!(mean < 1.02 * most, "{what}");
+            }
+        }
+    }
+}

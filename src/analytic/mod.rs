@@ -88,6 +88,8 @@ pub fn solve(network: &Network) -> Prediction {
 fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
     // The part of the requests of each class that a station does not let through: refused, or stuck for ever.
     let mut held = Rows::of(0.0, network.stations.len(), network.classes);
+    // The last correction of each, and how much of the next is made: less after each one that went too far.
+    let mut steps = Rows::of((0.0f64, 1.0f64), network.stations.len(), network.classes);
     let mut rounds = 0;
     loop {
         let stop = |station: StationId, class: usize| held[station][class];
@@ -97,10 +99,14 @@ fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
         let stations = stations::solve(network, &flows, &variability);
         let mut moved = 0.0f64;
         for (station, state) in stations.iter().enumerate() {
-            for (class, held) in held[station].iter_mut().enumerate() {
-                let next = state.held(class);
-                moved = moved.max((next - *held).abs());
-                *held = next;
+            for (class, (held, (last, part))) in held[station].iter_mut().zip(&mut steps[station]).enumerate() {
+                let correction = state.held(class) - *held;
+                if correction * *last < 0.0 {
+                    *part *= 0.5;
+                }
+                moved = moved.max(correction.abs());
+                *held += *part * correction;
+                *last = correction;
             }
         }
         rounds += 1;

@@ -27,7 +27,6 @@ use super::sheet::Sheet;
 use crate::analytic::stations::Treatment;
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
-use crate::math::inversion::Line;
 use crate::network::VisitId;
 use num_complex::Complex64;
 
@@ -65,10 +64,11 @@ pub(super) enum Alike<'a> {
 }
 
 impl Alike<'_> {
-    pub fn transform(&self, line: Line, out: &mut [Complex64]) {
+    /// The transform at so many times the points of the line.
+    pub fn transform(&self, factor: f64, sheet: &mut Sheet, out: &mut [Complex64]) {
         match self {
-            Alike::Wait(wait) => wait.transform(line, out),
-            Alike::Stay(law) => law.transform(line, out),
+            Alike::Wait(wait) => sheet.transform_wait(wait, factor, out),
+            Alike::Stay(law) => sheet.transform(law, factor, out),
         }
     }
 
@@ -157,8 +157,8 @@ impl Composed<'_> {
         for link in links {
             let Some(alike) = self.alike(link.visit, class) else { continue };
             let (mut each, mut block) = (sheet.take(), sheet.take());
-            alike.transform(sheet.line(), &mut each);
-            alike.transform(sheet.line().stretched(link.size), &mut block);
+            alike.transform(1.0, sheet, &mut each);
+            alike.transform(link.size, sheet, &mut block);
             let blocks = f64::from(link.count) / link.size;
             for ((value, each), block) in values.iter_mut().zip(&each).zip(&block) {
                 let independent = each.powu(link.count);

@@ -125,7 +125,7 @@ impl<'s> Composed<'s> {
                 .map(|branch| {
                     branch.rungs.contains(rung).then(|| {
                         let mut values = sheet.take();
-                        self.multiply(branch.steps, branch.class, sheet, &mut values);
+                        self.multiply(branch.steps, branch.class, &self.chances, sheet, &mut values);
                         self.link(&branch.links, branch.class, sheet, &mut values);
                         let point = point(t, branch.rough.success, &values);
                         sheet.give(values);

@@ -15,6 +15,7 @@
 
 use super::Composed;
 use crate::analytic::memory::Memory;
+use crate::analytic::stations::Treatment;
 use crate::distribution::Law;
 use crate::network::{Call, StationId, Step, VisitId};
 use std::borrow::Cow;
@@ -53,10 +54,13 @@ impl Visits {
     }
 }
 
-/// The visits of a course to one station.
+/// The visits of a course to one station that are alike there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passed {
     pub station: StationId,
+    /// Mean work of each, where all present share the servers: the more work, the longer the queue is felt. Zero
+    /// elsewhere, where all wait alike.
+    pub work: f64,
     /// One of them.
     pub visit: VisitId,
     /// What is visited for certain.
@@ -67,6 +71,12 @@ pub(super) struct Passed {
     pub last: f64,
 }
 
+impl Passed {
+    fn is_like(&self, other: &Passed) -> bool {
+        self.station == other.station && self.work == other.work
+    }
+}
+
 /// What some steps visit, and how long they take.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Course {
@@ -75,9 +85,9 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// The visits to a station.
-    pub fn at(&self, station: StationId) -> Option<&Passed> {
-        self.passed.iter().find(|passed| passed.station == station)
+    /// The visits that are like these.
+    pub fn like(&self, those: &Passed) -> Option<&Passed> {
+        self.passed.iter().find(|passed| passed.is_like(those))
     }
 
     /// Adds what follows.
@@ -90,7 +100,7 @@ impl Course {
     fn add(&mut self, next: Passed, memory: &Memory) {
         let start = self.duration;
         let (reach, last) = (memory.kept(start), start + next.last);
-        match self.passed.iter_mut().find(|known| known.station == next.station) {
+        match self.passed.iter_mut().find(|known| known.is_like(&next)) {
             Some(known) => {
                 let (gap, span) = (memory.kept(start - known.last), memory.kept(next.last));
                 known.certain = known.certain.then(next.certain, gap, reach, span);
@@ -138,7 +148,7 @@ impl Course {
             for passed in way.passed.iter().filter(|passed| memories[passed.station].is_repeated()) {
                 let own = passed.all.by_chance(*chance);
                 let own = Visits { echo: own.echo * memories[passed.station].kept(way.duration - passed.last), ..own };
-                match either.passed.iter_mut().find(|known| known.station == passed.station) {
+                match either.passed.iter_mut().find(|known| known.is_like(passed)) {
                     Some(Passed { all, .. }) => {
                         all.count += own.count;
                         all.pairs += own.pairs;
@@ -178,7 +188,10 @@ impl Composed<'_> {
             Step::Visit(visit) => {
                 let Some((wait, law)) = self.met(*visit, class) else { return };
                 let station = self.solution.network.visits[*visit].station;
-                let passed = Passed { station, visit: *visit, certain: Visits::ONE, all: Visits::ONE, last: 0.0 };
+                let treatment = &self.solution.stations[station].classes[class].treatment;
+                let shared = matches!(treatment, Treatment::Shared(_));
+                let work = if shared { self.solution.network.visits[*visit].time.mean() } else { 0.0 };
+                let passed = Passed { station, work, visit: *visit, certain: Visits::ONE, all: Visits::ONE, last: 0.0 };
                 course.add(passed, &memories[station]);
                 course.duration += wait.mean() + law.mean();
             }
@@ -243,7 +256,7 @@ mod tests {
     }
 
     fn visit(duration: f64) -> Course {
-        let passed = Passed { station: 0, visit: 0, certain: Visits::ONE, all: Visits::ONE, last: 0.0 };
+        let passed = Passed { station: 0, work: 0.0, visit: 0, certain: Visits::ONE, all: Visits::ONE, last: 0.0 };
         Course { passed: vec![passed], duration }
     }
 

@@ -27,9 +27,8 @@ use crate::math::ladder::Ladder;
 use crate::math::rows::Rows;
 use crate::network::{Network, OperationId, StationId, Step, Visit, VisitId, flows};
 use again::Link;
-use chance::{Chance, Dependence};
+use chance::Notes;
 use course::Course;
-use hashbrown::HashMap;
 use parallel::ParallelLaw;
 use rough::Rough;
 
@@ -75,7 +74,7 @@ pub(super) struct Composed<'s> {
     /// Whether requests come to some station more than once.
     repeats: bool,
     /// On what everything made by chance depends.
-    chances: HashMap<Chance, Dependence>,
+    chances: Notes,
     /// `None` when overloaded.
     means: Vec<Option<Mean>>,
     tails: Vec<Option<Tail>>,
@@ -98,7 +97,7 @@ impl<'s> Composed<'s> {
             courses: vec![Course::default(); slots],
             linked: vec![Vec::new(); slots],
             repeats: solution.memories.iter().any(Memory::is_repeated),
-            chances: HashMap::new(),
+            chances: Notes::new(),
             means: vec![None; slots],
             tails: vec![None; slots],
         };

@@ -1,7 +1,7 @@
 //! Tails at single times with all the digits there are, for the percentiles of small models.
 
-use super::Composed;
 use super::sheet::Sheet;
+use super::{Composed, chance};
 use crate::discipline::Sojourn;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::PRECISE;
@@ -62,11 +62,11 @@ impl Composed<'_> {
                 Step::Call(call) => {
                     let network = call.network.as_ref().map_or(f64::INFINITY, Law::decay_rate);
                     let linked = self.linked_decay(&self.linked[self.slot(call.target, class)], class);
-                    network.min(linked).min(self.dependent_decay(self.dependence_of_call(call, class), class))
+                    network.min(linked).min(self.dependent_decay(chance::of_call(&self.chances, call, class), class))
                 }
                 Step::Choose(ways) => ways
                     .iter()
-                    .map(|(_, steps)| self.dependent_decay(self.dependence_of_way(steps, class), class))
+                    .map(|(_, steps)| self.dependent_decay(chance::of_way(&self.chances, steps, class), class))
                     .fold(f64::INFINITY, f64::min),
                 Step::Parallel { .. } => 0.0,
                 _ => f64::INFINITY,

@@ -1,6 +1,7 @@
 //! What is known of a sequence of steps before any transform: enough to choose the times to look at.
 
 use super::again::Link;
+use super::chance;
 use super::climb::Point;
 use super::{Composed, Tail};
 use crate::discipline::Delay;
@@ -41,7 +42,7 @@ impl Composed<'_> {
                 let slot = self.slot(operation, class);
                 if self.live[slot] {
                     let steps = &network.operations[operation].steps;
-                    self.chances.extend(self.dependences(steps, class));
+                    self.chances.extend(self.notes(steps, class));
                     self.rough[slot] = self.rough_steps(steps, class);
                     self.courses[slot] = self.course(steps, class);
                     self.linked[slot] = self.links(&self.courses[slot], class);
@@ -99,7 +100,7 @@ impl Composed<'_> {
                 let mut parts = Vec::with_capacity(ways.len());
                 let mut shared = 0.0;
                 for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
-                    let on = self.dependence_of_way(steps, class);
+                    let on = chance::of_way(&self.chances, steps, class);
                     let (rough, added) = self.dependent(self.rough_steps(steps, class)?, on, class);
                     shared += weight * added;
                     parts.push((*weight, rough));
@@ -130,7 +131,7 @@ impl Composed<'_> {
             inner.atom *= network.atom;
         }
         let made = times(inner, call.times);
-        let (made, shared) = self.dependent(made, self.dependence_of_call(call, class), class);
+        let (made, shared) = self.dependent(made, chance::of_call(&self.chances, call, class), class);
         let rough = if call.probability == 1.0 {
             made
         } else {

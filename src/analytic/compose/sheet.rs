@@ -1,6 +1,7 @@
 //! Transforms of all operations on one line, callees first.
 
 use super::Composed;
+use super::chance::{self, Dependence, Notes};
 use crate::discipline::Delay;
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::Line;
@@ -14,8 +15,8 @@ pub(super) struct Sheet {
     nodes: usize,
     values: Vec<Complex64>,
     known: Vec<bool>,
-    /// Transforms of laws that stand in the model many times.
-    shared: HashMap<usize, Vec<Complex64>>,
+    /// Transforms that are wanted more than once, by law and stretch of the line.
+    shared: HashMap<(usize, u64), Vec<Complex64>>,
     /// Rows to work in, so that no step allocates.
     spare: Vec<Vec<Complex64>>,
 }
@@ -30,11 +31,6 @@ impl Sheet {
             shared: HashMap::new(),
             spare: Vec::new(),
         }
-    }
-
-    /// The line of all values.
-    pub fn line(&self) -> Line {
-        self.line
     }
 
     /// The values of a slot, if they were wanted and exist.
@@ -58,18 +54,30 @@ impl Sheet {
         row
     }
 
-    /// The transform of a law on the line, into `out`.
-    fn transform(&mut self, law: &Law, out: &mut [Complex64]) {
-        match law {
-            Law::Lattice(lattice) if lattice.is_shared() => {
-                let line = self.line;
-                let values = self.shared.entry(lattice.identity()).or_insert_with(|| {
-                    law.transform(line, out);
-                    out.to_vec()
-                });
-                out.copy_from_slice(values);
+    /// The transform of a law at so many times the points of the line, into `out`.
+    pub fn transform(&mut self, law: &Law, factor: f64, out: &mut [Complex64]) {
+        let line = self.line.stretched(factor);
+        let identity = match law {
+            // What stands in the model many times, and what costs much.
+            Law::Lattice(lattice) if lattice.is_shared() => lattice.identity(),
+            Law::Derived(derived) if !derived.is_formula() => derived.identity(),
+            law => return law.transform(line, out),
+        };
+        let values = self.shared.entry((identity, factor.to_bits())).or_insert_with(|| {
+            law.transform(line, out);
+            out.to_vec()
+        });
+        out.copy_from_slice(values);
+    }
+
+    /// The same for a wait.
+    pub fn transform_wait(&mut self, wait: &Delay, factor: f64, out: &mut [Complex64]) {
+        match wait {
+            Delay::Of { probability, law } => {
+                self.transform(law, factor, out);
+                out.iter_mut().for_each(|value| *value = 1.0 - probability + probability * *value);
             }
-            law => law.transform(self.line, out),
+            wait => wait.transform(self.line.stretched(factor), out),
         }
     }
 
@@ -98,7 +106,7 @@ impl Composed<'_> {
                     continue;
                 }
                 let mut row = sheet.take();
-                self.multiply(&network.operations[operation].steps, class, sheet, &mut row);
+                self.multiply(&network.operations[operation].steps, class, &self.chances, sheet, &mut row);
                 sheet.put(slot, row);
             }
         }
@@ -114,8 +122,15 @@ impl Composed<'_> {
         sheet.row(slot)
     }
 
-    /// Multiplies the transform of some steps, beyond their shift, into `out`.
-    pub(super) fn multiply(&self, steps: &[Step], class: usize, sheet: &mut Sheet, out: &mut [Complex64]) {
+    /// Multiplies the transform of some steps, beyond their shift, into `out`; `notes` say on what they depend.
+    pub(super) fn multiply(
+        &self,
+        steps: &[Step],
+        class: usize,
+        notes: &Notes,
+        sheet: &mut Sheet,
+        out: &mut [Complex64],
+    ) {
         for step in steps {
             match step {
                 Step::Visit(visit) => {
@@ -126,15 +141,15 @@ impl Composed<'_> {
                 Step::Delay(law) => multiply_law(law, sheet, out),
                 Step::Fail(chance) => out.iter_mut().for_each(|value| *value *= 1.0 - chance),
                 Step::Send(_) => {}
-                Step::Call(call) => self.multiply_call(call, class, sheet, out),
-                Step::Repeat { times: 1, steps } => self.multiply(steps, class, sheet, out),
+                Step::Call(call) => self.multiply_call(call, class, notes, sheet, out),
+                Step::Repeat { times: 1, steps } => self.multiply(steps, class, notes, sheet, out),
                 Step::Repeat { times, steps } => {
                     let mut inner = sheet.take();
-                    self.multiply(steps, class, sheet, &mut inner);
+                    self.multiply(steps, class, notes, sheet, &mut inner);
                     out.iter_mut().zip(&inner).for_each(|(value, factor)| *value *= factor.powu(*times));
                     sheet.give(inner);
                 }
-                Step::Choose(ways) => self.multiply_ways(ways, class, sheet, out),
+                Step::Choose(ways) => self.multiply_ways(ways, class, notes, sheet, out),
                 Step::Parallel { id, .. } => {
                     if let Some(parallel) = &self.parallels[id * self.classes + class] {
                         let mut own = sheet.take();
@@ -148,7 +163,7 @@ impl Composed<'_> {
         }
     }
 
-    fn multiply_call(&self, call: &Call, class: usize, sheet: &mut Sheet, out: &mut [Complex64]) {
+    fn multiply_call(&self, call: &Call, class: usize, notes: &Notes, sheet: &mut Sheet, out: &mut [Complex64]) {
         if call.times == 0 || call.probability == 0.0 {
             return;
         }
@@ -156,12 +171,19 @@ impl Composed<'_> {
         let mut shift = self.rough[slot].map_or(0.0, |rough| rough.shift);
         let (p, q) = (call.probability, 1.0 - call.probability);
         let Some(row) = sheet.row(slot) else { return };
-        let dependence = self.dependence_of_call(call, class);
+        let dependence = chance::of_call(notes, call, class);
         if call.times == 1 && call.network.is_none() && dependence.is_none() && (q == 0.0 || shift == 0.0) {
             // Most calls are so plain that they need no row to work in.
             return out.iter_mut().zip(row).for_each(|(value, made)| *value *= q + p * made);
         }
-        let mut made = sheet.take_copy(slot);
+        let mut made = match dependence.and_then(Dependence::inside) {
+            Some(inside) => {
+                let mut made = sheet.take();
+                self.multiply(&self.solution.network.operations[call.target].steps, class, inside, sheet, &mut made);
+                made
+            }
+            None => sheet.take_copy(slot),
+        };
         if let Some(network) = &call.network {
             multiply_law(network, sheet, &mut made);
             shift += if network.is_constant() { network.mean() } else { 0.0 };
@@ -181,7 +203,14 @@ impl Composed<'_> {
         sheet.give(made);
     }
 
-    fn multiply_ways(&self, ways: &[(f64, Vec<Step>)], class: usize, sheet: &mut Sheet, out: &mut [Complex64]) {
+    fn multiply_ways(
+        &self,
+        ways: &[(f64, Vec<Step>)],
+        class: usize,
+        notes: &Notes,
+        sheet: &mut Sheet,
+        out: &mut [Complex64],
+    ) {
         let likely = || ways.iter().filter(|(weight, _)| *weight > 0.0);
         let shift = |steps: &[Step]| self.rough_steps(steps, class).map_or(0.0, |rough| rough.shift);
         let least = likely().map(|(_, steps)| shift(steps)).fold(f64::INFINITY, f64::min);
@@ -189,8 +218,8 @@ impl Composed<'_> {
         sum.fill(Complex64::ZERO);
         for (weight, steps) in likely() {
             let mut way = sheet.take();
-            self.multiply(steps, class, sheet, &mut way);
-            if let Some(on) = self.dependence_of_way(steps, class) {
+            self.multiply(steps, class, notes, sheet, &mut way);
+            if let Some(on) = chance::of_way(notes, steps, class) {
                 self.depend(on, class, sheet, &mut way);
             }
             sheet.line.delay(&mut way, shift(steps) - least);
@@ -209,7 +238,7 @@ fn multiply_visit(wait: &Delay, law: &Law, admitted: f64, sheet: &mut Sheet, out
         Delay::None => {}
         // The wait of M/G/1 is made of the same law as the service: its transform serves twice.
         Delay::Pollaczek { arrival_rate, service } if service == law && !matches!(law, Law::Constant(_)) => {
-            sheet.transform(law, &mut own);
+            sheet.transform(law, 1.0, &mut own);
             let (rho, line) = (arrival_rate * law.mean(), sheet.line);
             for (k, (value, service)) in out.iter_mut().zip(&own).enumerate() {
                 let s = line.point(k);
@@ -219,7 +248,7 @@ fn multiply_visit(wait: &Delay, law: &Law, admitted: f64, sheet: &mut Sheet, out
             return sheet.give(own);
         }
         wait => {
-            wait.transform(sheet.line, &mut own);
+            sheet.transform_wait(wait, 1.0, &mut own);
             product(out, &own);
         }
     }
@@ -236,7 +265,7 @@ fn multiply_law(law: &Law, sheet: &mut Sheet, out: &mut [Complex64]) {
         return;
     }
     let mut own = sheet.take();
-    sheet.transform(law, &mut own);
+    sheet.transform(law, 1.0, &mut own);
     product(out, &own);
     sheet.give(own);
 }
