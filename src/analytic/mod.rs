@@ -1,8 +1,8 @@
 //! The analytic engine: flows, then stations, then whole response-time distributions through the call graph.
 //!
 //! In the order of the data: `support` says what this engine cannot solve; `memory` how long each queue remembers;
-//! `traffic` how variable the arrivals at each station are; `stations` what each class of requests meets there; `compose` puts the response-time
-//! distributions of operations together; `saturation` and `breakdown` explain the result.
+//! `traffic` how variable the arrivals at each station are; `stations` what each class of requests meets there;
+//! `compose` puts the response-time distributions of operations together; `saturation` and `breakdown` explain the result.
 
 mod breakdown;
 mod compose;

@@ -200,7 +200,7 @@ impl Noting<'_, '_> {
         }
         let memories = &self.composed.solution.memories;
         let mut half = once.clone().repeated((times - 1) / 2, memories);
-        if times % 2 == 0 {
+        if times & 1 == 0 {
             half.follow(&Course::one_of(&[(0.5, once)], memories), memories);
         }
         let (mut before, mut after) = (around.before.clone(), half.clone());
