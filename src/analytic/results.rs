@@ -31,7 +31,7 @@ pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
         services: each(network, &services, |id| service(solution, &composed, &offered, *id)),
         bottleneck: together.map(|(_, station)| network.stations[station].name.clone()),
         headroom: together.map(|(factor, _)| factor),
-        overloads: overloads(solution),
+        overloads: overloads(solution, &offered),
     }
 }
 
@@ -294,18 +294,22 @@ fn wait_of(composed: &Composed<'_>, visits: &[(VisitId, f64)], class: usize) -> 
     Some((Some(tail), mean))
 }
 
-fn overloads(solution: &Solution<'_>) -> Vec<Overload> {
+fn overloads(solution: &Solution<'_>, offered: &Offered) -> Vec<Overload> {
     let network = solution.network;
     network
         .stations
         .iter()
         .zip(&solution.stations)
-        .filter(|(station, state)| station.queue.is_none() && state.load >= 1.0)
-        .map(|(station, state)| Overload {
+        .enumerate()
+        .filter(|(_, (station, state))| station.queue.is_none() && state.load >= 1.0)
+        .map(|(id, (station, state))| Overload {
             station: station.name.clone(),
             service: network.services[station.service].name.clone(),
             load: state.load,
-            instances_needed: (f64::from(station.instances) * state.load / COMFORTABLE).ceil().min(4e9) as u32,
+            // For all that would come if nothing were stuck before.
+            instances_needed: (f64::from(station.instances) * offered.utilization(id).max(state.load) / COMFORTABLE)
+                .ceil()
+                .min(4e9) as u32,
             external: network.services[station.service].external,
         })
         .collect()
