@@ -40,9 +40,9 @@ impl Derived {
         self.law.is_formula()
     }
 
-    /// The same for laws that are clones of each other, while they live.
-    pub fn identity(&self) -> usize {
-        Arc::as_ptr(&self.law).addr()
+    /// The same for laws that are clones of each other, while they live, and by what such a law is scaled.
+    pub fn identity(&self) -> (usize, f64) {
+        (Arc::as_ptr(&self.law).addr(), self.scale)
     }
 }
 

@@ -57,13 +57,13 @@ impl Sheet {
     /// The transform of a law at so many times the points of the line, into `out`.
     pub fn transform(&mut self, law: &Law, factor: f64, out: &mut [Complex64]) {
         let line = self.line.stretched(factor);
-        let identity = match law {
+        let (identity, scale) = match law {
             // What stands in the model many times, and what costs much.
-            Law::Lattice(lattice) if lattice.is_shared() => lattice.identity(),
+            Law::Lattice(lattice) if lattice.is_shared() => (lattice.identity(), 1.0),
             Law::Derived(derived) if !derived.is_formula() => derived.identity(),
             law => return law.transform(line, out),
         };
-        let values = self.shared.entry((identity, factor.to_bits())).or_insert_with(|| {
+        let values = self.shared.entry((identity, (scale * factor).to_bits())).or_insert_with(|| {
             law.transform(line, out);
             out.to_vec()
         });
