@@ -23,6 +23,11 @@ impl Empirical {
         Some(Empirical { values: values.into(), scale: 1.0 })
     }
 
+    /// The values, rising, and what each is multiplied by.
+    pub(super) fn values(&self) -> (&Arc<[Seconds]>, f64) {
+        (&self.values, self.scale)
+    }
+
     /// How many values there are.
     pub fn count(&self) -> usize {
         self.values.len()

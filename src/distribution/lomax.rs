@@ -15,7 +15,7 @@ pub struct Lomax {
 }
 
 impl Lomax {
-    fn scale(&self) -> f64 {
+    pub(super) fn scale(&self) -> f64 {
         self.mean * (self.shape - 1.0)
     }
 

@@ -15,7 +15,7 @@ pub struct Pareto {
 }
 
 impl Pareto {
-    fn least(&self) -> f64 {
+    pub(super) fn least(&self) -> f64 {
         self.mean * (self.shape - 1.0) / self.shape
     }
 }

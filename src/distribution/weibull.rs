@@ -15,7 +15,7 @@ pub struct Weibull {
 }
 
 impl Weibull {
-    fn scale(&self) -> f64 {
+    pub(super) fn scale(&self) -> f64 {
         self.mean / special::gamma(1.0 + 1.0 / self.shape)
     }
 

@@ -1,17 +1,22 @@
 //! Formulas and estimators on plain numbers: nothing here knows a queueing network.
 //!
 //! In reading order: [`erlang`] and [`birth_death`] for the classical queues, [`inversion`] from transforms to
-//! distribution functions and [`ladder`] for many at once, [`roots`], [`quadrature`], [`special`] and [`rows`] as tools, then [`mva`], [`usl`] and [`cache`].
+//! distribution functions and [`ladder`] for many at once, [`roots`], [`quadrature`], [`special`] and [`rows`] as tools,
+//! then [`mva`], [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
 
 pub mod birth_death;
 pub mod cache;
 pub mod curve;
 pub mod erlang;
+pub mod estimate;
+pub mod histogram;
 pub mod inversion;
 pub mod ladder;
 pub mod mva;
 pub mod quadrature;
+pub mod random;
 pub mod roots;
 pub mod rows;
 pub mod special;
 pub mod usl;
+pub mod warmup;
