@@ -7,6 +7,8 @@
 
 use plimsoll::math::erlang::erlang_c;
 use plimsoll::math::random::Stream;
+use plimsoll::simulate::{self, Effort};
+use plimsoll::{document, network};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Instant;
@@ -132,6 +134,25 @@ fn bare_loop(load: f64) -> f64 {
     sum / f64::from(done)
 }
 
+/// The same by the engine; returns the mean and the visits it made.
+fn engine(load: f64) -> f64 {
+    let mut text = String::new();
+    for station in 0..STATIONS {
+        let next =
+            if station + 1 < STATIONS { format!(", {{ call = \"s{}.o\" }}", station + 1) } else { String::new() };
+        let work = load * f64::from(SERVERS);
+        text += &format!(
+            "[service.s{station}]\ncores = {SERVERS}\noperations.o.steps = [ {{ work = \"{work}s\" }}{next} ]\n"
+        );
+    }
+    text += "[workload.w]\nentry = \"s0.o\"\nrate = \"1/s\"\n";
+    let no_files = |_: &str| Err("none".to_string());
+    let system = document::read(&text, &no_files).unwrap_or_else(|wrong| panic!("{:?}", wrong.first())).system;
+    let network = network::compile(&system);
+    let effort = Effort { seed: 1, replications: 1, warmup: 0.0, duration: f64::from(THROUGH) };
+    simulate::replicate(&network, &effort, 0).workloads[0].mean.unwrap_or(f64::NAN)
+}
+
 fn main() {
     let load = 0.8;
     let jobs = f64::from(JOBS);
@@ -142,4 +163,5 @@ fn main() {
     let visits = f64::from(THROUGH) * f64::from(STATIONS);
     let tandem = f64::from(STATIONS) * two;
     measure("tandem of eleven M/M/2 by a bare event loop", "visits", visits, tandem, || bare_loop(load));
+    measure("the same by the engine", "visits", visits, tandem, || engine(load));
 }

@@ -38,6 +38,8 @@ pub mod prediction;
 
 pub mod analytic;
 
+pub mod simulate;
+
 pub mod plan;
 
 pub mod calculator;

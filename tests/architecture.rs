@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The folders in the order of docs/architecture.md: each uses the ones before it.
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "unit",
     "math",
     "distribution",
@@ -16,6 +16,7 @@ const FLOORS: [&str; 13] = [
     "network",
     "prediction",
     "analytic",
+    "simulate",
     "plan",
     "calculator",
     "document",
