@@ -133,7 +133,8 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         state.queue_length = None;
         state.classes = vec![overloaded(stuck); demands.len()];
     } else {
-        let class = alike(station, &queue, &variability.batches);
+        let mut class = alike(station, &queue, &variability.batches);
+        class.wait = class.wait.map(|wait| wait.shortened(variability.shortened));
         state.queue_length = class.wait.as_ref().map(|wait| all.rate * wait.mean());
         if let Treatment::Shared(queue) = &class.treatment {
             let slowdown = ps::slowdown(queue).unwrap_or(1.0);

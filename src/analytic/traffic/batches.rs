@@ -18,7 +18,24 @@ pub(super) fn batches(network: &Network, flows: &Flows) -> Vec<Vec<(PerSecond, u
             }
         }
     }
-    finder.batches
+    let mut arrivals = vec![0.0; network.stations.len()];
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
+        arrivals[visit.station] += rates.iter().sum::<f64>();
+    }
+    finder.batches.into_iter().zip(arrivals).map(|(batches, arrivals)| within(batches, arrivals)).collect()
+}
+
+/// Batches of no more requests than arrive. A parallel step at the beginning of a branch of another one is found twice: in
+/// the larger batch, and by itself.
+fn within(mut batches: Vec<(PerSecond, u32)>, arrivals: PerSecond) -> Vec<(PerSecond, u32)> {
+    batches.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    let mut left = arrivals;
+    for (rate, size) in &mut batches {
+        *rate = rate.min(left / f64::from(*size));
+        left -= *rate * f64::from(*size);
+    }
+    batches.retain(|(rate, _)| *rate > 1e-9 * arrivals);
+    batches
 }
 
 struct Finder<'a> {

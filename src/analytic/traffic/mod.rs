@@ -39,6 +39,8 @@ const MAX_SWEEPS: usize = 100;
 pub(super) struct Variability {
     /// Squared coefficient of variation of the interarrival times.
     pub scv: f64,
+    /// What waits are multiplied by, where less variable arrivals cannot make them short enough.
+    pub shortened: f64,
     /// Whether theory says the arrivals are a Poisson process.
     pub poisson: bool,
     /// The interarrival law over its mean, when all arrivals come straight from one workload.
@@ -55,6 +57,7 @@ pub(super) fn variability(network: &Network, flows: &Flows, memories: &[Memory],
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
         let alone = |(station, batches): (usize, Vec<_>)| Variability {
             scv: 1.0 + batched(&batches, stations[station].outflow),
+            shortened: 1.0,
             poisson: batches.is_empty(),
             renewal: None,
             batches,
@@ -66,12 +69,10 @@ pub(super) fn variability(network: &Network, flows: &Flows, memories: &[Memory],
     let poisson = poisson_stations(&streams, &stations, &plain);
     let each = |(station, batches): (usize, Vec<(PerSecond, u32)>)| {
         let poisson = poisson[station] && batches.is_empty();
+        let (scv, shortened) = if poisson { (1.0, 1.0) } else { returning(scv[station], &memories[station]) };
         Variability {
-            scv: if poisson {
-                1.0
-            } else {
-                returning(scv[station], &memories[station]) + batched(&batches, stations[station].outflow)
-            },
+            scv: scv + batched(&batches, stations[station].outflow),
+            shortened,
             poisson,
             renewal: direct_renewal(network, &streams[station]),
             batches,
@@ -192,16 +193,19 @@ fn stream_scv(source: Source, rate: f64, stations: &[Server], network: &Network,
     1.0 + share * (origin - 1.0)
 }
 
-/// The variability of arrivals as it matters for waits, where requests come back to the queue they left.
-fn returning(scv: f64, memory: &Memory) -> f64 {
+/// The variability of arrivals as it matters for waits, where requests come back to the queue they left; and what these are
+/// multiplied by, where it would have to be below zero: much of the work's variability is then that of few visits of a
+/// request, which waits for the others' long ones only once.
+fn returning(scv: f64, memory: &Memory) -> (f64, f64) {
     if memory.visits <= 1.0 || memory.time <= 0.0 {
-        return scv;
+        return (scv, 1.0);
     }
     // Of visits at once the queue feels the work all together: n + cs² over n + 1 instead of 1 + cs² over 2.
     let (n, served) = (memory.visits, memory.service_scv);
     let at_once = 2.0 * (n + served) / (n + 1.0) - served;
     let remembered = 1.0 / (1.0 + memory.lag / memory.time);
-    (scv + remembered * (at_once - scv)).max(0.0)
+    let arrivals = scv + remembered * (at_once - scv);
+    if arrivals >= 0.0 { (arrivals, 1.0) } else { (scv, (arrivals + served) / (scv + served)) }
 }
 
 /// What batches add to the variability of all arrivals, of this rate.
