@@ -19,6 +19,9 @@ const TAIL: f64 = 1.5;
 /// at different stations then do too is not.
 const REPEATED: f64 = 0.35;
 
+/// That error grows with the variability of the work, up to here.
+const MOST_VARIED: f64 = 3.0;
+
 /// What the mean response time of a workload is made of.
 #[derive(Default)]
 pub(super) struct Breakdown {
@@ -46,6 +49,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         doubt: 0.0,
         fork: 0.0,
         stations: vec![(0.0, 0.0); network.stations.len()],
+        in_a_run: vec![0.0; network.stations.len()],
     };
     let succeed = |operation: OperationId| composed.success(operation, class);
     let total: f64 = workload.mix.iter().map(|(operation, share)| share * succeed(*operation)).sum();
@@ -58,15 +62,26 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
     for &operation in &network.order {
         let runs = walk.runs[operation];
         if runs > 0.0 {
-            walk.steps(&network.operations[operation].steps, runs, network.operations[operation].service);
+            let service = network.operations[operation].service;
+            let own = || network.services[service].cores.iter().chain(&network.services[service].devices).copied();
+            let before: Vec<f64> = own().map(|station| walk.stations[station].0).collect();
+            walk.steps(&network.operations[operation].steps, runs, service);
+            for (station, before) in own().zip(before) {
+                let visits = (walk.stations[station].0 - before) / runs;
+                walk.in_a_run[station] = walk.in_a_run[station].max(visits);
+            }
         }
     }
     let share = |time: f64| if mean > 0.0 { time / mean } else { 0.0 };
     // Branches depend on each other through their queues: without queueing they do not.
     let fork = walk.fork * (2.0 * share(walk.queueing.iter().sum())).min(1.0);
-    let again =
-        |(visits, queueing): &(f64, f64)| if *visits > 1.0 { (1.0 - 1.0 / visits.sqrt()) * queueing } else { 0.0 };
-    let repeated = REPEATED * walk.stations.iter().map(again).sum::<f64>();
+    let again = |(station, (visits, queueing)): (usize, &(f64, f64))| {
+        let visits = visits.max(walk.in_a_run[station]);
+        // Works that differ much from visit to visit follow each other in an order that variances do not know.
+        let varied = solution.memories[station].service_scv.clamp(1.0, MOST_VARIED);
+        if visits > 1.0 { varied * (1.0 - 1.0 / visits.sqrt()) * queueing } else { 0.0 }
+    };
+    let repeated = REPEATED * walk.stations.iter().enumerate().map(again).sum::<f64>();
     Breakdown { doubt: share(TAIL * walk.doubt + repeated), fork, shares: walk.shares(w) }
 }
 
@@ -84,6 +99,8 @@ struct Walk<'a> {
     fork: f64,
     /// For each station how often it is visited, and the time in its queue.
     stations: Vec<(f64, f64)>,
+    /// For each station the most visits that one run of an operation makes.
+    in_a_run: Vec<f64>,
 }
 
 impl Walk<'_> {
