@@ -5,6 +5,7 @@ use super::compose::Composed;
 use crate::discipline::Knowledge;
 use crate::network::{OperationId, Step, flows};
 use crate::prediction::Share;
+use crate::system::ArrivalLaw;
 
 /// Error where all branches of a request that queue at the same time are waited for.
 const FORK_ALL: f64 = 0.04;
@@ -18,6 +19,9 @@ const TAIL: f64 = 1.5;
 /// Error of the waits at a station that a request visits very often: that they depend on each other is known, that those
 /// at different stations then do too is not.
 const REPEATED: f64 = 0.35;
+
+/// Error of the waits behind arrivals that are not Poisson, for each unit of their variability away from it.
+const UNSTEADY: f64 = 0.15;
 
 /// That error grows with the variability of the work, up to here.
 const MOST_VARIED: f64 = 3.0;
@@ -82,7 +86,14 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         if visits > 1.0 { varied * (1.0 - 1.0 / visits.sqrt()) * queueing } else { 0.0 }
     };
     let repeated = REPEATED * walk.stations.iter().enumerate().map(again).sum::<f64>();
-    Breakdown { doubt: share(TAIL * walk.doubt + repeated), fork, shares: walk.shares(w) }
+    // Behind the first queue, and where requests come back, arrivals are known by their variability alone.
+    let visits: f64 = walk.stations.iter().filter(|(_, queueing)| *queueing > 0.0).map(|(visits, _)| visits).sum();
+    let unsteady = match workload.arrivals() {
+        Some(ArrivalLaw::Renewal(law)) if visits > 1.0 + 1e-9 => UNSTEADY * (law.scv() - 1.0).abs().min(3.0),
+        _ => 0.0,
+    };
+    let unsteady = unsteady * walk.queueing.iter().sum::<f64>();
+    Breakdown { doubt: share(TAIL * (walk.doubt + unsteady) + repeated), fork, shares: walk.shares(w) }
 }
 
 struct Walk<'a> {

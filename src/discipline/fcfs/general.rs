@@ -16,8 +16,9 @@ use crate::math::{erlang, roots, special};
 
 /// The wait of a stable G/G/c.
 pub(super) fn solve(queue: &Queue) -> Waiting {
-    // Of a stream known by its variability alone two moments do not say everything.
-    let by_moments = if matches!(queue.arrivals, Arrivals::Scv(_)) { 0.05 } else { 0.0 };
+    // Of a stream known by its variability alone two moments do not say everything, the less the further from Poisson.
+    let by_moments =
+        if let Arrivals::Scv(scv) = queue.arrivals { 0.05 + 0.15 * (scv - 1.0).abs().min(3.0) } else { 0.0 };
     if let Some(delay) = phase::approximate(queue) {
         let knowledge = Knowledge::Approximate { p95_error: 0.03 + by_moments };
         return Waiting { delay: with_true_tail(delay.condensed(), queue), knowledge };
