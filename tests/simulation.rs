@@ -142,6 +142,9 @@ fn the_analytic_p95_is_as_near_as_it_says() {
             "{database}[service.app]\ncores = 4\noperations.o.steps = [ {steps} ]\n[workload.w]\nentry = \"app.o\"\nrate = \"{rate}\"\n"
         )
     };
+    let alone = |steps: &str, rate: &str| {
+        format!("[service.s]\noperations.o.steps = [ {steps} ]\n[workload.w]\nentry = \"s.o\"\nrate = \"{rate}\"\n")
+    };
     let cases = [
         app("{ work = \"5ms\" }, { call = \"db.q\", probability = 0.5 }, { call = \"db.q\" }", "100/s"),
         app("{ work = { mean = \"5ms\", cv = 2 } }, { parallel = [ \"db.q\", \"db.q\" ] }", "70/s"),
@@ -149,6 +152,19 @@ fn the_analytic_p95_is_as_near_as_it_says() {
         station("cores = 2\ninstances = 3\nbalancer = \"least-outstanding\"", "\"50ms\"", "rate = \"96/s\""),
         station("cores = 4", "{ mean = \"50ms\", cv = 2 }", "rate = \"64/s\"\narrivals = { cv = 2.0 }"),
         station("cores = 3\nqueue = 5", "{ mean = \"50ms\", cv = 0.5 }", "rate = \"54/s\""),
+        // A parallel step at the beginning of a branch of another one.
+        alone(
+            "{ parallel = [ [ { repeat = 3, steps = [ { parallel = [ [ { work = \"0.1ms\" } ], [ { work = \"1ms\" } ] ] } ] \
+             } ], [ { work = \"1ms\" } ] ] }",
+            "180/s",
+        ),
+        // Work that varies much, by requests that come back at once.
+        alone(
+            "{ work = \"0.1ms\" }, { choose = [ { weight = 0.5, steps = [ { work = \"5ms\" } ] }, { weight = 0.5, steps = [] } ] }, \
+             { repeat = 3, steps = [ { choose = [ { weight = 0.1, steps = [ { work = \"20ms\" } ] }, { weight = 0.9, steps = [] } ] \
+             }, { work = \"0.1ms\" } ] }",
+            "45/s",
+        ),
     ];
     let effort = Effort { warmup: 50.0, duration: 500.0, ..EFFORT };
     for model in &cases {
@@ -159,6 +175,9 @@ fn the_analytic_p95_is_as_near_as_it_says() {
         let simulated = estimate(&runs, |run| p95(&run.workloads[0]));
         let error = (workload.response.p95().unwrap() / simulated.value - 1.0).abs();
         assert!(error < p95_error + 3.5 * simulated.relative(), "{model}: {error} off, stated {p95_error}");
+        let mean = estimate(&runs, |run| run.workloads[0].mean.unwrap());
+        let error = (workload.response.mean.unwrap() / mean.value - 1.0).abs();
+        assert!(error < 0.12 + 3.5 * mean.relative(), "{model}: mean {error} off");
         let utilization = estimate(&runs, |run| run.busy[0]);
         let cores = network.stations[0].total_servers();
         agrees(model, utilization, prediction.services[0].utilization.unwrap() * cores);
