@@ -63,14 +63,16 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
     for (operation, share) in &workload.mix {
         walk.runs[*operation] += share * succeed(*operation) / total;
     }
+    let mut before: Vec<f64> = Vec::new();
     for &operation in &network.order {
         let runs = walk.runs[operation];
         if runs > 0.0 {
             let service = network.operations[operation].service;
             let own = || network.services[service].cores.iter().chain(&network.services[service].devices).copied();
-            let before: Vec<f64> = own().map(|station| walk.stations[station].0).collect();
+            before.clear();
+            before.extend(own().map(|station| walk.stations[station].0));
             walk.steps(&network.operations[operation].steps, runs, service);
-            for (station, before) in own().zip(before) {
+            for (station, before) in own().zip(&before) {
                 let visits = (walk.stations[station].0 - before) / runs;
                 walk.in_a_run[station] = walk.in_a_run[station].max(visits);
             }
