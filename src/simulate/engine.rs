@@ -3,10 +3,12 @@
 //! A call, a loop, a choice and a branch each put a frame upon the one they stand in; at its end that one goes on. A frame is
 //! a small record in a list, found again by its number, and freed when it ends: nothing is allocated in the steady state.
 
+use super::balance::Home;
 use super::calendar::Calendar;
 use super::program::{Instruction, Place, Program};
 use super::queue::{Arrival, Queue};
 use super::record::Record;
+use super::slab::Slab;
 use crate::distribution::Sampler;
 use crate::math::random::Stream;
 use crate::network::{Network, OperationId};
@@ -84,19 +86,14 @@ pub(super) struct Engine<'n> {
     laws: Vec<Stream>,
     chances: Vec<Stream>,
     /// Which instance, by service.
-    balancers: Vec<Stream>,
+    homes: Vec<Home>,
     /// For each workload the law of its gaps over their mean, if not exponential, their mean, and the stream.
     arrivals: Vec<(Option<Sampler>, f64, Stream)>,
-    frames: Vec<Frame>,
-    free_frames: Vec<u32>,
-    joins: Vec<Join>,
-    free_joins: Vec<u32>,
+    frames: Slab<Frame>,
+    joins: Slab<Join>,
     queues: Vec<Queue>,
     /// The first queue of each station.
     first_queue: Vec<u32>,
-    /// Calls that each instance of a service has not answered.
-    outstanding: Vec<Vec<u32>>,
-    turn: Vec<u32>,
     pub record: Record,
 }
 
@@ -134,16 +131,12 @@ impl<'n> Engine<'n> {
             calendar: Calendar::default(),
             laws,
             chances,
-            balancers: (0..services).map(stream).collect(),
+            homes: (0..services).map(|service| Home::new(network, service, stream(service))).collect(),
             arrivals: arrivals.collect(),
-            frames: Vec::new(),
-            free_frames: Vec::new(),
-            joins: Vec::new(),
-            free_joins: Vec::new(),
+            frames: Slab::new(),
+            joins: Slab::new(),
             queues,
             first_queue,
-            outstanding: network.services.iter().map(|service| vec![0; service.instances as usize]).collect(),
-            turn: vec![0; services],
             record: Record::new(network),
         };
         (0..network.workloads.len()).filter(|w| network.workloads[*w].rate() > 0.0).for_each(|w| engine.announce(w));
@@ -223,11 +216,10 @@ impl<'n> Engine<'n> {
     /// Begins a run of an operation: `first` for a request of a workload itself.
     fn begin(&mut self, operation: OperationId, workload: u32, below: u32, first: bool) -> u32 {
         let service = self.network.operations[operation].service;
-        let instance = self.instance(service);
-        self.outstanding[service][instance as usize] += 1;
+        let instance = self.homes[service].call();
         self.record.services[service].arrivals += 1;
         let start = self.program.operations[operation];
-        self.frame(Frame {
+        self.frames.put(Frame {
             kind: Kind::Operation,
             asking: Asking::Nothing,
             place: start,
@@ -246,59 +238,10 @@ impl<'n> Engine<'n> {
         })
     }
 
-    /// The instance a call goes to.
-    fn instance(&mut self, service: usize) -> u32 {
-        let home = &self.network.services[service];
-        let Some(station) = home.cores.or(home.devices.first().copied()).filter(|_| home.instances > 1) else {
-            return 0;
-        };
-        let (n, stream) = (home.instances, &mut self.balancers[service]);
-        let outstanding = &self.outstanding[service];
-        match self.network.stations[station].balancer {
-            Balancer::Shared => 0,
-            Balancer::Random => stream.below(n),
-            Balancer::RoundRobin => {
-                let turn = self.turn[service];
-                self.turn[service] = (turn + 1) % n;
-                turn
-            }
-            Balancer::LeastOutstanding => {
-                let least = outstanding.iter().copied().min().unwrap_or(0);
-                let ties = outstanding.iter().filter(|calls| **calls == least).count() as u32;
-                let chosen = if ties > 1 { stream.below(ties) } else { 0 } as usize;
-                let all = outstanding.iter().enumerate().filter(|(_, calls)| **calls == least);
-                all.map(|(instance, _)| instance as u32).nth(chosen).unwrap_or(0)
-            }
-            Balancer::PowerOfTwo => {
-                let one = stream.below(n);
-                let other = (one + 1 + stream.below(n - 1)) % n;
-                let calls = |instance: u32| outstanding[instance as usize];
-                match calls(one).cmp(&calls(other)) {
-                    std::cmp::Ordering::Less => one,
-                    std::cmp::Ordering::Greater => other,
-                    std::cmp::Ordering::Equal => [one, other][stream.below(2) as usize],
-                }
-            }
-        }
-    }
-
-    fn frame(&mut self, frame: Frame) -> u32 {
-        match self.free_frames.pop() {
-            Some(number) => {
-                self.frames[number as usize] = frame;
-                number
-            }
-            None => {
-                self.frames.push(frame);
-                self.frames.len() as u32 - 1
-            }
-        }
-    }
-
     /// A sequence within a frame.
     fn inner(&mut self, kind: Kind, below: u32, like: u32, start: Place, left: u32) -> u32 {
-        let like = self.frames[like as usize];
-        self.frame(Frame {
+        let like = self.frames[like];
+        self.frames.put(Frame {
             kind,
             asking: Asking::Nothing,
             place: start,
@@ -319,14 +262,14 @@ impl<'n> Engine<'n> {
     fn go_on(&mut self, number: u32) {
         let mut current = number;
         loop {
-            let frame = &mut self.frames[current as usize];
+            let frame = &mut self.frames[current];
             if frame.held != NONE {
                 let queue = std::mem::replace(&mut frame.held, NONE);
                 if let Some(next) = self.queues[queue as usize].depart(self.now) {
                     self.serve(next, queue);
                 }
             }
-            let frame = self.frames[current as usize];
+            let frame = self.frames[current];
             let next = match self.program.code[frame.place as usize] {
                 Instruction::Work { station, law } => {
                     self.work(current, station, law);
@@ -334,14 +277,14 @@ impl<'n> Engine<'n> {
                 }
                 Instruction::Delay { law } => {
                     let time = self.draw(law);
-                    self.frames[current as usize].place += 1;
+                    self.frames[current].place += 1;
                     self.later(time, current);
                     None
                 }
                 Instruction::Call { call } => self.call(current, call as usize),
                 Instruction::Send { operation } => {
                     let sent = self.begin(operation as usize, frame.workload, NONE, false);
-                    self.frames[current as usize].place += 1;
+                    self.frames[current].place += 1;
                     self.later(0.0, sent);
                     Some(current)
                 }
@@ -349,12 +292,12 @@ impl<'n> Engine<'n> {
                     let choice = &self.program.choices[choice as usize];
                     let u = self.chances[choice.chance as usize].uniform();
                     let way = choice.ways.iter().find(|(sum, _)| u < *sum).or(choice.ways.last());
-                    self.frames[current as usize].place += 1;
+                    self.frames[current].place += 1;
                     way.map(|(_, start)| *start)
                         .map_or(Some(current), |start| Some(self.inner(Kind::Body, current, current, start, 1)))
                 }
                 Instruction::Repeat { times, body } => {
-                    self.frames[current as usize].place += 1;
+                    self.frames[current].place += 1;
                     if times == 0 { Some(current) } else { Some(self.inner(Kind::Body, current, current, body, times)) }
                 }
                 Instruction::Parallel { parallel } => {
@@ -366,7 +309,7 @@ impl<'n> Engine<'n> {
                         self.fail(current);
                         None
                     } else {
-                        self.frames[current as usize].place += 1;
+                        self.frames[current].place += 1;
                         Some(current)
                     }
                 }
@@ -385,7 +328,7 @@ impl<'n> Engine<'n> {
 
     fn work(&mut self, number: u32, station: u32, law: u32) {
         let time = self.draw(law);
-        let frame = &mut self.frames[number as usize];
+        let frame = &mut self.frames[number];
         frame.place += 1;
         frame.work = time;
         let pools = match self.network.stations[station as usize].balancer {
@@ -403,7 +346,7 @@ impl<'n> Engine<'n> {
 
     /// A server of a queue takes up a frame's work.
     fn serve(&mut self, number: u32, queue: u32) {
-        let frame = &mut self.frames[number as usize];
+        let frame = &mut self.frames[number];
         frame.held = queue;
         let time = frame.work;
         self.later(time, number);
@@ -412,7 +355,7 @@ impl<'n> Engine<'n> {
     /// The next thing to do for a call: the frame that goes on.
     fn call(&mut self, number: u32, id: usize) -> Option<u32> {
         let call = &self.program.calls[id];
-        let frame = self.frames[number as usize];
+        let frame = self.frames[number];
         let left = match frame.asking {
             Asking::Nothing => {
                 let made = call.probability == 1.0 || self.chances[call.chance as usize].chance(call.probability);
@@ -420,19 +363,19 @@ impl<'n> Engine<'n> {
             }
             Asking::Going => {
                 let called = self.begin(call.operation, frame.workload, number, false);
-                self.frames[number as usize].asking = Asking::Back;
+                self.frames[number].asking = Asking::Back;
                 return Some(called);
             }
             Asking::Back => frame.asked - 1,
         };
         if left == 0 {
-            let frame = &mut self.frames[number as usize];
+            let frame = &mut self.frames[number];
             frame.asking = Asking::Nothing;
             frame.place += 1;
             return Some(number);
         }
         let way = call.network.map_or(0.0, |law| 0.5 * self.draw(law));
-        let frame = &mut self.frames[number as usize];
+        let frame = &mut self.frames[number];
         (frame.asked, frame.back, frame.asking) = (left, way, Asking::Going);
         if way > 0.0 {
             self.later(way, number);
@@ -443,19 +386,10 @@ impl<'n> Engine<'n> {
 
     fn fork(&mut self, number: u32, id: usize) {
         let parallel = &self.program.parallels[id];
-        self.frames[number as usize].place += 1;
+        self.frames[number].place += 1;
         let running = parallel.branches.len() as u32;
         let join = Join { frame: number, needed: parallel.needed, running, over: false };
-        let join = match self.free_joins.pop() {
-            Some(free) => {
-                self.joins[free as usize] = join;
-                free
-            }
-            None => {
-                self.joins.push(join);
-                self.joins.len() as u32 - 1
-            }
-        };
+        let join = self.joins.put(join);
         for start in &parallel.branches {
             let branch = self.inner(Kind::Branch, join, number, *start, 1);
             self.later(0.0, branch);
@@ -464,14 +398,14 @@ impl<'n> Engine<'n> {
 
     /// A branch has ended; returns the frame that goes on with it.
     fn joined(&mut self, id: u32, success: bool) -> Option<u32> {
-        let join = &mut self.joins[id as usize];
+        let join = &mut self.joins[id];
         join.running -= 1;
         join.needed -= u32::from(success && join.needed > 0);
         let (frame, met, lost) = (join.frame, join.needed == 0, join.running < join.needed);
         let decided = !join.over && (met || lost);
         join.over |= decided;
         if join.running == 0 {
-            self.free_joins.push(id);
+            self.joins.free(id);
         }
         if decided && lost {
             self.fail(frame);
@@ -481,19 +415,19 @@ impl<'n> Engine<'n> {
 
     /// The end of a sequence; returns the frame that goes on.
     fn end(&mut self, number: u32) -> Option<u32> {
-        let frame = self.frames[number as usize];
+        let frame = self.frames[number];
         match frame.kind {
             Kind::Body if frame.left > 1 => {
-                let frame = &mut self.frames[number as usize];
+                let frame = &mut self.frames[number];
                 (frame.left, frame.place) = (frame.left - 1, frame.start);
                 return Some(number);
             }
             Kind::Body => {
-                self.free_frames.push(number);
+                self.frames.free(number);
                 return Some(frame.below);
             }
             Kind::Branch => {
-                self.free_frames.push(number);
+                self.frames.free(number);
                 return self.joined(frame.below, true);
             }
             Kind::Operation => {}
@@ -503,10 +437,10 @@ impl<'n> Engine<'n> {
 
     /// A run of an operation is over; returns the caller's frame, when it goes on at once.
     fn answer(&mut self, number: u32, success: bool) -> Option<u32> {
-        let frame = self.frames[number as usize];
-        self.free_frames.push(number);
+        let frame = self.frames[number];
+        self.frames.free(number);
         let service = self.network.operations[frame.operation as usize].service;
-        self.outstanding[service][frame.instance as usize] -= 1;
+        self.homes[service].answer(frame.instance);
         let time = success.then_some(self.now - frame.began);
         self.record.services[service].answer(time);
         if frame.below == NONE {
@@ -515,7 +449,7 @@ impl<'n> Engine<'n> {
             }
             return None;
         }
-        let caller = self.frames[frame.below as usize];
+        let caller = self.frames[frame.below];
         if !success {
             return None;
         }
@@ -530,11 +464,11 @@ impl<'n> Engine<'n> {
     fn fail(&mut self, number: u32) {
         let mut current = number;
         loop {
-            let frame = self.frames[current as usize];
+            let frame = self.frames[current];
             match frame.kind {
-                Kind::Body => self.free_frames.push(current),
+                Kind::Body => self.frames.free(current),
                 Kind::Branch => {
-                    self.free_frames.push(current);
+                    self.frames.free(current);
                     // A branch that fails never lets its frame go on.
                     self.joined(frame.below, false);
                     return;

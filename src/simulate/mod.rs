@@ -1,17 +1,19 @@
 //! The simulation engine: requests one by one, event by event.
 //!
 //! In the order of the data: `program` makes a network ready to run; `engine` lets requests go through their programs, with
-//! `calendar` for what happens when and `queue` for who waits where; `record` measures. Replications are independent
+//! `calendar` for what happens when, `balance` for who goes to which instance and `queue` for who waits where; `record` measures. Replications are independent
 //! and the same wherever they run: [`replicate`] is known by the seed and the number of the replication.
 //!
 //! It runs open workloads of independent arrivals, and queues that take up one request after the other. What it cannot
 //! run yet [`unsupported`] says.
 
+mod balance;
 mod calendar;
 mod engine;
 mod program;
 mod queue;
 mod record;
+mod slab;
 
 use crate::discipline::Discipline;
 use crate::math::histogram::Histogram;
