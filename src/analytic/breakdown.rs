@@ -146,8 +146,9 @@ impl Walk<'_> {
                     self.runs[call.target] += runs;
                     self.network += runs * call.network.as_ref().map_or(0.0, |law| law.mean());
                 }
+                Step::Hold { steps, .. } => self.steps(steps, runs, service),
                 Step::Repeat { times, steps } => self.steps(steps, runs * f64::from(*times), service),
-                Step::Choose(ways) => {
+                Step::Choose { ways, .. } => {
                     let chance = |(weight, steps): &(f64, Vec<Step>)| {
                         if *weight > 0.0 { weight * self.composed.sequence_success(steps, self.class) } else { 0.0 }
                     };

@@ -115,7 +115,8 @@ fn delays(steps: &[Step]) -> Seconds {
     let each = steps.iter().map(|step| match step {
         Step::Delay(law) => law.mean(),
         Step::Call(call) => call.probability * f64::from(call.times) * call.network.as_ref().map_or(0.0, Law::mean),
-        Step::Choose(ways) => ways.iter().map(|(weight, steps)| weight * delays(steps)).sum(),
+        Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * delays(steps)).sum(),
+        Step::Hold { steps, .. } => delays(steps),
         Step::Repeat { times, steps } => f64::from(*times) * delays(steps),
         Step::Parallel { branches, .. } => branches.iter().map(|steps| delays(steps)).fold(0.0, f64::max),
         Step::Visit(_) | Step::Send(_) | Step::Fail(_) => 0.0,

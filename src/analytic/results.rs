@@ -245,8 +245,9 @@ fn own_visits(steps: &[Step], weight: f64, found: &mut Vec<(VisitId, f64)>) {
     for step in steps {
         match step {
             Step::Visit(visit) => found.push((*visit, weight)),
+            Step::Hold { steps, .. } => own_visits(steps, weight, found),
             Step::Repeat { times, steps } => own_visits(steps, weight * f64::from(*times), found),
-            Step::Choose(ways) => ways.iter().for_each(|(w, steps)| own_visits(steps, weight * w, found)),
+            Step::Choose { ways, .. } => ways.iter().for_each(|(w, steps)| own_visits(steps, weight * w, found)),
             Step::Parallel { branches, .. } => branches.iter().for_each(|steps| own_visits(steps, weight, found)),
             Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
         }

@@ -61,9 +61,10 @@ impl Way {
             Step::Call(call) if call.times == 0 || call.probability == 0.0 => Some(()),
             Step::Call(call) if call.times > 1 => None,
             Step::Call(call) => self.steps(solution, &network.operations[call.target].steps),
-            Step::Choose(ways) => {
+            Step::Choose { ways, .. } => {
                 ways.iter().filter(|(weight, _)| *weight > 0.0).try_for_each(|(_, steps)| self.steps(solution, steps))
             }
+            Step::Hold { steps, .. } => self.steps(solution, steps),
             Step::Repeat { times, steps } => {
                 if *times > 1 {
                     return None;

@@ -64,6 +64,16 @@ impl Stream {
     }
 }
 
+/// The number of a source of randomness that has a name: the same in all models that use the name.
+pub fn source(name: &str, number: u64) -> u64 {
+    let named = name.as_bytes().chunks(8).fold(mixed(name.len() as u64), |state, chunk| {
+        let mut bytes = [0; 8];
+        bytes[..chunk.len()].copy_from_slice(chunk);
+        mixed(state ^ u64::from_le_bytes(bytes))
+    });
+    mixed(named ^ mixed(number))
+}
+
 /// The finaliser of splitmix64.
 fn mixed(value: u64) -> u64 {
     let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);

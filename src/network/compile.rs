@@ -1,6 +1,9 @@
 //! System to network: names become numbers.
 
-use super::{Network, Operation, OperationId, Service, ServiceId, Station, StationId, Step, Visit, Workload};
+use super::{
+    Cache, CacheId, Network, Operation, OperationId, Pool, PoolId, Service, ServiceId, Station, StationId, Step, Visit,
+    Workload,
+};
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Lattice, Law};
 use crate::math::cache;
@@ -37,6 +40,12 @@ pub fn compile(system: &System) -> Network {
         stations: compiler.stations,
         operations,
         order,
+        pools: pools(system),
+        caches: system
+            .caches
+            .iter()
+            .map(|cache| Cache { name: cache.name.clone(), hits: cache.hits.clone() })
+            .collect(),
         workloads,
         classes,
         visits: compiler.visits,
@@ -93,12 +102,22 @@ fn delays<'a>(steps: &'a mut [Step], found: &mut Vec<&'a mut Law>) {
         match step {
             Step::Delay(law) => found.push(law),
             Step::Call(call) => found.extend(&mut call.network),
-            Step::Choose(ways) => ways.iter_mut().for_each(|(_, steps)| delays(steps, found)),
-            Step::Repeat { steps, .. } => delays(steps, found),
+            Step::Choose { ways, .. } => ways.iter_mut().for_each(|(_, steps)| delays(steps, found)),
+            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => delays(steps, found),
             Step::Parallel { branches, .. } => branches.iter_mut().for_each(|steps| delays(steps, found)),
             Step::Visit(_) | Step::Send(_) | Step::Fail(_) => {}
         }
     }
+}
+
+fn pools(system: &System) -> Vec<Pool> {
+    let number = |name: &String| system.services.iter().position(|service| service.name == *name);
+    let pool = |pool: &system::Pool| Pool {
+        name: pool.name.clone(),
+        size: pool.size,
+        per: pool.per.as_ref().and_then(number),
+    };
+    system.pools.iter().map(pool).collect()
 }
 
 /// A service and its operation, or an external: what names an operation without owning it.
@@ -117,31 +136,36 @@ struct Compiler<'a> {
     stations: Vec<Station>,
     ids: HashMap<Aim<'a>, OperationId>,
     devices: HashMap<(ServiceId, &'a str), StationId>,
-    hits: HashMap<&'a str, f64>,
+    /// Each cache with its number and hit ratio.
+    caches: HashMap<&'a str, (CacheId, f64)>,
+    pools: HashMap<&'a str, PoolId>,
     visits: Vec<Visit>,
     parallels: usize,
 }
 
 impl<'a> Compiler<'a> {
     fn new(system: &'a System) -> Self {
-        let hits = system
+        let caches = system
             .caches
             .iter()
-            .map(|cache| {
+            .enumerate()
+            .map(|(id, cache)| {
                 let ratio = match cache.hits {
                     Hits::Ratio(ratio) => ratio,
                     Hits::Lru { size, objects, zipf } => cache::hit_ratio(size, objects, zipf),
                 };
-                (cache.name.as_str(), ratio)
+                (cache.name.as_str(), (id, ratio))
             })
             .collect();
+        let pools = system.pools.iter().enumerate().map(|(id, pool)| (pool.name.as_str(), id)).collect();
         Compiler {
             system,
             services: Vec::with_capacity(system.services.len()),
             stations: Vec::new(),
             ids: HashMap::with_capacity(system.services.iter().map(|service| service.operations.len()).sum()),
             devices: HashMap::new(),
-            hits,
+            caches,
+            pools,
             visits: Vec::new(),
             parallels: 0,
         }
@@ -167,9 +191,12 @@ impl<'a> Compiler<'a> {
             balancer: service.balancer,
             discipline: service.discipline,
             queue: None,
+            contention: None,
         };
-        let cores =
-            service.cores.map(|servers| self.station(Station { servers, queue: service.queue, ..plain.clone() }));
+        // Where there are workers, it is for them that requests wait in the limited queue.
+        let queue = service.queue.filter(|_| service.workers.is_none());
+        let contention = service.contention;
+        let cores = service.cores.map(|servers| self.station(Station { servers, queue, contention, ..plain.clone() }));
         let mut devices = Vec::with_capacity(service.devices.len());
         for device in &service.devices {
             let station = self.station(Station {
@@ -190,7 +217,10 @@ impl<'a> Compiler<'a> {
             cores,
             devices,
             operations,
+            balancer: service.balancer,
             workers: service.workers,
+            queue: service.queue.filter(|_| service.workers.is_some()),
+            limit: None,
         });
     }
 
@@ -205,6 +235,7 @@ impl<'a> Compiler<'a> {
                 balancer: Balancer::Shared,
                 discipline: Discipline::Fcfs,
                 queue: None,
+                contention: None,
             })
         });
         let operation = self.operation((&external.name, None));
@@ -215,7 +246,10 @@ impl<'a> Compiler<'a> {
             cores,
             devices: Vec::new(),
             operations: vec![operation],
+            balancer: Balancer::Shared,
             workers: None,
+            queue: None,
+            limit: external.limit,
         });
     }
 
@@ -259,14 +293,17 @@ impl<'a> Compiler<'a> {
                 Step::Parallel { branches, needed, id: number }
             }
             system::Step::Send(target) => Step::Send(*self.ids.get(&aim(target))?),
-            // What is held is no station of this network: the engines that solve pools read them from the system.
-            system::Step::Hold { steps, .. } => Step::Repeat { times: 1, steps: self.steps(steps, service, id) },
+            system::Step::Hold { pool, steps } => {
+                Step::Hold { pool: *self.pools.get(pool.as_str())?, steps: self.steps(steps, service, id) }
+            }
             system::Step::Choose(ways) => {
-                Step::Choose(ways.iter().map(|(weight, steps)| (*weight, self.steps(steps, service, id))).collect())
+                let ways = ways.iter().map(|(weight, steps)| (*weight, self.steps(steps, service, id))).collect();
+                Step::Choose { ways, cache: None }
             }
             system::Step::Cache { cache, miss } => {
-                let hit = self.hits.get(cache.as_str()).copied()?;
-                Step::Choose(vec![(hit, Vec::new()), (1.0 - hit, self.steps(miss, service, id))])
+                let (cache, hit) = self.caches.get(cache.as_str()).copied()?;
+                let ways = vec![(hit, Vec::new()), (1.0 - hit, self.steps(miss, service, id))];
+                Step::Choose { ways, cache: Some(cache) }
             }
             system::Step::Repeat { times, steps } => {
                 Step::Repeat { times: *times, steps: self.steps(steps, service, id) }
@@ -320,8 +357,8 @@ fn callees(steps: &[Step], found: &mut Vec<OperationId>) {
             Step::Call(call) => found.push(call.target),
             Step::Send(target) => found.push(*target),
             Step::Parallel { branches, .. } => branches.iter().for_each(|steps| callees(steps, found)),
-            Step::Choose(ways) => ways.iter().for_each(|(_, steps)| callees(steps, found)),
-            Step::Repeat { steps, .. } => callees(steps, found),
+            Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| callees(steps, found)),
+            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => callees(steps, found),
             Step::Visit(_) | Step::Delay(_) | Step::Fail(_) => {}
         }
     }

@@ -74,7 +74,8 @@ fn step_success(network: &Network, step: &Step, class: usize, success: &Rows<f64
         Step::Delay(_) | Step::Send(_) => 1.0,
         Step::Fail(chance) => 1.0 - chance,
         Step::Call(call) => 1.0 - call.probability + call.probability * all_of(success[call.target][class], call.times),
-        Step::Choose(ways) => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
+        Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
+        Step::Hold { steps, .. } => inner(steps),
         Step::Repeat { times, steps } => all_of(inner(steps), *times),
         Step::Parallel { branches, needed, .. } => {
             let each: Vec<f64> = branches.iter().map(|steps| inner(steps)).collect();
@@ -145,7 +146,10 @@ impl Walk<'_> {
                 rate
             }
             Step::Call(call) => self.call(call, rate, flows),
-            Step::Choose(ways) => ways.iter().map(|(weight, steps)| self.steps(steps, rate * weight, flows)).sum(),
+            Step::Choose { ways, .. } => {
+                ways.iter().map(|(weight, steps)| self.steps(steps, rate * weight, flows)).sum()
+            }
+            Step::Hold { steps, .. } => self.steps(steps, rate, flows),
             Step::Repeat { times, steps } => {
                 let success = sequence_success(self.network, steps, self.class, &flows.success, self.refusal);
                 self.steps(steps, rate * geometric_sum(success, *times), flows);

@@ -10,7 +10,7 @@ pub use compile::{compile, unsolved_cycle};
 
 use crate::discipline::Discipline;
 use crate::distribution::Law;
-use crate::system::{self, ArrivalLaw, Balancer, Load};
+use crate::system::{self, ArrivalLaw, Balancer, Contention, Hits, Load};
 use crate::unit::{PerSecond, Seconds};
 
 /// Number of a station.
@@ -21,6 +21,10 @@ pub type VisitId = usize;
 pub type OperationId = usize;
 /// Number of a service or external, in the order of results.
 pub type ServiceId = usize;
+/// Number of a pool.
+pub type PoolId = usize;
+/// Number of a cache.
+pub type CacheId = usize;
 
 /// A network of stations with programs that visit them.
 #[derive(Debug, Clone)]
@@ -33,6 +37,10 @@ pub struct Network {
     pub operations: Vec<Operation>,
     /// Operations with every caller before its callees.
     pub order: Vec<OperationId>,
+    /// What requests hold for a while.
+    pub pools: Vec<Pool>,
+    /// What is looked up.
+    pub caches: Vec<Cache>,
     /// Where requests come from.
     pub workloads: Vec<Workload>,
     /// Number of classes of urgency; 1 where no station tells them apart.
@@ -60,8 +68,34 @@ pub struct Service {
     pub devices: Vec<StationId>,
     /// Its operations.
     pub operations: Vec<OperationId>,
-    /// Calls in flight at once, over all instances: workers; `None` is no limit.
+    /// How requests are spread over the instances.
+    pub balancer: Balancer,
+    /// Requests an instance works on at once; `None` is no limit.
     pub workers: Option<u32>,
+    /// Requests an instance lets wait for a worker; `None` is no limit. Without workers it is its cores that limit.
+    pub queue: Option<u32>,
+    /// Calls it accepts per second, of an external; `None` is no limit.
+    pub limit: Option<PerSecond>,
+}
+
+/// Things that requests hold for a while.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// How many there are: of each instance, if it belongs to a service.
+    pub size: u32,
+    /// The service each instance of which has its own; `None` is one pool for all.
+    pub per: Option<ServiceId>,
+}
+
+/// A cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    /// Its name.
+    pub name: String,
+    /// How its hit ratio is known.
+    pub hits: Hits,
 }
 
 /// A queue with servers.
@@ -81,6 +115,8 @@ pub struct Station {
     pub discipline: Discipline,
     /// Waiting requests an instance holds; `None` is no limit.
     pub queue: Option<u32>,
+    /// How much slower the servers are the more of them are busy.
+    pub contention: Option<Contention>,
 }
 
 impl Station {
@@ -136,7 +172,19 @@ pub enum Step {
     /// Asks another operation and does not wait.
     Send(OperationId),
     /// One of several ways, with probabilities that add up to one.
-    Choose(Vec<(f64, Vec<Step>)>),
+    Choose {
+        /// The ways.
+        ways: Vec<(f64, Vec<Step>)>,
+        /// The cache whose hit is the first way and whose miss is the second; `None` is an independent draw.
+        cache: Option<CacheId>,
+    },
+    /// Takes one from a pool and gives it back after the steps.
+    Hold {
+        /// The pool.
+        pool: PoolId,
+        /// What is done meanwhile.
+        steps: Vec<Step>,
+    },
     /// The same steps several times.
     Repeat {
         /// How often.
@@ -152,8 +200,8 @@ impl Step {
     /// Looks at each sequence of steps inside this one.
     pub fn inner<'a>(&'a self, mut look: impl FnMut(&'a [Step])) {
         match self {
-            Step::Choose(ways) => ways.iter().for_each(|(_, steps)| look(steps)),
-            Step::Repeat { steps, .. } => look(steps),
+            Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| look(steps)),
+            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => look(steps),
             Step::Parallel { branches, .. } => branches.iter().for_each(|steps| look(steps)),
             Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
         }

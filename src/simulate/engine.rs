@@ -1,486 +1,417 @@
-//! The event loop: requests go through their programs, each sequence of steps a frame.
+//! The event loop: what happens next, and to whom.
 //!
-//! A call, a loop, a choice and a branch each put a frame upon the one they stand in; at its end that one goes on. A frame is
-//! a small record in a list, found again by its number, and freed when it ends: nothing is allocated in the steady state.
+//! Requests are frames that go through their programs (`steps`), ask others (`calls`) and split up (`forks`). What happens at
+//! the same time happens in the order in which it came about: a frame goes on until it waits, then those that it let go on,
+//! then the next event of the calendar. Nothing is allocated once a run has been as full as it gets.
 
+use super::arrivals::Arrivals;
 use super::balance::Home;
 use super::calendar::Calendar;
-use super::program::{Instruction, Place, Program};
-use super::queue::{Arrival, Queue};
+use super::frames::{Frame, Frames, Join, Kind};
+use super::ledger::Ledgers;
+use super::lru::Lookups;
+use super::program::{NONE, Program, is_plain};
+use super::queue::{Queue, Usage};
 use super::record::Record;
-use super::slab::Slab;
-use crate::distribution::Sampler;
-use crate::math::random::Stream;
-use crate::network::{Network, OperationId};
-use crate::system::{ArrivalLaw, Balancer};
+use super::share::{Making, Share};
+use super::spans::Spans;
+use crate::math::random::{Stream, source};
+use crate::network::{Network, OperationId, Service};
+use crate::system::Balancer;
+use std::collections::VecDeque;
 
-const NONE: u32 = u32::MAX;
+/// Kinds of events stand above their numbers.
+pub(super) const FRAME: u32 = 0;
+pub(super) const SHARE: u32 = 1 << 29;
+const ARRIVAL: u32 = 2 << 29;
+pub(super) const TIMER: u32 = 3 << 29;
+const NUMBER: u32 = (1 << 29) - 1;
 
-/// Events of arrivals are numbered from here on; those below are frames that go on.
-const ARRIVALS: u32 = 1 << 31;
+/// Frames that a run may have at once; with more, it grows without end.
+const MOST_FRAMES: usize = 20_000_000;
 
-/// What a frame is for, and thereby who waits for its end.
+/// Things that may happen at the same time; with more, it is a circle without end.
+const MOST_AT_ONCE: u64 = 50_000_000;
+
+/// What happens after something happened to a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A run of an operation, for the frame below it or for nobody.
-    Operation,
-    /// A loop or a way, for the frame below it.
-    Body,
-    /// A branch, for a join.
-    Branch,
+pub(super) enum Then {
+    /// A frame goes on.
+    Goes(u32),
+    /// A frame fails.
+    Fails(u32),
+    Waits,
 }
 
-/// How far a call of a frame has come.
+/// How a run came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asking {
-    Nothing,
-    /// On its way to the callee.
-    Going,
-    /// Answered.
-    Back,
+pub(super) enum Ending {
+    /// At the time that was asked for.
+    InTime,
+    /// With more requests under way than fit.
+    Crowded,
+    /// With no end of things that happen at the same time.
+    Circular,
 }
 
+/// Where the queues of a set of servers are: at the first, or at one for each instance from there on.
 #[derive(Debug, Clone, Copy)]
-struct Frame {
-    kind: Kind,
-    asking: Asking,
-    place: Place,
-    /// Where the sequence begins.
-    start: Place,
-    /// The frame or join that waits for the end.
-    below: u32,
-    /// Runs of the sequence that are left, this one included.
-    left: u32,
-    /// Runs of the call it makes that are left.
-    asked: u32,
-    /// Whether a workload made it itself.
-    first: bool,
-    /// The queue of the server it holds.
-    held: u32,
-    operation: u32,
-    instance: u32,
-    workload: u32,
-    /// Time of the next service.
-    work: f64,
-    /// Time on the way back.
-    back: f64,
-    began: f64,
+pub(super) struct Seat {
+    first: u32,
+    split: bool,
+    /// How many there are.
+    count: u32,
 }
 
-/// Branches that go on together.
-#[derive(Debug, Clone, Copy)]
-struct Join {
-    frame: u32,
-    needed: u32,
-    running: u32,
-    /// Whether the frame has gone on, or failed, already.
-    over: bool,
+impl Seat {
+    #[inline]
+    pub fn at(self, instance: u32) -> u32 {
+        if self.split { self.first + instance } else { self.first }
+    }
+
+    fn all(self) -> std::ops::Range<usize> {
+        self.first as usize..(self.first + self.count) as usize
+    }
+}
+
+/// Requests of a workload under way, and that number times how long.
+#[derive(Debug, Clone, Copy, Default)]
+struct Population {
+    number: u64,
+    sum: f64,
+    since: f64,
+}
+
+impl Population {
+    fn pass(&mut self, now: f64) {
+        self.sum += self.number as f64 * (now - self.since);
+        self.since = now;
+    }
+}
+
+/// Moments at which callers stop to wait, or send a second copy: all as long after the call, so in the order of calls.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    /// When, which frame, and its stamp if it still waits.
+    pub entries: VecDeque<(f64, u32, u32)>,
+    /// Whether the first one stands in the calendar.
+    pub entered: bool,
 }
 
 /// A network while it runs.
+#[derive(Debug)]
 pub(super) struct Engine<'n> {
-    network: &'n Network,
-    program: &'n Program,
-    now: f64,
-    calendar: Calendar,
-    laws: Vec<Stream>,
-    chances: Vec<Stream>,
+    pub network: &'n Network,
+    pub program: &'n Program,
+    pub now: f64,
+    pub calendar: Calendar,
+    pub ready: VecDeque<u32>,
+    pub laws: Vec<Stream>,
+    pub chances: Vec<Stream>,
     /// Which instance, by service.
-    homes: Vec<Home>,
-    /// For each workload the law of its gaps over their mean, if not exponential, their mean, and the stream.
-    arrivals: Vec<(Option<Sampler>, f64, Stream)>,
-    frames: Slab<Frame>,
-    joins: Slab<Join>,
-    queues: Vec<Queue>,
-    /// The first queue of each station.
-    first_queue: Vec<u32>,
+    pub homes: Vec<Home>,
+    pub caches: Vec<(Lookups, Stream)>,
+    arrivals: Vec<Arrivals>,
+    pub frames: Frames,
+    pub joins: Vec<Join>,
+    pub free_joins: Vec<u32>,
+    /// Servers that are had one each; then workers; then pools.
+    pub queues: Vec<Queue>,
+    /// Servers that are not.
+    pub shares: Vec<Share>,
+    /// The seat of each station, among the queues or the shares.
+    pub stations: Vec<Seat>,
+    pub workers: Vec<Option<Seat>>,
+    pub pools: Vec<Seat>,
+    /// Of each call, those of its timeout and of its second copy.
+    pub timers: Vec<[Timers; 2]>,
+    populations: Vec<Population>,
     pub record: Record,
+    pub ledgers: Ledgers,
+    pub spans: Option<Box<Spans>>,
+    /// When what is measured began.
+    pub since: f64,
 }
 
 impl<'n> Engine<'n> {
     pub fn new(network: &'n Network, program: &'n Program, seed: u64, replication: u64) -> Engine<'n> {
-        let (laws, chances) = program.streams(seed, replication);
-        let used = (laws.len() + chances.len()) as u64;
-        let stream = |source: usize| Stream::new(seed, replication, used + source as u64);
-        let services = network.services.len();
-        let mut queues = Vec::new();
-        let mut first_queue = Vec::with_capacity(network.stations.len());
-        for station in &network.stations {
-            first_queue.push(queues.len() as u32);
-            let (pools, instances) = match station.balancer {
-                Balancer::Shared => (1, u64::from(station.instances)),
-                _ => (station.instances, 1),
-            };
-            for _ in 0..pools {
-                let places = station.queue.map(|places| u64::from(places) * instances);
-                let servers = u64::from(station.servers) * instances;
-                queues.push(Queue::new(station.discipline, network.classes, servers, places));
-            }
-        }
-        let arrivals = network.workloads.iter().enumerate().map(|(w, workload)| {
-            let law = match workload.arrivals() {
-                Some(ArrivalLaw::Renewal(law)) => Some(law.sampler()),
-                _ => None,
-            };
-            (law, 1.0 / workload.rate(), stream(services + w))
+        let stream = |name: &str| Stream::new(seed, replication, source(name, 0));
+        let caches = network.caches.iter().map(|cache| {
+            let mut stream = stream(&cache.name);
+            (Lookups::new(&cache.hits, &mut stream), stream)
         });
         let mut engine = Engine {
             network,
             program,
             now: 0.0,
             calendar: Calendar::default(),
-            laws,
-            chances,
-            homes: (0..services).map(|service| Home::new(network, service, stream(service))).collect(),
-            arrivals: arrivals.collect(),
-            frames: Slab::new(),
-            joins: Slab::new(),
-            queues,
-            first_queue,
+            ready: VecDeque::new(),
+            laws: program.law_streams(seed, replication),
+            chances: program.chance_streams(seed, replication),
+            homes: network.services.iter().map(|service| Home::new(service, seed, replication)).collect(),
+            caches: caches.collect(),
+            arrivals: network.workloads.iter().map(|workload| Arrivals::new(workload, seed, replication)).collect(),
+            frames: Frames::default(),
+            joins: Vec::new(),
+            free_joins: Vec::new(),
+            queues: Vec::new(),
+            shares: Vec::new(),
+            stations: Vec::with_capacity(network.stations.len()),
+            workers: Vec::with_capacity(network.services.len()),
+            pools: Vec::with_capacity(network.pools.len()),
+            timers: program.calls.iter().map(|_| Default::default()).collect(),
+            populations: vec![Population::default(); network.workloads.len()],
             record: Record::new(network),
+            ledgers: Ledgers::new(network),
+            spans: None,
+            since: 0.0,
         };
-        (0..network.workloads.len()).filter(|w| network.workloads[*w].rate() > 0.0).for_each(|w| engine.announce(w));
+        engine.furnish();
+        for workload in 0..network.workloads.len() {
+            let announcements = engine.arrivals[workload].users().unwrap_or(1);
+            (0..announcements).for_each(|_| engine.announce(workload));
+        }
         engine
     }
 
-    /// Lets everything happen that happens until a time.
-    pub fn run_until(&mut self, end: f64) {
-        while let Some((time, what)) = self.calendar.next() {
-            if time > end {
-                // Back into the calendar: it is first again.
-                self.calendar.enter(time, what);
-                break;
-            }
-            self.now = time;
-            if what >= ARRIVALS {
-                self.arrive((what - ARRIVALS) as usize);
+    /// Makes all queues.
+    fn furnish(&mut self) {
+        let network = self.network;
+        for station in &network.stations {
+            let service = &network.services[station.service];
+            let (seats, instances) = seats(service);
+            let servers = u64::from(station.servers) * u64::from(instances);
+            let places = station.queue.map(|places| u64::from(places) * u64::from(instances));
+            let first = if is_plain(station) {
+                let queue = || Queue::new(station.discipline, network.classes, servers, places);
+                put(&mut self.queues, seats, queue)
             } else {
-                self.go_on(what);
+                let making = Making {
+                    discipline: station.discipline,
+                    classes: network.classes,
+                    servers,
+                    instances: u64::from(instances),
+                    places,
+                    contention: station.contention,
+                };
+                put(&mut self.shares, seats, || Share::new(making))
+            };
+            self.stations.push(first);
+        }
+        for service in &network.services {
+            let (count, instances) = seats(service);
+            let all = |each: u32| u64::from(each) * u64::from(instances);
+            let seat = service.workers.map(|workers| {
+                put(&mut self.queues, count, || Queue::of_permits(all(workers), service.queue.map(all)))
+            });
+            self.workers.push(seat);
+        }
+        for pool in &network.pools {
+            let (count, instances) = pool.per.map_or((1, 1), |service| seats(&network.services[service]));
+            let size = u64::from(pool.size) * u64::from(instances);
+            let seat = put(&mut self.queues, count, || Queue::of_permits(size, None));
+            self.pools.push(seat);
+        }
+    }
+
+    /// Lets everything happen that happens until a time.
+    pub fn run_until(&mut self, end: f64) -> Ending {
+        let mut at_once = 0u64;
+        loop {
+            while let Some(frame) = self.ready.pop_front() {
+                self.resume(frame);
+                at_once += 1;
+                if at_once > MOST_AT_ONCE {
+                    return Ending::Circular;
+                }
+            }
+            let Some((time, what)) = self.calendar.next_until(end) else { break };
+            if time > self.now {
+                at_once = 0;
+                self.now = time;
+            }
+            at_once += 1;
+            match what & !NUMBER {
+                FRAME => self.resume(what),
+                SHARE => self.depart_shared(what & NUMBER),
+                ARRIVAL => self.arrive((what & NUMBER) as usize),
+                _ => self.ring(what & NUMBER),
+            }
+            if self.frames.len() > MOST_FRAMES {
+                return Ending::Crowded;
             }
         }
         self.now = end;
+        Ending::InTime
+    }
+
+    /// Whether nothing is under way or to come.
+    pub fn is_idle(&mut self) -> bool {
+        self.frames.len() == 0
     }
 
     /// Forgets what was measured so far.
     pub fn clear(&mut self) {
-        self.record.clear(self.now);
+        self.since = self.now;
+        self.record = Record::new(self.network);
         self.queues.iter_mut().for_each(|queue| queue.clear(self.now));
+        self.shares.iter_mut().for_each(|share| share.clear(self.now));
+        for population in &mut self.populations {
+            population.pass(self.now);
+            population.sum = 0.0;
+        }
     }
 
-    /// Busy servers and waiting requests of each station, each times how long.
-    pub fn station_times(&mut self) -> Vec<(f64, f64)> {
+    /// How each station was used, its instances together.
+    pub fn station_usage(&mut self) -> Vec<Usage> {
         let now = self.now;
-        let ends = self.first_queue.iter().skip(1).copied().chain([self.queues.len() as u32]);
-        let ranges: Vec<_> = self.first_queue.iter().copied().zip(ends).collect();
-        let sum = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
-        ranges
-            .into_iter()
-            .map(|(from, to)| {
-                self.queues[from as usize..to as usize].iter_mut().map(|queue| queue.times(now)).fold((0.0, 0.0), sum)
+        let seats = self.stations.iter().zip(&self.network.stations);
+        seats
+            .map(|(seat, station)| {
+                if is_plain(station) {
+                    sum(self.queues[seat.all()].iter_mut().map(|queue| queue.usage(now)))
+                } else {
+                    sum(self.shares[seat.all()].iter_mut().map(|share| share.usage(now)))
+                }
             })
             .collect()
     }
 
-    pub fn now(&self) -> f64 {
-        self.now
+    /// How the workers of each service were used.
+    pub fn worker_usage(&mut self) -> Vec<Usage> {
+        let none = Seat { first: 0, split: false, count: 0 };
+        let seats: Vec<Seat> = self.workers.iter().map(|seat| seat.unwrap_or(none)).collect();
+        self.permit_usage(&seats)
     }
 
-    /// Enters the next arrival of a workload.
-    fn announce(&mut self, workload: usize) {
-        let (law, mean, stream) = &mut self.arrivals[workload];
-        let gap = match law {
-            Some(law) => *mean * law.draw(stream),
-            None => *mean * stream.exponential(),
-        };
-        self.calendar.enter(self.now + gap, ARRIVALS + workload as u32);
+    /// How each pool was used.
+    pub fn pool_usage(&mut self) -> Vec<Usage> {
+        let seats = self.pools.clone();
+        self.permit_usage(&seats)
+    }
+
+    fn permit_usage(&mut self, seats: &[Seat]) -> Vec<Usage> {
+        let now = self.now;
+        seats.iter().map(|seat| sum(self.queues[seat.all()].iter_mut().map(|queue| queue.usage(now)))).collect()
+    }
+
+    /// Services whose workers, and pools of which, none was given back since the record was cleared although some wait.
+    pub fn stuck(&self) -> (Vec<usize>, Vec<usize>) {
+        let is_stuck = |seat: &Seat| self.queues[seat.all()].iter().any(Queue::is_stuck);
+        let services = self.workers.iter().enumerate().filter(|(_, seat)| seat.as_ref().is_some_and(is_stuck));
+        let pools = self.pools.iter().enumerate().filter(|(_, seat)| is_stuck(seat));
+        (services.map(|(id, _)| id).collect(), pools.map(|(id, _)| id).collect())
+    }
+
+    /// Requests of each workload under way, times how long, since the record was cleared.
+    pub fn populations(&mut self) -> Vec<f64> {
+        let now = self.now;
+        let each = self.populations.iter_mut().map(|population| {
+            population.pass(now);
+            population.sum
+        });
+        each.collect()
+    }
+
+    /// Requests of each workload that are under way.
+    pub fn under_way(&self) -> Vec<u64> {
+        self.populations.iter().map(|population| population.number).collect()
+    }
+
+    /// Enters the next arrival of a workload, or the return of a user who begins to think.
+    pub fn announce(&mut self, workload: usize) {
+        if let Some(time) = self.arrivals[workload].next(self.now) {
+            self.calendar.enter(time.max(self.now), ARRIVAL + workload as u32);
+        }
+    }
+
+    /// Whether users of a workload come back after their answers.
+    pub fn is_closed(&self, workload: usize) -> bool {
+        self.arrivals[workload].users().is_some()
     }
 
     fn arrive(&mut self, workload: usize) {
-        self.announce(workload);
-        let mix = &self.network.workloads[workload].mix;
-        let operation = if let [(operation, _)] = mix.as_slice() {
-            *operation
-        } else {
-            let mut u = self.arrivals[workload].2.uniform();
-            let found = mix.iter().find(|(_, share)| {
-                u -= share;
-                u < 0.0
-            });
-            found.or(mix.last()).map_or(0, |(operation, _)| *operation)
-        };
-        self.record.workloads[workload].arrivals += 1;
-        let frame = self.begin(operation, workload as u32, NONE, true);
-        self.go_on(frame);
+        if !self.is_closed(workload) {
+            self.announce(workload);
+        }
+        let operation = self.arrivals[workload].choose(&self.network.workloads[workload].mix);
+        let requests = &mut self.record.workloads[workload];
+        requests.arrivals += 1;
+        let number = requests.arrivals;
+        let population = &mut self.populations[workload];
+        population.pass(self.now);
+        population.number += 1;
+        let ledger = self.ledgers.open_for(number);
+        let traced = self.spans.as_mut().is_some_and(|spans| spans.wants_another());
+        let request = self.run_of(operation, workload as u32);
+        let frame = &mut self.frames[request];
+        (frame.first, frame.ledger) = (true, ledger);
+        frame.span = if traced { super::spans::ROOT } else { NONE };
+        let then = self.receive(request);
+        self.drive(then);
     }
 
-    /// Begins a run of an operation: `first` for a request of a workload itself.
-    fn begin(&mut self, operation: OperationId, workload: u32, below: u32, first: bool) -> u32 {
-        let service = self.network.operations[operation].service;
-        let instance = self.homes[service].call();
-        self.record.services[service].arrivals += 1;
-        let start = self.program.operations[operation];
-        self.frames.put(Frame {
-            kind: Kind::Operation,
-            asking: Asking::Nothing,
-            place: start,
-            start,
-            below,
-            left: 1,
-            asked: 0,
-            first,
-            held: NONE,
-            operation: operation as u32,
-            instance,
-            workload,
-            work: 0.0,
-            back: 0.0,
-            began: self.now,
-        })
+    /// A request of a workload is over; `time` if it succeeded.
+    pub fn request_over(&mut self, frame: &Frame, time: Option<f64>) {
+        let workload = frame.workload as usize;
+        let requests = &mut self.record.workloads[workload];
+        match time {
+            Some(time) => requests.response.record(time),
+            None => requests.failures += 1,
+        }
+        let population = &mut self.populations[workload];
+        population.pass(self.now);
+        population.number -= 1;
+        if frame.ledger != NONE {
+            self.ledgers.close(frame.ledger, time.map(|_| &mut self.record.accounts[workload]));
+        }
+        if self.is_closed(workload) {
+            self.announce(workload);
+        }
     }
 
-    /// A sequence within a frame.
-    fn inner(&mut self, kind: Kind, below: u32, like: u32, start: Place, left: u32) -> u32 {
-        let like = self.frames[like];
-        self.frames.put(Frame {
-            kind,
-            asking: Asking::Nothing,
-            place: start,
-            start,
-            below,
-            left,
-            asked: 0,
-            held: NONE,
-            ..like
-        })
+    /// A run of an operation that has yet to be received.
+    pub fn run_of(&mut self, operation: OperationId, workload: u32) -> u32 {
+        let place = self.program.operations[operation];
+        self.frames.put(Frame::new(Kind::Run, place, operation as u32, workload))
     }
 
-    fn later(&mut self, time: f64, frame: u32) {
-        self.calendar.enter(self.now + time, frame);
-    }
-
-    /// Goes on with a frame, and with those that it lets go on, until all wait.
-    fn go_on(&mut self, number: u32) {
-        let mut current = number;
+    /// Lets a frame do what it does, and those that go on with it, until all wait.
+    pub fn drive(&mut self, mut then: Then) {
         loop {
-            let frame = &mut self.frames[current];
-            if frame.held != NONE {
-                let queue = std::mem::replace(&mut frame.held, NONE);
-                if let Some(next) = self.queues[queue as usize].depart(self.now) {
-                    self.serve(next, queue);
-                }
-            }
-            let frame = self.frames[current];
-            let next = match self.program.code[frame.place as usize] {
-                Instruction::Work { station, law } => {
-                    self.work(current, station, law);
-                    None
-                }
-                Instruction::Delay { law } => {
-                    let time = self.draw(law);
-                    self.frames[current].place += 1;
-                    self.later(time, current);
-                    None
-                }
-                Instruction::Call { call } => self.call(current, call as usize),
-                Instruction::Send { operation } => {
-                    let sent = self.begin(operation as usize, frame.workload, NONE, false);
-                    self.frames[current].place += 1;
-                    self.later(0.0, sent);
-                    Some(current)
-                }
-                Instruction::Choose { choice } => {
-                    let choice = &self.program.choices[choice as usize];
-                    let u = self.chances[choice.chance as usize].uniform();
-                    let way = choice.ways.iter().find(|(sum, _)| u < *sum).or(choice.ways.last());
-                    self.frames[current].place += 1;
-                    way.map(|(_, start)| *start)
-                        .map_or(Some(current), |start| Some(self.inner(Kind::Body, current, current, start, 1)))
-                }
-                Instruction::Repeat { times, body } => {
-                    self.frames[current].place += 1;
-                    if times == 0 { Some(current) } else { Some(self.inner(Kind::Body, current, current, body, times)) }
-                }
-                Instruction::Parallel { parallel } => {
-                    self.fork(current, parallel as usize);
-                    None
-                }
-                Instruction::Fail { probability, chance } => {
-                    if self.chances[chance as usize].chance(probability) {
-                        self.fail(current);
-                        None
-                    } else {
-                        self.frames[current].place += 1;
-                        Some(current)
-                    }
-                }
-                Instruction::End => self.end(current),
-            };
-            match next {
-                Some(next) => current = next,
-                None => return,
+            then = match then {
+                Then::Goes(frame) => self.execute(frame),
+                Then::Fails(frame) => self.unwind(frame),
+                Then::Waits => return,
             }
         }
     }
 
-    fn draw(&mut self, law: u32) -> f64 {
-        self.program.laws[law as usize].draw(&mut self.laws[law as usize])
+    #[inline]
+    pub fn class(&self, workload: u32) -> usize {
+        self.network.workloads[workload as usize].class
     }
 
-    fn work(&mut self, number: u32, station: u32, law: u32) {
-        let time = self.draw(law);
-        let frame = &mut self.frames[number];
-        frame.place += 1;
-        frame.work = time;
-        let pools = match self.network.stations[station as usize].balancer {
-            Balancer::Shared => 0,
-            _ => frame.instance,
-        };
-        let queue = self.first_queue[station as usize] + pools;
-        let class = self.network.workloads[frame.workload as usize].class;
-        match self.queues[queue as usize].arrive(self.now, number, class) {
-            Arrival::Begins => self.serve(number, queue),
-            Arrival::Waits => {}
-            Arrival::Refused => self.fail(number),
-        }
+    pub fn later(&mut self, time: f64, frame: u32) {
+        self.calendar.enter(self.now + time, FRAME + frame);
     }
+}
 
-    /// A server of a queue takes up a frame's work.
-    fn serve(&mut self, number: u32, queue: u32) {
-        let frame = &mut self.frames[number];
-        frame.held = queue;
-        let time = frame.work;
-        self.later(time, number);
+/// How many sets of queues a service has, and how many instances share each.
+fn seats(service: &Service) -> (u32, u32) {
+    match service.balancer {
+        Balancer::Shared => (1, service.instances),
+        _ => (service.instances, 1),
     }
+}
 
-    /// The next thing to do for a call: the frame that goes on.
-    fn call(&mut self, number: u32, id: usize) -> Option<u32> {
-        let call = &self.program.calls[id];
-        let frame = self.frames[number];
-        let left = match frame.asking {
-            Asking::Nothing => {
-                let made = call.probability == 1.0 || self.chances[call.chance as usize].chance(call.probability);
-                if made { call.times } else { 0 }
-            }
-            Asking::Going => {
-                let called = self.begin(call.operation, frame.workload, number, false);
-                self.frames[number].asking = Asking::Back;
-                return Some(called);
-            }
-            Asking::Back => frame.asked - 1,
-        };
-        if left == 0 {
-            let frame = &mut self.frames[number];
-            frame.asking = Asking::Nothing;
-            frame.place += 1;
-            return Some(number);
-        }
-        let way = call.network.map_or(0.0, |law| 0.5 * self.draw(law));
-        let frame = &mut self.frames[number];
-        (frame.asked, frame.back, frame.asking) = (left, way, Asking::Going);
-        if way > 0.0 {
-            self.later(way, number);
-            return None;
-        }
-        Some(number)
-    }
+/// Adds as many to a list.
+fn put<T>(list: &mut Vec<T>, count: u32, make: impl Fn() -> T) -> Seat {
+    let first = list.len() as u32;
+    list.extend((0..count).map(|_| make()));
+    Seat { first, split: count > 1, count }
+}
 
-    fn fork(&mut self, number: u32, id: usize) {
-        let parallel = &self.program.parallels[id];
-        self.frames[number].place += 1;
-        let running = parallel.branches.len() as u32;
-        let join = Join { frame: number, needed: parallel.needed, running, over: false };
-        let join = self.joins.put(join);
-        for start in &parallel.branches {
-            let branch = self.inner(Kind::Branch, join, number, *start, 1);
-            self.later(0.0, branch);
-        }
-    }
-
-    /// A branch has ended; returns the frame that goes on with it.
-    fn joined(&mut self, id: u32, success: bool) -> Option<u32> {
-        let join = &mut self.joins[id];
-        join.running -= 1;
-        join.needed -= u32::from(success && join.needed > 0);
-        let (frame, met, lost) = (join.frame, join.needed == 0, join.running < join.needed);
-        let decided = !join.over && (met || lost);
-        join.over |= decided;
-        if join.running == 0 {
-            self.joins.free(id);
-        }
-        if decided && lost {
-            self.fail(frame);
-        }
-        (decided && met).then_some(frame)
-    }
-
-    /// The end of a sequence; returns the frame that goes on.
-    fn end(&mut self, number: u32) -> Option<u32> {
-        let frame = self.frames[number];
-        match frame.kind {
-            Kind::Body if frame.left > 1 => {
-                let frame = &mut self.frames[number];
-                (frame.left, frame.place) = (frame.left - 1, frame.start);
-                return Some(number);
-            }
-            Kind::Body => {
-                self.frames.free(number);
-                return Some(frame.below);
-            }
-            Kind::Branch => {
-                self.frames.free(number);
-                return self.joined(frame.below, true);
-            }
-            Kind::Operation => {}
-        }
-        self.answer(number, true)
-    }
-
-    /// A run of an operation is over; returns the caller's frame, when it goes on at once.
-    fn answer(&mut self, number: u32, success: bool) -> Option<u32> {
-        let frame = self.frames[number];
-        self.frames.free(number);
-        let service = self.network.operations[frame.operation as usize].service;
-        self.homes[service].answer(frame.instance);
-        let time = success.then_some(self.now - frame.began);
-        self.record.services[service].answer(time);
-        if frame.below == NONE {
-            if frame.first {
-                self.record.workloads[frame.workload as usize].answer(time);
-            }
-            return None;
-        }
-        let caller = self.frames[frame.below];
-        if !success {
-            return None;
-        }
-        if caller.back > 0.0 {
-            self.later(caller.back, frame.below);
-            return None;
-        }
-        Some(frame.below)
-    }
-
-    /// Ends a frame with an error, and all that wait for it.
-    fn fail(&mut self, number: u32) {
-        let mut current = number;
-        loop {
-            let frame = self.frames[current];
-            match frame.kind {
-                Kind::Body => self.frames.free(current),
-                Kind::Branch => {
-                    self.frames.free(current);
-                    // A branch that fails never lets its frame go on.
-                    self.joined(frame.below, false);
-                    return;
-                }
-                Kind::Operation => {
-                    self.answer(current, false);
-                    if frame.below == NONE {
-                        return;
-                    }
-                }
-            }
-            current = frame.below;
-        }
-    }
+fn sum(all: impl Iterator<Item = Usage>) -> Usage {
+    all.fold(Usage::default(), |a, b| Usage { busy: a.busy + b.busy, waiting: a.waiting + b.waiting })
 }

@@ -1,24 +1,23 @@
 //! The simulation engine: requests one by one, event by event.
-//!
-//! In the order of the data: `program` makes a network ready to run; `engine` lets requests go through their programs, with
-//! `calendar` for what happens when, `balance` for who goes to which instance and `queue` for who waits where; `record` measures. Replications are independent
-//! and the same wherever they run: [`replicate`] is known by the seed and the number of the replication.
-//!
-//! It runs open workloads of independent arrivals, and queues that take up one request after the other. What it cannot
-//! run yet [`unsupported`] says.
 
+mod arrivals;
 mod balance;
 mod calendar;
+mod calls;
 mod engine;
+mod forks;
+mod frames;
+mod ledger;
+mod lru;
 mod program;
 mod queue;
 mod record;
-mod slab;
+mod share;
+mod spans;
+mod steps;
 
-use crate::discipline::Discipline;
 use crate::math::histogram::Histogram;
-use crate::network::{Network, Step};
-use crate::system::ArrivalLaw;
+use crate::network::Network;
 use crate::unit::{PerSecond, Seconds};
 use engine::Engine;
 use program::Program;
@@ -82,19 +81,19 @@ fn replicated(network: &Network, program: &Program, effort: &Effort, replication
     engine.run_until(effort.warmup);
     engine.clear();
     engine.run_until(effort.warmup + effort.duration);
-    let time = engine.now() - engine.record.since;
+    let time = engine.now - engine.since;
     let measured = |requests: &record::Requests| {
-        let successes = requests.response.count();
+        let successes = requests.response.times.count();
         let answered = successes + requests.failures;
         Measured {
             arrival_rate: requests.arrivals as f64 / time,
             throughput: successes as f64 / time,
             error_rate: (answered > 0).then(|| requests.failures as f64 / answered as f64),
             mean: requests.response.mean(),
-            times: requests.times.clone(),
+            times: requests.response.times.clone(),
         }
     };
-    let (busy, queue_length) = engine.station_times().into_iter().map(|(b, w)| (b / time, w / time)).unzip();
+    let (busy, queue_length) = engine.station_usage().into_iter().map(|u| (u.busy / time, u.waiting / time)).unzip();
     Replication {
         workloads: engine.record.workloads.iter().map(measured).collect(),
         services: engine.record.services.iter().map(measured).collect(),
@@ -104,30 +103,6 @@ fn replicated(network: &Network, program: &Program, effort: &Effort, replication
 }
 
 /// What of a network this engine cannot run yet, in words; nothing when it can.
-pub fn unsupported(network: &Network) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    let mut note = |is: bool, what: &'static str| {
-        if is && !found.contains(&what) {
-            found.push(what);
-        }
-    };
-    for station in &network.stations {
-        note(station.discipline == Discipline::Ps, "processor sharing");
-        note(station.discipline == Discipline::Preemptive, "preemption");
-    }
-    for workload in &network.workloads {
-        let plain = matches!(workload.arrivals(), Some(ArrivalLaw::Poisson | ArrivalLaw::Renewal(_)));
-        note(!plain, "workloads other than open ones of independent arrivals");
-    }
-    note(network.services.iter().any(|service| service.workers.is_some()), "workers");
-    let mut stack: Vec<&Step> = network.operations.iter().flat_map(|operation| &operation.steps).collect();
-    while let Some(step) = stack.pop() {
-        if let Step::Call(call) = step {
-            note(call.timeout.is_some(), "timeouts");
-            note(call.retries > 0, "retries");
-            note(call.hedge.is_some(), "hedged calls");
-        }
-        step.inner(|steps| stack.extend(steps));
-    }
-    found
+pub fn unsupported(_network: &Network) -> Vec<&'static str> {
+    Vec::new()
 }

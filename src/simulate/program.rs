@@ -1,8 +1,10 @@
 //! A network made ready to run: programs as one list of instructions, laws as samplers, each with its own stream.
 
+use crate::discipline::Discipline;
 use crate::distribution::{Law, Sampler};
-use crate::math::random::Stream;
-use crate::network::{self, Network, OperationId, StationId, Step};
+use crate::math::random::{Stream, source};
+use crate::network::{Network, Operation, OperationId, PoolId, Station, Step, Visit};
+use crate::system::Backoff;
 
 /// Where an instruction stands.
 pub(super) type Place = u32;
@@ -13,26 +15,44 @@ pub(super) type LawId = u32;
 /// A random choice, by number.
 pub(super) type ChanceId = u32;
 
+/// What is held at a place: the number of the innermost hold.
+pub(super) type HoldId = u32;
+
+/// Nothing, where a number could stand.
+pub(super) const NONE: u32 = u32::MAX;
+
 /// One instruction.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Instruction {
-    /// Needs a server.
+    /// Needs a server, and has it alone at a fixed speed.
     Work { station: u32, law: LawId },
+    /// Needs a server that may be shared, taken away, or slowed down.
+    Shared { station: u32, law: LawId },
     /// Passes time.
     Delay { law: LawId },
     /// Asks and waits.
     Call { call: u32 },
     /// Asks and does not wait.
     Send { operation: u32 },
-    /// Goes on with one of several sequences.
+    /// Goes on at one of several places.
     Choose { choice: u32 },
-    /// Goes through a sequence so many times.
-    Repeat { times: u32, body: Place },
+    /// Goes on at a place on a hit, else here.
+    Lookup { cache: u32, hit: Place },
+    /// Goes on at a place.
+    Jump { place: Place },
+    /// Goes through what follows so many times, then on at a place.
+    Loop { times: u32, after: Place },
+    /// The end of what a loop goes through.
+    Again { body: Place },
+    /// Takes one from a pool.
+    Take { pool: u32 },
+    /// Gives it back.
+    Give { pool: u32 },
     /// Goes through several sequences at once.
-    Parallel { parallel: u32 },
+    Fork { fork: u32 },
     /// Fails by chance.
     Fail { probability: f64, chance: ChanceId },
-    /// The end of a sequence.
+    /// The end of an operation or a branch.
     End,
 }
 
@@ -45,114 +65,222 @@ pub(super) struct Call {
     pub chance: ChanceId,
     /// There and back.
     pub network: Option<LawId>,
+    pub timeout: Option<f64>,
+    pub hedge: Option<f64>,
+    pub retries: u32,
+    pub backoff: Option<Backoff>,
 }
 
-/// Ways with the chance of this one or one before it.
+impl Call {
+    /// Whether it is sent once, and waited for however long it takes.
+    pub fn is_plain(&self) -> bool {
+        self.timeout.is_none() && self.hedge.is_none() && self.retries == 0
+    }
+}
+
+/// Places with the chance of this one or one before it.
 #[derive(Debug)]
 pub(super) struct Choice {
     pub ways: Vec<(f64, Place)>,
     pub chance: ChanceId,
 }
 
-/// Sequences at once, and how many must succeed.
+/// Sequences at once, how many must succeed, and where it goes on then.
 #[derive(Debug)]
-pub(super) struct Parallel {
+pub(super) struct Fork {
     pub branches: Vec<Place>,
     pub needed: u32,
+    pub after: Place,
 }
 
 /// The programs of a network.
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub code: Vec<Instruction>,
+    /// What is held at each place.
+    pub held: Vec<HoldId>,
+    /// Each hold: the pool, and the hold around it.
+    pub holds: Vec<(PoolId, HoldId)>,
     /// Where each operation begins.
     pub operations: Vec<Place>,
     pub calls: Vec<Call>,
     pub choices: Vec<Choice>,
-    pub parallels: Vec<Parallel>,
+    pub forks: Vec<Fork>,
     pub laws: Vec<Sampler>,
-    pub chances: u32,
+    law_sources: Vec<u64>,
+    chance_sources: Vec<u64>,
 }
 
 impl Program {
     pub fn new(network: &Network) -> Program {
         let mut program = Program::default();
         for operation in &network.operations {
-            let place = program.sequence(network, &operation.steps);
+            let place = program.code.len() as Place;
+            let mut writer = Writer { program: &mut program, network, operation, hold: NONE, laws: 0, chances: 0 };
+            writer.steps(&operation.steps);
+            writer.put(Instruction::End);
             program.operations.push(place);
         }
         program
     }
 
-    /// The streams of all laws and choices of a replication: those of laws first.
-    pub fn streams(&self, seed: u64, replication: u64) -> (Vec<Stream>, Vec<Stream>) {
-        let laws = self.laws.len() as u64;
-        let stream = |source: u64| Stream::new(seed, replication, source);
-        ((0..laws).map(stream).collect(), (laws..laws + u64::from(self.chances)).map(stream).collect())
+    /// The stream of each law in a replication.
+    pub fn law_streams(&self, seed: u64, replication: u64) -> Vec<Stream> {
+        self.law_sources.iter().map(|source| Stream::new(seed, replication, *source)).collect()
     }
 
-    /// Puts down a sequence, those inside it first; returns where it begins.
-    fn sequence(&mut self, network: &Network, steps: &[Step]) -> Place {
-        let code: Vec<Instruction> = steps.iter().map(|step| self.instruction(network, step)).collect();
-        let place = self.code.len() as Place;
-        self.code.extend(code);
-        self.code.push(Instruction::End);
-        place
+    /// The stream of each choice in a replication.
+    pub fn chance_streams(&self, seed: u64, replication: u64) -> Vec<Stream> {
+        self.chance_sources.iter().map(|source| Stream::new(seed, replication, *source)).collect()
+    }
+}
+
+/// Whether the servers of a station serve one request each, at a speed that never changes.
+pub(super) fn is_plain(station: &Station) -> bool {
+    station.contention.is_none() && !matches!(station.discipline, Discipline::Ps | Discipline::Preemptive)
+}
+
+/// Writes the instructions of an operation.
+struct Writer<'p> {
+    program: &'p mut Program,
+    network: &'p Network,
+    operation: &'p Operation,
+    hold: HoldId,
+    /// Laws and choices of the operation so far: with its name they address their streams, so that designs that share an
+    /// operation share its random numbers.
+    laws: u64,
+    chances: u64,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, instruction: Instruction) -> usize {
+        self.program.code.push(instruction);
+        self.program.held.push(self.hold);
+        self.program.code.len() - 1
     }
 
-    fn instruction(&mut self, network: &Network, step: &Step) -> Instruction {
+    fn here(&self) -> Place {
+        self.program.code.len() as Place
+    }
+
+    fn steps(&mut self, steps: &[Step]) {
+        steps.iter().for_each(|step| self.step(step));
+    }
+
+    fn step(&mut self, step: &Step) {
         match step {
             Step::Visit(visit) => {
-                let network::Visit { station, time } = &network.visits[*visit];
-                Instruction::Work { station: number(*station), law: self.law(time) }
+                let Visit { station, time } = &self.network.visits[*visit];
+                let (law, plain) = (self.law(time), is_plain(&self.network.stations[*station]));
+                let station = *station as u32;
+                self.put(if plain { Instruction::Work { station, law } } else { Instruction::Shared { station, law } });
             }
-            Step::Delay(law) => Instruction::Delay { law: self.law(law) },
+            Step::Delay(law) => {
+                let law = self.law(law);
+                self.put(Instruction::Delay { law });
+            }
             Step::Call(call) => {
                 let network = call.network.as_ref().map(|law| self.law(law));
                 let chance = self.chance();
-                self.calls.push(Call {
+                self.program.calls.push(Call {
                     operation: call.target,
                     times: call.times,
                     probability: call.probability,
                     chance,
                     network,
+                    timeout: call.timeout,
+                    hedge: call.hedge,
+                    retries: call.retries,
+                    backoff: call.backoff,
                 });
-                Instruction::Call { call: number(self.calls.len() - 1) }
+                let call = self.program.calls.len() as u32 - 1;
+                self.put(Instruction::Call { call });
             }
-            Step::Send(operation) => Instruction::Send { operation: number(*operation) },
-            Step::Choose(ways) => {
-                let mut sum = 0.0;
-                let way = |(weight, steps): &(f64, Vec<Step>)| {
-                    sum += weight;
-                    (sum, self.sequence(network, steps))
-                };
-                let ways = ways.iter().map(way).collect();
-                let chance = self.chance();
-                self.choices.push(Choice { ways, chance });
-                Instruction::Choose { choice: number(self.choices.len() - 1) }
+            Step::Send(operation) => {
+                self.put(Instruction::Send { operation: *operation as u32 });
             }
-            Step::Repeat { times, steps } => Instruction::Repeat { times: *times, body: self.sequence(network, steps) },
+            Step::Choose { ways, cache: None } => self.choose(ways),
+            Step::Choose { ways, cache: Some(cache) } => {
+                let lookup = self.put(Instruction::Jump { place: 0 });
+                if let Some((_, miss)) = ways.get(1) {
+                    self.steps(miss);
+                }
+                self.program.code[lookup] = Instruction::Lookup { cache: *cache as u32, hit: self.here() };
+            }
+            Step::Hold { pool, steps } => {
+                let pool_number = *pool as u32;
+                self.put(Instruction::Take { pool: pool_number });
+                self.program.holds.push((*pool, self.hold));
+                let around = std::mem::replace(&mut self.hold, self.program.holds.len() as HoldId - 1);
+                self.steps(steps);
+                self.put(Instruction::Give { pool: pool_number });
+                self.hold = around;
+            }
+            Step::Repeat { times, steps } => {
+                let start = self.put(Instruction::Jump { place: 0 });
+                let body = self.here();
+                self.within_frame(|writer| {
+                    writer.steps(steps);
+                    writer.put(Instruction::Again { body });
+                });
+                self.program.code[start] = Instruction::Loop { times: *times, after: self.here() };
+            }
             Step::Parallel { branches, needed, .. } => {
-                let branches = branches.iter().map(|steps| self.sequence(network, steps)).collect();
-                self.parallels.push(Parallel { branches, needed: number(*needed) });
-                Instruction::Parallel { parallel: number(self.parallels.len() - 1) }
+                self.put(Instruction::Fork { fork: self.program.forks.len() as u32 });
+                let fork = self.program.forks.len();
+                self.program.forks.push(Fork { branches: Vec::new(), needed: *needed as u32, after: 0 });
+                let mut places = Vec::with_capacity(branches.len());
+                for steps in branches {
+                    places.push(self.here());
+                    self.within_frame(|writer| {
+                        writer.steps(steps);
+                        writer.put(Instruction::End);
+                    });
+                }
+                self.program.forks[fork].branches = places;
+                self.program.forks[fork].after = self.here();
             }
-            Step::Fail(probability) => Instruction::Fail { probability: *probability, chance: self.chance() },
+            Step::Fail(probability) => {
+                let chance = self.chance();
+                self.put(Instruction::Fail { probability: *probability, chance });
+            }
         }
     }
 
+    /// Steps that run in a frame of their own: what is held around them is held by another one.
+    fn within_frame(&mut self, write: impl FnOnce(&mut Self)) {
+        let around = std::mem::replace(&mut self.hold, NONE);
+        write(self);
+        self.hold = around;
+    }
+
+    fn choose(&mut self, ways: &[(f64, Vec<Step>)]) {
+        let chance = self.chance();
+        self.put(Instruction::Choose { choice: self.program.choices.len() as u32 });
+        let choice = self.program.choices.len();
+        self.program.choices.push(Choice { ways: Vec::new(), chance });
+        let (mut sum, mut places, mut ends) = (0.0, Vec::with_capacity(ways.len()), Vec::new());
+        for (weight, steps) in ways {
+            sum += weight;
+            places.push((sum, self.here()));
+            self.steps(steps);
+            ends.push(self.put(Instruction::Jump { place: 0 }));
+        }
+        let after = self.here();
+        ends.into_iter().for_each(|end| self.program.code[end] = Instruction::Jump { place: after });
+        self.program.choices[choice].ways = places;
+    }
+
     fn law(&mut self, law: &Law) -> LawId {
-        self.laws.push(law.sampler());
-        number(self.laws.len() - 1)
+        self.program.laws.push(law.sampler());
+        self.program.law_sources.push(source(&self.operation.name, 2 * self.laws));
+        self.laws += 1;
+        self.program.laws.len() as LawId - 1
     }
 
     fn chance(&mut self) -> ChanceId {
+        self.program.chance_sources.push(source(&self.operation.name, 2 * self.chances + 1));
         self.chances += 1;
-        self.chances - 1
+        self.program.chance_sources.len() as ChanceId - 1
     }
-}
-
-/// Numbers of things in a network fit: no file of 4 GB is read.
-fn number(id: StationId) -> u32 {
-    id as u32
 }

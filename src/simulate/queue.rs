@@ -1,19 +1,26 @@
-//! Servers, and those who wait for them.
+//! Servers, or things to hold, that are had one each, and those who wait for them.
 
 use crate::discipline::Discipline;
 use std::collections::VecDeque;
 
-/// What becomes of an arrival.
+/// What becomes of a request that comes to a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// A server takes it up at once.
+    /// It has a server at once.
     Begins,
     Waits,
     /// All places are taken.
     Refused,
 }
 
-/// The queue of one pool of servers.
+/// Busy servers and waiting requests, each times how long.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Usage {
+    pub busy: f64,
+    pub waiting: f64,
+}
+
+/// The queue of one set of servers, or of things to hold.
 #[derive(Debug)]
 pub(super) struct Queue {
     servers: u64,
@@ -25,10 +32,10 @@ pub(super) struct Queue {
     waiting: Vec<VecDeque<u32>>,
     busy: u64,
     length: u64,
-    /// Busy servers and waiting requests, over the time since it was cleared.
-    busy_time: f64,
-    waiting_time: f64,
+    usage: Usage,
     now: f64,
+    /// Servers that became free since it was cleared.
+    departures: u64,
 }
 
 impl Queue {
@@ -41,13 +48,19 @@ impl Queue {
             waiting: vec![VecDeque::new(); lists],
             busy: 0,
             length: 0,
-            busy_time: 0.0,
-            waiting_time: 0.0,
+            usage: Usage::default(),
             now: 0.0,
+            departures: 0,
         }
     }
 
+    /// Things that are held, first come first served.
+    pub fn of_permits(permits: u64, places: Option<u64>) -> Queue {
+        Queue::new(Discipline::Fcfs, 1, permits, places)
+    }
+
     /// A request comes.
+    #[inline]
     pub fn arrive(&mut self, now: f64, request: u32, class: usize) -> Arrival {
         self.pass(now);
         if self.busy < self.servers {
@@ -63,38 +76,43 @@ impl Queue {
         Arrival::Waits
     }
 
-    /// A service ends; returns the request that the server takes up next.
+    /// A server becomes free; returns the request that it takes up next.
+    #[inline]
     pub fn depart(&mut self, now: f64) -> Option<u32> {
         self.pass(now);
-        let next = |list: &mut VecDeque<u32>| if self.last_first { list.pop_back() } else { list.pop_front() };
-        match self.waiting.iter_mut().find_map(next) {
-            Some(request) => {
-                self.length -= 1;
-                Some(request)
-            }
-            None => {
-                self.busy -= 1;
-                None
-            }
+        self.departures += 1;
+        if self.length == 0 {
+            self.busy -= 1;
+            return None;
         }
+        self.length -= 1;
+        let last_first = self.last_first;
+        self.waiting.iter_mut().find_map(|list| if last_first { list.pop_back() } else { list.pop_front() })
     }
 
+    #[inline]
     fn pass(&mut self, now: f64) {
         let time = now - self.now;
-        self.busy_time += time * self.busy as f64;
-        self.waiting_time += time * self.length as f64;
+        self.usage.busy += time * self.busy as f64;
+        self.usage.waiting += time * self.length as f64;
         self.now = now;
     }
 
     /// Forgets the time before.
     pub fn clear(&mut self, now: f64) {
         self.pass(now);
-        (self.busy_time, self.waiting_time) = (0.0, 0.0);
+        self.usage = Usage::default();
+        self.departures = 0;
     }
 
-    /// Busy servers and waiting requests, each times how long, since it was cleared.
-    pub fn times(&mut self, now: f64) -> (f64, f64) {
+    /// How it was used since it was cleared.
+    pub fn usage(&mut self, now: f64) -> Usage {
         self.pass(now);
-        (self.busy_time, self.waiting_time)
+        self.usage
+    }
+
+    /// Whether requests wait although no server became free since it was cleared.
+    pub fn is_stuck(&self) -> bool {
+        self.length > 0 && self.departures == 0
     }
 }

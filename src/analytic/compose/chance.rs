@@ -165,7 +165,7 @@ impl Noting<'_, '_> {
                 let around = Around { runs: around.runs * call.probability, ..around };
                 call.probability * self.call(call, around, notes)
             }
-            Step::Choose(ways) => ways
+            Step::Choose { ways, .. } => ways
                 .iter()
                 .filter(|(weight, _)| *weight > 0.0)
                 .map(|(weight, steps)| {
@@ -177,6 +177,7 @@ impl Noting<'_, '_> {
                     weight * (added + self.steps(steps, around, notes))
                 })
                 .sum(),
+            Step::Hold { steps, .. } => self.steps(steps, around, notes),
             Step::Repeat { times, steps } => {
                 let once = self.composed.course(steps, self.class);
                 self.among_runs(&once, *times, around, |around| f64::from(*times) * self.steps(steps, around, notes))

@@ -93,8 +93,8 @@ impl<'s> Composed<'s> {
         for step in steps {
             match step {
                 Step::Call(call) => needed[self.slot(call.target, class)].join(rungs),
-                Step::Choose(ways) => ways.iter().for_each(|(_, steps)| self.mark(steps, class, rungs, needed)),
-                Step::Repeat { steps, .. } => self.mark(steps, class, rungs, needed),
+                Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| self.mark(steps, class, rungs, needed)),
+                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.mark(steps, class, rungs, needed),
                 Step::Parallel { branches, .. } => {
                     for steps in branches {
                         if let Some((rough, _)) = self.alone(steps, class)

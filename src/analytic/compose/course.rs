@@ -204,10 +204,11 @@ impl Composed<'_> {
                     course.follow(&Course::one_of(&[(call.probability, &made)], memories), memories);
                 }
             }
+            Step::Hold { steps, .. } => course.follow(&self.course(steps, class), memories),
             Step::Repeat { times, steps } => {
                 course.follow(&self.course(steps, class).repeated(*times, memories), memories);
             }
-            Step::Choose(ways) => {
+            Step::Choose { ways, .. } => {
                 let courses: Vec<Course> = ways.iter().map(|(_, steps)| self.course(steps, class)).collect();
                 let ways: Vec<_> = ways.iter().map(|(weight, _)| *weight).zip(&courses).collect();
                 course.follow(&Course::one_of(&ways, memories), memories);

@@ -52,7 +52,7 @@ impl Composed<'_> {
     fn first(&self, steps: &[Step], depth: usize) -> Option<VisitId> {
         match steps.iter().find(|step| !matches!(step, Step::Send(_) | Step::Fail(_)))? {
             Step::Visit(visit) => Some(*visit),
-            Step::Repeat { steps, .. } => self.first(steps, depth),
+            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.first(steps, depth),
             Step::Call(call) if call.probability == 1.0 && call.network.is_none() && depth < 32 => {
                 self.first(&self.solution.network.operations[call.target].steps, depth + 1)
             }
@@ -134,7 +134,10 @@ impl Walk<'_> {
                 }
                 // What is sent goes its own way.
                 Step::Send(target) => self.operations[*target].1 += rate,
-                Step::Choose(ways) => ways.iter().for_each(|(weight, steps)| self.steps(steps, rate * weight, share)),
+                Step::Choose { ways, .. } => {
+                    ways.iter().for_each(|(weight, steps)| self.steps(steps, rate * weight, share))
+                }
+                Step::Hold { steps, .. } => self.steps(steps, rate, share),
                 Step::Repeat { times, steps } => self.steps(steps, rate * f64::from(*times), share),
                 Step::Parallel { branches, .. } => {
                     let share = if branches.len() > 1 { 1.0 } else { share };

@@ -181,8 +181,9 @@ impl<'s> Composed<'s> {
                     if made > 0.0 { f64::from(call.times) * made / (made + 1.0 - call.probability) } else { 0.0 };
                 Mean::default().and(self.means[self.slot(call.target, class)]?.and(network, 1.0), runs)
             }
+            Step::Hold { steps, .. } => self.mean_of(steps, class)?,
             Step::Repeat { times, steps } => Mean::default().and(self.mean_of(steps, class)?, f64::from(*times)),
-            Step::Choose(ways) => {
+            Step::Choose { ways, .. } => {
                 let (mut total, mut sum) = (0.0, Mean::default());
                 for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {
                     let chance = weight * self.sequence_success(steps, class);
@@ -202,7 +203,7 @@ impl<'s> Composed<'s> {
         match step {
             Step::Visit(visit) => self.met(*visit, class),
             Step::Delay(law) => Some((&Delay::None, law)),
-            Step::Repeat { times: 1, steps } => self.single(steps, class, depth + 1),
+            Step::Repeat { times: 1, steps } | Step::Hold { steps, .. } => self.single(steps, class, depth + 1),
             Step::Call(call) if call.times == 1 && call.probability == 1.0 && call.network.is_none() && depth < 32 => {
                 self.single(&self.solution.network.operations[call.target].steps, class, depth + 1)
             }

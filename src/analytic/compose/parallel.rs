@@ -47,10 +47,12 @@ impl<'s> Composed<'s> {
     fn collect_branches(&self, steps: &'s [Step], class: usize, level: usize, found: &mut Vec<Branch<'s>>) {
         for step in steps {
             match step {
-                Step::Choose(ways) => {
+                Step::Choose { ways, .. } => {
                     ways.iter().for_each(|(_, steps)| self.collect_branches(steps, class, level, found));
                 }
-                Step::Repeat { steps, .. } => self.collect_branches(steps, class, level, found),
+                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => {
+                    self.collect_branches(steps, class, level, found)
+                }
                 Step::Parallel { branches, needed, id } => {
                     branches.iter().for_each(|steps| self.collect_branches(steps, class, level, found));
                     let alone: Option<Vec<_>> = branches.iter().map(|steps| self.alone(steps, class)).collect();

@@ -64,7 +64,7 @@ impl Composed<'_> {
                     let linked = self.linked_decay(&self.linked[self.slot(call.target, class)], class);
                     network.min(linked).min(self.dependent_decay(chance::of_call(&self.chances, call, class), class))
                 }
-                Step::Choose(ways) => ways
+                Step::Choose { ways, .. } => ways
                     .iter()
                     .map(|(_, steps)| self.dependent_decay(chance::of_way(&self.chances, steps, class), class))
                     .fold(f64::INFINITY, f64::min),

@@ -95,8 +95,9 @@ impl Composed<'_> {
             Step::Send(_) => Some(NOTHING),
             Step::Fail(chance) => Some(Rough { success: 1.0 - chance, ..NOTHING }),
             Step::Call(call) => self.rough_call(call, class),
+            Step::Hold { steps, .. } => self.rough_steps(steps, class),
             Step::Repeat { times: n, steps } => Some(times(self.rough_steps(steps, class)?, *n)),
-            Step::Choose(ways) => {
+            Step::Choose { ways, .. } => {
                 let mut parts = Vec::with_capacity(ways.len());
                 let mut shared = 0.0;
                 for (weight, steps) in ways.iter().filter(|(weight, _)| *weight > 0.0) {

@@ -142,14 +142,16 @@ impl Composed<'_> {
                 Step::Fail(chance) => out.iter_mut().for_each(|value| *value *= 1.0 - chance),
                 Step::Send(_) => {}
                 Step::Call(call) => self.multiply_call(call, class, notes, sheet, out),
-                Step::Repeat { times: 1, steps } => self.multiply(steps, class, notes, sheet, out),
+                Step::Repeat { times: 1, steps } | Step::Hold { steps, .. } => {
+                    self.multiply(steps, class, notes, sheet, out)
+                }
                 Step::Repeat { times, steps } => {
                     let mut inner = sheet.take();
                     self.multiply(steps, class, notes, sheet, &mut inner);
                     out.iter_mut().zip(&inner).for_each(|(value, factor)| *value *= factor.powu(*times));
                     sheet.give(inner);
                 }
-                Step::Choose(ways) => self.multiply_ways(ways, class, notes, sheet, out),
+                Step::Choose { ways, .. } => self.multiply_ways(ways, class, notes, sheet, out),
                 Step::Parallel { id, .. } => {
                     if let Some(parallel) = &self.parallels[id * self.classes + class] {
                         let mut own = sheet.take();

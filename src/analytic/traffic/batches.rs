@@ -47,7 +47,8 @@ impl Finder<'_> {
     fn steps(&mut self, steps: &[Step], rate: PerSecond) {
         for step in steps {
             match step {
-                Step::Choose(ways) => ways.iter().for_each(|(weight, steps)| self.steps(steps, rate * weight)),
+                Step::Choose { ways, .. } => ways.iter().for_each(|(weight, steps)| self.steps(steps, rate * weight)),
+                Step::Hold { steps, .. } => self.steps(steps, rate),
                 Step::Repeat { times, steps } => self.steps(steps, rate * f64::from(*times)),
                 Step::Parallel { branches, .. } => {
                     self.parallel(branches, rate);
@@ -91,11 +92,11 @@ impl Finder<'_> {
                     let past = if call.network.is_some() { 0.0 } else { self.first(call.target, made, depth, found) };
                     chance - made + past
                 }
-                Step::Choose(ways) => {
+                Step::Choose { ways, .. } => {
                     ways.iter().map(|(weight, steps)| self.first_of(steps, chance * weight, depth, found)).sum()
                 }
                 Step::Repeat { times: 0, .. } => chance,
-                Step::Repeat { steps, .. } => self.first_of(steps, chance, depth, found),
+                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.first_of(steps, chance, depth, found),
                 Step::Parallel { branches, .. } => {
                     branches.iter().map(|steps| self.first_of(steps, chance, depth, found)).fold(chance, f64::min)
                 }

@@ -214,7 +214,7 @@ impl Walker<'_> {
             }
             Step::Call(call) if call.times == 0 || call.probability == 0.0 => at,
             Step::Call(call) => self.call(call, at),
-            Step::Choose(ways) => {
+            Step::Choose { ways, .. } => {
                 let mut after = Streams::NONE;
                 for (weight, steps) in ways {
                     after.join(&self.steps(steps, at.clone().scaled(*weight)), 1.0);
@@ -222,7 +222,7 @@ impl Walker<'_> {
                 after
             }
             Step::Repeat { times: 0, .. } => at,
-            Step::Repeat { times: 1, steps } => self.steps(steps, at),
+            Step::Repeat { times: 1, steps } | Step::Hold { steps, .. } => self.steps(steps, at),
             Step::Repeat { times, steps } => {
                 let again = f64::from(times - 1);
                 let first = self.steps(steps, at);

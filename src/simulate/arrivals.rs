@@ -1,0 +1,255 @@
+//! When requests come: one file for every way a workload asks.
+
+use crate::distribution::Sampler;
+use crate::math::random::{Stream, source};
+use crate::network::Workload;
+use crate::system::{ArrivalLaw, Load};
+use std::sync::Arc;
+
+/// The arrivals of one workload.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    pattern: Pattern,
+    stream: Stream,
+    /// Which operation of a mix is asked for.
+    mix: Stream,
+}
+
+#[derive(Debug)]
+enum Pattern {
+    Never,
+    /// The mean gap.
+    Poisson(f64),
+    /// The law of gaps over their mean, and that.
+    Renewal(Sampler, f64),
+    Burst {
+        /// Rates while off and while on, and the mean lengths of these periods.
+        rates: [f64; 2],
+        lengths: [f64; 2],
+        on: usize,
+        /// When the present period ends; not known before the first arrival.
+        until: Option<f64>,
+        periods: Stream,
+    },
+    Profile(Profile),
+    Trace {
+        times: Arc<[f64]>,
+        next: usize,
+    },
+    /// Users and the law of the time they think.
+    Closed(u32, Sampler),
+}
+
+impl Arrivals {
+    pub fn new(workload: &Workload, seed: u64, replication: u64) -> Arrivals {
+        let stream = |number| Stream::new(seed, replication, source(&workload.name, number));
+        let pattern = match &workload.load {
+            Load::Closed { users, think } => Pattern::Closed(*users, think.sampler()),
+            Load::Profile { points, linear, period } => Pattern::Profile(Profile::new(points, *linear, *period)),
+            Load::Open { rate, .. } if *rate <= 0.0 => Pattern::Never,
+            Load::Open { rate, arrivals } => match arrivals {
+                ArrivalLaw::Poisson => Pattern::Poisson(1.0 / rate),
+                ArrivalLaw::Renewal(law) => Pattern::Renewal(law.sampler(), 1.0 / rate),
+                ArrivalLaw::Burst { ratio, on, off } => {
+                    let slow = rate * (on + off) / (ratio * on + off);
+                    Pattern::Burst {
+                        rates: [slow, slow * ratio],
+                        lengths: [*off, *on],
+                        on: 0,
+                        until: None,
+                        periods: stream(2),
+                    }
+                }
+                ArrivalLaw::Trace(times) => Pattern::Trace { times: times.clone(), next: 0 },
+            },
+        };
+        Arrivals { pattern, stream: stream(0), mix: stream(1) }
+    }
+
+    /// How many users ask, where they do: each thinks before its first request.
+    pub fn users(&self) -> Option<u32> {
+        match &self.pattern {
+            Pattern::Closed(users, _) => Some(*users),
+            _ => None,
+        }
+    }
+
+    /// When the next request comes; for a closed workload when a user comes back that begins to think now. `None` when no
+    /// more come.
+    pub fn next(&mut self, now: f64) -> Option<f64> {
+        let stream = &mut self.stream;
+        match &mut self.pattern {
+            Pattern::Never => None,
+            Pattern::Poisson(mean) => Some(now + *mean * stream.exponential()),
+            Pattern::Renewal(law, mean) => Some(now + *mean * law.draw(stream)),
+            Pattern::Closed(_, think) => Some(now + think.draw(stream)),
+            Pattern::Trace { times, next } => {
+                let time = times.get(*next).copied();
+                *next += 1;
+                time
+            }
+            Pattern::Profile(profile) => profile.next(now, stream.exponential()),
+            Pattern::Burst { rates, lengths, on, until, periods } => {
+                let mut end = *until.get_or_insert_with(|| {
+                    *on = usize::from(periods.chance(lengths[1] / (lengths[0] + lengths[1])));
+                    now + lengths[*on] * periods.exponential()
+                });
+                // What is left of a Poisson process of rate one, through the periods that come.
+                let (mut left, mut now) = (stream.exponential(), now);
+                while left > rates[*on] * (end - now) {
+                    left -= rates[*on] * (end - now);
+                    now = end;
+                    *on = 1 - *on;
+                    end = now + lengths[*on] * periods.exponential();
+                }
+                *until = Some(end);
+                Some(now + left / rates[*on])
+            }
+        }
+    }
+
+    /// Which of several operations a request asks for.
+    pub fn choose(&mut self, mix: &[(usize, f64)]) -> usize {
+        if let [(operation, _)] = mix {
+            return *operation;
+        }
+        let mut u = self.mix.uniform();
+        let found = mix.iter().find(|(_, share)| {
+            u -= share;
+            u < 0.0
+        });
+        found.or(mix.last()).map_or(0, |(operation, _)| *operation)
+    }
+}
+
+/// A Poisson process whose rate changes with time.
+#[derive(Debug)]
+struct Profile {
+    /// From when, until when, with which rate at each end.
+    pieces: Vec<Piece>,
+    period: Option<f64>,
+    /// Arrivals that a whole period brings on average.
+    expected: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    from: f64,
+    to: f64,
+    rate: f64,
+    /// At its end.
+    last: f64,
+}
+
+impl Piece {
+    /// Arrivals it brings on average from a time on.
+    fn expected(&self, from: f64) -> f64 {
+        0.5 * (self.rate_at(from) + self.last) * (self.to - from)
+    }
+
+    fn rate_at(&self, time: f64) -> f64 {
+        if self.last == self.rate {
+            return self.rate;
+        }
+        self.rate + (self.last - self.rate) * (time - self.from) / (self.to - self.from)
+    }
+
+    /// When it has brought so many from a time on: less than it brings till its end.
+    fn after(&self, from: f64, arrivals: f64) -> f64 {
+        let rate = self.rate_at(from);
+        let slope = if self.last == self.rate { 0.0 } else { (self.last - self.rate) / (self.to - self.from) };
+        // rate t + slope t² / 2 = arrivals, without cancellation.
+        let root = (rate * rate + 2.0 * slope * arrivals).max(0.0).sqrt();
+        (from + 2.0 * arrivals / (rate + root)).min(self.to)
+    }
+}
+
+impl Profile {
+    fn new(points: &[(f64, f64)], linear: bool, period: Option<f64>) -> Profile {
+        let first = points.first().copied().unwrap_or((0.0, 0.0));
+        let end = period.unwrap_or(f64::INFINITY);
+        let mut pieces = Vec::with_capacity(points.len() + 1);
+        if first.0 > 0.0 {
+            // Before the first point the rate is what it was at the end of the period before, or as at that point.
+            let before = if period.is_some() { points.last().map_or(first.1, |(_, rate)| *rate) } else { first.1 };
+            pieces.push(Piece { from: 0.0, to: first.0, rate: before, last: if linear { first.1 } else { before } });
+        }
+        for (i, (from, rate)) in points.iter().enumerate() {
+            let (to, next) = match points.get(i + 1) {
+                Some(next) => *next,
+                // To the first point of the next period.
+                None if period.is_some() && first.0 == 0.0 => (end, first.1),
+                None => (end, *rate),
+            };
+            if to > *from {
+                pieces.push(Piece { from: *from, to, rate: *rate, last: if linear { next } else { *rate } });
+            }
+        }
+        let expected = if period.is_some() { pieces.iter().map(|piece| piece.expected(piece.from)).sum() } else { 0.0 };
+        Profile { pieces, period, expected }
+    }
+
+    /// When the process has brought so many more arrivals on average.
+    fn next(&self, now: f64, mut arrivals: f64) -> Option<f64> {
+        let mut start = 0.0;
+        if let Some(period) = self.period {
+            if self.expected <= 0.0 {
+                return None;
+            }
+            start = (now / period).floor() * period;
+        }
+        let mut from = now - start;
+        loop {
+            let first = self.pieces.partition_point(|piece| piece.to <= from);
+            for piece in &self.pieces[first..] {
+                let at = from.max(piece.from);
+                let all = if piece.to.is_finite() { piece.expected(at) } else { piece.rate * f64::INFINITY };
+                if arrivals < all {
+                    return Some(
+                        start
+                            + if piece.to.is_finite() { piece.after(at, arrivals) } else { at + arrivals / piece.rate },
+                    );
+                }
+                arrivals -= if all.is_nan() { 0.0 } else { all };
+            }
+            start += self.period?;
+            from = 0.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(profile: &Profile, until: f64) -> f64 {
+        let mut sum = 0.0;
+        let (mut low, mut high) = (0.0, 1e6);
+        while high - low > 1e-9 * high {
+            let middle = 0.5 * (low + high);
+            if profile.next(0.0, middle).is_some_and(|time| time <= until) {
+                low = middle
+            } else {
+                high = middle
+            }
+            sum = low;
+        }
+        sum
+    }
+
+    #[test]
+    fn a_profile_brings_what_its_rates_say() {
+        let steps = Profile::new(&[(0.0, 2.0), (10.0, 5.0)], false, None);
+        assert!((expected(&steps, 10.0) - 20.0).abs() < 1e-6);
+        assert!((expected(&steps, 14.0) - 40.0).abs() < 1e-6);
+        let line = Profile::new(&[(0.0, 0.0), (10.0, 4.0)], true, None);
+        assert!((expected(&line, 5.0) - 5.0).abs() < 1e-6);
+        assert!((expected(&line, 20.0) - 60.0).abs() < 1e-6);
+        // Down again to the first point at the end of each period.
+        let wave = Profile::new(&[(0.0, 0.0), (5.0, 4.0)], true, Some(10.0));
+        assert!((expected(&wave, 30.0) - 60.0).abs() < 1e-6);
+        assert!((expected(&wave, 35.0) - 70.0).abs() < 1e-6);
+        assert_eq!(Profile::new(&[(0.0, 0.0)], false, Some(10.0)).next(3.0, 1.0), None);
+        assert_eq!(Profile::new(&[(0.0, 3.0), (1.0, 0.0)], false, None).next(0.0, 4.0), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Runs of operations and what they are made of, each a small record found by its number.
+//!
+//! The place of a record that has ended is taken by the next; what waits for a record knows its stamp, which is never the
+//! same again for another record at that place.
+
+use super::program::{NONE, Place};
+
+/// What a frame is for, and thereby who waits for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A run of an operation, for the call of the frame below it or for nobody.
+    Run,
+    /// What a loop goes through, for the frame below it.
+    Body,
+    /// A branch, for a join.
+    Branch,
+}
+
+/// What a frame waits for, and thereby what its next event means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// To go on.
+    Running,
+    /// To arrive at the service it is sent to.
+    Sent,
+    /// For a worker of its service.
+    Admission,
+    /// For a server, or for its service there to end.
+    Work,
+    /// For a delay to end.
+    Delay,
+    /// For one of a pool.
+    Pool,
+    /// For answers.
+    Answers,
+    /// For the time before a call is sent again.
+    Backoff,
+    /// To arrive at who sent it, with success or without.
+    Success,
+    Failure,
+}
+
+/// One frame.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub place: Place,
+    /// The frame or join that waits for the end.
+    pub below: u32,
+    /// The stamp of the frame below for as long as it waits.
+    pub below_stamp: u32,
+    /// Changes whenever answers it waited for no longer matter.
+    pub stamp: u32,
+    pub operation: u32,
+    pub instance: u32,
+    pub workload: u32,
+    /// Runs of a loop that are left, this one included.
+    pub left: u32,
+    /// Runs of the call it makes that are left.
+    pub asked: u32,
+    /// Where its time went; nobody looks if none.
+    pub ledger: u32,
+    /// What is written of it; nobody reads if none.
+    pub span: u32,
+    pub kind: Kind,
+    pub phase: Phase,
+    /// Whether a workload made it itself.
+    pub first: bool,
+    /// Whether it was sent to an instance.
+    pub is_placed: bool,
+    /// Whether it holds a worker of its service.
+    pub has_worker: bool,
+    /// Copies of a call that are not answered.
+    pub copies: u8,
+    /// Attempts of a call so far.
+    pub tries: u32,
+    /// When the service received it.
+    pub began: f64,
+    /// Time it waited in queues of its service.
+    pub waited: f64,
+    /// When the present wait, call or step began.
+    pub since: f64,
+    /// Work of the present step.
+    pub work: f64,
+    /// Time of each way between caller and service.
+    pub way: f64,
+}
+
+impl Frame {
+    /// A frame that has yet to begin.
+    pub fn new(kind: Kind, place: Place, operation: u32, workload: u32) -> Frame {
+        Frame {
+            place,
+            below: NONE,
+            below_stamp: 0,
+            stamp: 0,
+            operation,
+            instance: 0,
+            workload,
+            left: 0,
+            asked: 0,
+            ledger: NONE,
+            span: NONE,
+            kind,
+            phase: Phase::Running,
+            first: false,
+            is_placed: false,
+            has_worker: false,
+            copies: 0,
+            tries: 0,
+            began: 0.0,
+            waited: 0.0,
+            since: 0.0,
+            work: 0.0,
+            way: 0.0,
+        }
+    }
+}
+
+/// All frames.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    records: Vec<Frame>,
+    free: Vec<u32>,
+}
+
+impl Frames {
+    /// Puts a frame where there is room; returns its number.
+    #[inline]
+    pub fn put(&mut self, frame: Frame) -> u32 {
+        if let Some(number) = self.free.pop() {
+            let old = &mut self.records[number as usize];
+            *old = Frame { stamp: old.stamp.wrapping_add(1), ..frame };
+            return number;
+        }
+        self.records.push(frame);
+        self.records.len() as u32 - 1
+    }
+
+    /// Gives up a number.
+    #[inline]
+    pub fn free(&mut self, number: u32) {
+        let frame = &mut self.records[number as usize];
+        frame.stamp = frame.stamp.wrapping_add(1);
+        self.free.push(number);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.records.len() - self.free.len()
+    }
+}
+
+impl std::ops::Index<u32> for Frames {
+    type Output = Frame;
+
+    #[inline]
+    fn index(&self, number: u32) -> &Frame {
+        &self.records[number as usize]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Frames {
+    #[inline]
+    fn index_mut(&mut self, number: u32) -> &mut Frame {
+        &mut self.records[number as usize]
+    }
+}
+
+/// Branches that go on together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Join {
+    pub frame: u32,
+    pub needed: u32,
+    pub running: u32,
+    /// Whether the frame has gone on, or failed, already.
+    pub over: bool,
+}
