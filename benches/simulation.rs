@@ -149,8 +149,9 @@ fn engine(load: f64) -> f64 {
     let no_files = |_: &str| Err("none".to_string());
     let system = document::read(&text, &no_files).unwrap_or_else(|wrong| panic!("{:?}", wrong.first())).system;
     let network = network::compile(&system);
-    let effort = Effort { seed: 1, replications: 1, warmup: 0.0, duration: f64::from(THROUGH) };
-    simulate::replicate(&network, &effort, 0).workloads[0].mean.unwrap_or(f64::NAN)
+    let effort =
+        Effort { replications: Some(1), warmup: Some(0.0), duration: Some(f64::from(THROUGH)), ..Effort::default() };
+    simulate::simulate(&network, &effort, &|_| true).prediction.workloads[0].response.mean.unwrap_or(f64::NAN)
 }
 
 fn main() {

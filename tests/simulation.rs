@@ -3,42 +3,75 @@
 //! Every figure is the mean over independent replications with fixed seeds. Bounds are seven half widths of 95% over two
 //! (Student's law with 39 degrees of freedom is beyond that less than once in a million).
 
-use plimsoll::math::estimate::{Estimate, Moments};
 use plimsoll::network::Network;
-use plimsoll::prediction::{Accuracy, Prediction};
-use plimsoll::simulate::{self, Effort, Measured, Replication};
+use plimsoll::prediction::{Accuracy, ServiceResult, WorkloadResult};
+use plimsoll::simulate::{Effort, Simulated, simulate};
 use plimsoll::{analytic, document, network};
 
-const EFFORT: Effort = Effort { seed: 20_261_121, replications: 40, warmup: 200.0, duration: 2_000.0 };
+fn effort(duration: f64) -> Effort {
+    Effort {
+        seed: 20_261_121,
+        replications: Some(40),
+        warmup: Some(0.1 * duration),
+        duration: Some(duration),
+        ..Effort::default()
+    }
+}
 
 fn compiled(model: &str) -> Network {
     let no_files = |_: &str| Err("none".to_string());
     let system = document::read(model, &no_files).unwrap_or_else(|wrong| panic!("{:?}\n{model}", wrong.first())).system;
-    let network = network::compile(&system);
-    assert!(simulate::unsupported(&network).is_empty(), "{:?}", simulate::unsupported(&network));
-    network
+    network::compile(&system)
 }
 
-fn estimate(runs: &[Replication], figure: impl Fn(&Replication) -> f64) -> Estimate {
-    let mut moments = Moments::default();
-    runs.iter().for_each(|run| moments.record(figure(run)));
-    moments.estimate().unwrap()
+fn simulated(model: &str) -> Simulated {
+    simulate(&compiled(model), &effort(2_000.0), &|_| true)
 }
 
-fn agrees(what: &str, simulated: Estimate, exact: f64) {
+/// A figure with half the width of its interval.
+#[derive(Debug, Clone, Copy)]
+struct Figure {
+    value: f64,
+    half_width: f64,
+}
+
+fn figure(value: Option<f64>, half_width: Option<f64>) -> Figure {
+    Figure { value: value.unwrap(), half_width: half_width.unwrap() }
+}
+
+fn mean(w: &WorkloadResult) -> Figure {
+    let Accuracy::Simulated(confidence) = &w.accuracy else { panic!("{:?}", w.accuracy) };
+    figure(w.response.mean, confidence.response.mean)
+}
+
+fn p95(w: &WorkloadResult) -> Figure {
+    let Accuracy::Simulated(confidence) = &w.accuracy else { panic!("{:?}", w.accuracy) };
+    figure(w.response.p95(), confidence.response.percentiles[3])
+}
+
+fn throughput(w: &WorkloadResult) -> Figure {
+    let Accuracy::Simulated(confidence) = &w.accuracy else { panic!("{:?}", w.accuracy) };
+    figure(Some(w.throughput), confidence.throughput)
+}
+
+fn errors(w: &WorkloadResult) -> Figure {
+    let Accuracy::Simulated(confidence) = &w.accuracy else { panic!("{:?}", w.accuracy) };
+    figure(Some(w.error_rate), confidence.error_rate)
+}
+
+fn queue_length(s: &ServiceResult) -> Figure {
+    figure(s.queue_length, s.confidence.as_ref().unwrap().queue_length)
+}
+
+fn utilization(s: &ServiceResult) -> Figure {
+    figure(s.utilization, s.confidence.as_ref().unwrap().utilization)
+}
+
+fn agrees(what: &str, simulated: Figure, exact: f64) {
     // Percentiles of finite runs and of buckets are off by a little themselves.
     let bound = 3.5 * simulated.half_width + 1e-3 * exact.abs();
     assert!((simulated.value - exact).abs() <= bound, "{what}: simulated {simulated:?}, exact {exact}");
     assert!(simulated.half_width < 0.05 * exact.abs() + 1e-3, "{what}: {simulated:?} says too little");
-}
-
-fn p95(measured: &Measured) -> f64 {
-    measured.times.quantile(0.95).unwrap()
-}
-
-fn both(model: &str) -> (Vec<Replication>, Prediction) {
-    let network = compiled(model);
-    (simulate::run(&network, &EFFORT), analytic::solve(&network))
 }
 
 fn station(service: &str, work: &str, workload: &str) -> String {
@@ -58,27 +91,27 @@ fn exact_queues_are_reproduced() {
         station("discipline = \"lifo\"", "\"0.1s\"", "rate = \"6/s\""),
     ];
     for model in &cases {
-        let (runs, prediction) = both(model);
+        let runs = simulated(model).prediction;
+        let prediction = analytic::solve(&compiled(model));
         let (workload, service) = (&prediction.workloads[0], &prediction.services[0]);
         assert!(matches!(workload.accuracy, Accuracy::Exact), "{model}");
-        agrees(model, estimate(&runs, |run| run.workloads[0].mean.unwrap()), workload.response.mean.unwrap());
-        agrees(model, estimate(&runs, |run| p95(&run.workloads[0])), workload.response.p95().unwrap());
-        agrees(model, estimate(&runs, |run| run.workloads[0].throughput), workload.throughput);
-        agrees(model, estimate(&runs, |run| run.queue_length[0]), service.queue_length.unwrap());
-        let servers: f64 = if model.contains("cores = 4") { 4.0 } else { f64::from(service.instances) };
-        agrees(model, estimate(&runs, |run| run.busy[0] / servers), service.utilization.unwrap());
+        agrees(model, mean(&runs.workloads[0]), workload.response.mean.unwrap());
+        agrees(model, p95(&runs.workloads[0]), workload.response.p95().unwrap());
+        agrees(model, throughput(&runs.workloads[0]), workload.throughput);
+        agrees(model, queue_length(&runs.services[0]), service.queue_length.unwrap());
+        agrees(model, utilization(&runs.services[0]), service.utilization.unwrap());
     }
 }
 
 #[test]
 fn a_limited_queue_refuses_as_a_chain_of_births_and_deaths_says() {
     // M/M/1 with three waiting places at load a = 0.9: P(n) ∝ aⁿ for n up to 4, and arrivals that find 4 are refused.
-    let (runs, _) = both(&station("queue = 3", "\"0.1s\"", "rate = \"9/s\""));
+    let runs = simulated(&station("queue = 3", "\"0.1s\"", "rate = \"9/s\"")).prediction;
     let weights: Vec<f64> = (0..=4).map(|n| 0.9f64.powi(n)).collect();
     let total: f64 = weights.iter().sum();
-    agrees("refused", estimate(&runs, |run| run.workloads[0].error_rate.unwrap()), weights[4] / total);
+    agrees("refused", errors(&runs.workloads[0]), weights[4] / total);
     let waiting: f64 = (1..=4).map(|n| (n - 1) as f64 * weights[n] / total).sum();
-    agrees("waiting", estimate(&runs, |run| run.queue_length[0]), waiting);
+    agrees("waiting", queue_length(&runs.services[0]), waiting);
 }
 
 #[test]
@@ -104,9 +137,8 @@ fn programs_do_what_they_say() {
         (model(&format!("{{ parallel = [ {three} ], wait = \"any\" }}")), 0.2 / 3.0),
         (model(&format!("{{ send = \"f.d\" }}, {}", delay("0.1s"))), 0.1),
     ];
-    for (model, mean) in &cases {
-        let runs = simulate::run(&compiled(model), &EFFORT);
-        agrees(model, estimate(&runs, |run| run.workloads[0].mean.unwrap()), *mean);
+    for (model, exact) in &cases {
+        agrees(model, mean(&simulated(model).prediction.workloads[0]), *exact);
     }
     // A branch that fails fails the step, unless others are enough; a failed call fails its caller.
     let failing = "operations.x.steps = [ { fail = 0.3 } ]\n";
@@ -118,19 +150,20 @@ fn programs_do_what_they_say() {
         ("{ parallel = [ \"f.x\", \"f.x\" ], wait = \"any\" }", 0.09),
         ("{ repeat = 3, steps = [ { fail = 0.3 } ] }", 1.0 - 0.7f64.powi(3)),
     ] {
-        let runs = simulate::run(&compiled(&fails(steps)), &EFFORT);
-        agrees(steps, estimate(&runs, |run| run.workloads[0].error_rate.unwrap()), error);
+        agrees(steps, errors(&simulated(&fails(steps)).prediction.workloads[0]), error);
     }
 }
 
 #[test]
 fn a_replication_is_the_same_wherever_it_runs() {
     let network = compiled(&station("instances = 3\nbalancer = \"power-of-two\"", "\"0.1s\"", "rate = \"24/s\""));
-    let runs = simulate::run(&network, &Effort { replications: 6, ..EFFORT });
+    let six = Effort { replications: Some(6), ..effort(500.0) };
+    let runs = simulate(&network, &six, &|_| true);
     let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    assert_eq!(single.install(|| simulate::run(&network, &Effort { replications: 6, ..EFFORT })), runs);
-    assert_eq!(simulate::replicate(&network, &EFFORT, 4), runs[4]);
-    assert_ne!(runs[3], runs[4]);
+    assert_eq!(single.install(|| simulate(&network, &six, &|_| true)), runs);
+    let some = Effort { first: 3, replications: Some(2), ..six.clone() };
+    assert_eq!(simulate(&network, &some, &|_| true).replications, runs.replications[3..5]);
+    assert_ne!(runs.replications[3].record, runs.replications[4].record);
 }
 
 /// Models without exact theory: the stated error of the analytic p95 covers what is simulated.
@@ -166,20 +199,20 @@ fn the_analytic_p95_is_as_near_as_it_says() {
             "45/s",
         ),
     ];
-    let effort = Effort { warmup: 50.0, duration: 500.0, ..EFFORT };
     for model in &cases {
         let network = compiled(model);
-        let (runs, prediction) = (simulate::run(&network, &effort), analytic::solve(&network));
+        let runs = simulate(&network, &effort(500.0), &|_| true).prediction;
+        let prediction = analytic::solve(&network);
         let workload = &prediction.workloads[0];
         let Accuracy::Approximate { p95_error } = workload.accuracy else { panic!("{model} is not exact") };
-        let simulated = estimate(&runs, |run| p95(&run.workloads[0]));
-        let error = (workload.response.p95().unwrap() / simulated.value - 1.0).abs();
-        assert!(error < p95_error + 3.5 * simulated.relative(), "{model}: {error} off, stated {p95_error}");
-        let mean = estimate(&runs, |run| run.workloads[0].mean.unwrap());
-        let error = (workload.response.mean.unwrap() / mean.value - 1.0).abs();
-        assert!(error < 0.12 + 3.5 * mean.relative(), "{model}: mean {error} off");
-        let utilization = estimate(&runs, |run| run.busy[0]);
-        let cores = network.stations[0].total_servers();
-        agrees(model, utilization, prediction.services[0].utilization.unwrap() * cores);
+        let off = |got: Option<f64>, simulated: Figure| {
+            let allowed = 3.5 * simulated.half_width / simulated.value;
+            ((got.unwrap() / simulated.value - 1.0).abs(), allowed)
+        };
+        let (error, allowed) = off(workload.response.p95(), p95(&runs.workloads[0]));
+        assert!(error < p95_error + allowed, "{model}: {error} off, stated {p95_error}");
+        let (error, allowed) = off(workload.response.mean, mean(&runs.workloads[0]));
+        assert!(error < 0.12 + allowed, "{model}: mean {error} off");
+        agrees(model, utilization(&runs.services[0]), prediction.services[0].utilization.unwrap());
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
         bottleneck: together.map(|(_, station)| network.stations[station].name.clone()),
         headroom: together.map(|(factor, _)| factor),
         overloads: overloads(solution, &offered),
+        simulation: None,
     }
 }
 
@@ -185,6 +186,7 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
             .iter()
             .map(|s| (network.stations[*s].name.clone(), solution.stations[*s].utilization))
             .collect(),
+        confidence: None,
     }
 }
 

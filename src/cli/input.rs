@@ -49,6 +49,7 @@ pub(crate) fn read(args: &ModelArgs, output: &OutputArgs) -> Result<Model, Failu
         model_sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         version: env!("CARGO_PKG_VERSION"),
         method: "analytic",
+        seed: None,
         tolerances: analytic::TOLERANCES,
         changes: args
             .set
@@ -74,20 +75,37 @@ impl Model {
 
     /// Refuses what the analytic engine cannot solve, at its place in the text.
     pub(crate) fn supported(&self, system: &System, output: &OutputArgs) -> Result<(), Failure> {
-        let mut problems: Vec<Problem> = plimsoll::system::check::check(system)
-            .into_iter()
-            .filter(|p| p.severity == plimsoll::document::Severity::Error)
-            .collect();
-        problems.extend(analytic::unsupported(system));
-        if problems.is_empty() {
-            problems.extend(analytic::circle(&compile(system)));
-        }
+        let mut problems = mistakes(system);
+        problems.extend(unsupported(system));
+        self.refuse(problems, output)
+    }
+
+    /// Refuses what changes from the command line made wrong.
+    pub(crate) fn correct(&self, system: &System, output: &OutputArgs) -> Result<(), Failure> {
+        self.refuse(mistakes(system), output)
+    }
+
+    fn refuse(&self, problems: Vec<Problem>, output: &OutputArgs) -> Result<(), Failure> {
         if problems.is_empty() {
             return Ok(());
         }
         let diagnostics: Vec<Diagnostic> = document::place(&self.text, problems);
         Err(Failure::Wrong(document::render(&diagnostics, &self.text, &self.name, output::style(output))))
     }
+}
+
+fn mistakes(system: &System) -> Vec<Problem> {
+    let all = plimsoll::system::check::check(system).into_iter();
+    all.filter(|problem| problem.severity == plimsoll::document::Severity::Error).collect()
+}
+
+/// What the analytic engine cannot solve of a correct system.
+pub(crate) fn unsupported(system: &System) -> Vec<Problem> {
+    let mut problems = analytic::unsupported(system);
+    if problems.is_empty() && mistakes(system).is_empty() {
+        problems.extend(analytic::circle(&compile(system)));
+    }
+    problems
 }
 
 /// The text of a model, its name in messages, and the folder its files are relative to.

@@ -8,6 +8,7 @@ mod output;
 mod plan;
 mod plot;
 mod schema;
+mod simulation;
 mod solve;
 mod sweep;
 

@@ -1,44 +1,125 @@
 //! `plimsoll solve`: predict.
 
-use super::{ModelArgs, Outcome, OutputArgs, input, output, plot};
-use clap::Args;
+use super::simulation::SimulationArgs;
+use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, plot};
+use clap::{Args, ValueEnum};
 use plimsoll::network::compile;
-use plimsoll::prediction::Prediction;
+use plimsoll::prediction::{Ended, Prediction};
 use plimsoll::report::json::Solved;
+use plimsoll::report::{Manifest, format};
+use plimsoll::simulate::Simulated;
 use plimsoll::system::System;
+use plimsoll::unit::ratio;
 use plimsoll::{analytic, plan, report};
 
 /// Predict: response times, errors, utilization, saturation, objectives.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll solve shop.toml\n  plimsoll solve shop.toml --scenario sale --format json\n  plimsoll solve shop.toml --set service.orders.instances=4 --set workload.shoppers.rate=x2"
+    after_help = "Examples:\n  plimsoll solve shop.toml\n  plimsoll solve shop.toml --scenario sale --format json\n  plimsoll solve shop.toml --set service.orders.instances=4 --set workload.shoppers.rate=x2\n  plimsoll solve shop.toml --method simulate --precision 1%\n  plimsoll solve shop.toml --method both\n  plimsoll solve shop.toml --method simulate --requests 10k --trace requests.json"
 )]
 pub(crate) struct Solve {
     #[command(flatten)]
     model: ModelArgs,
+    /// How to predict
+    #[arg(long, value_enum, default_value_t = Method::Analytic)]
+    method: Method,
     /// Draw response times against load: FILE.svg or FILE.png
     #[arg(long, value_name = "FILE")]
     plot: Option<std::path::PathBuf>,
     #[command(flatten)]
+    simulation: SimulationArgs,
+    #[command(flatten)]
     output: OutputArgs,
+}
+
+/// Ways to predict.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// Queueing-network analysis, in milliseconds
+    Analytic,
+    /// Discrete-event simulation, with an interval for every figure
+    Simulate,
+    /// Both, side by side
+    Both,
 }
 
 impl Solve {
     pub(crate) fn run(self) -> Outcome {
-        let model = input::read(&self.model, &self.output)?;
-        let system = model.with_scenarios(&self.model.scenario)?;
-        model.supported(&system, &self.output)?;
-        let prediction = solved(&system);
-        let verdicts = plan::assess(&system, &prediction);
-        let warnings = warnings(&model, &prediction);
+        if self.method == Method::Analytic && self.simulation.is_used() {
+            return Err(Failure::Wrong(
+                "error: this option is for simulations: add --method simulate, or --method both".to_string(),
+            ));
+        }
+        let mut model = input::read(&self.model, &self.output)?;
+        model.manifest.method = self.method.word();
+        model.manifest.seed = (self.method != Method::Analytic).then_some(self.simulation.seed);
+        let system = model.with_scenarios(&self.model.scenario)?.into_owned();
+        match self.method {
+            Method::Analytic => model.supported(&system, &self.output)?,
+            Method::Simulate | Method::Both => model.correct(&system, &self.output)?,
+        }
+        let computed = match self.method {
+            Method::Analytic => Some(solved(&system)),
+            Method::Simulate => None,
+            Method::Both => input::unsupported(&system).is_empty().then(|| solved(&system)),
+        };
+        let mut warnings = Vec::new();
+        if self.method == Method::Both && computed.is_none() {
+            warnings.extend(input::unsupported(&system).into_iter().map(|problem| problem.message));
+        }
+        let simulated = match self.method {
+            Method::Analytic => None,
+            Method::Simulate | Method::Both => Some(self.simulated(&system, &model.manifest)?),
+        };
+        let (prediction, beside) = match (&simulated, &computed) {
+            (Some(simulated), beside) => (&simulated.prediction, beside.as_ref()),
+            (None, Some(computed)) => (computed, None),
+            (None, None) => return Ok(0),
+        };
+        let verdicts = plan::assess(&system, prediction);
+        warnings.extend(self::warnings(&model, prediction));
         let scenario = &self.model.scenario;
-        let report = || report::solved(&system, &prediction, &verdicts, &warnings, &model.manifest);
-        let facts = || Solved::new(&system, scenario, &prediction, &verdicts, &warnings, &model.manifest).into();
+        let report = || report::solved(&system, prediction, beside, &verdicts, &warnings, &model.manifest);
+        let facts = || {
+            let solved = Solved::new(&system, scenario, prediction, &verdicts, &warnings, &model.manifest);
+            match beside {
+                Some(computed) => solved.beside(computed, prediction),
+                None => solved,
+            }
+            .into()
+        };
         if let Some(file) = &self.plot {
-            plot::write(&plot::load_curve(&system, prediction.headroom)?, file)?;
+            model.supported(&system, &self.output)?;
+            plot::write(&plot::load_curve(&system, solved(&system).headroom)?, file)?;
         }
         output::print(&self.output, report, facts)?;
         Ok(0)
+    }
+
+    fn simulated(&self, system: &System, manifest: &Manifest) -> Result<Simulated, Failure> {
+        let network = compile(system);
+        let simulated = self.simulation.run(&network, manifest, &self.output)?;
+        if let Some(file) = &self.simulation.trace {
+            let json = file.extension().is_some_and(|extension| extension == "json");
+            output::write_file(file, |out| {
+                if json {
+                    format::trace::otlp(&network, &simulated.spans, out)
+                } else {
+                    format::trace::csv(&network, &simulated.spans, out)
+                }
+            })?;
+        }
+        Ok(simulated)
+    }
+}
+
+impl Method {
+    fn word(self) -> &'static str {
+        match self {
+            Method::Analytic => "analytic",
+            Method::Simulate => "simulate",
+            Method::Both => "both",
+        }
     }
 }
 
@@ -47,15 +128,29 @@ pub(crate) fn solved(system: &System) -> Prediction {
     analytic::solve(&compile(system))
 }
 
-/// What is odd about the model, and what is over capacity.
+/// What is odd about the model, what is over capacity, and where a simulation did not get as far as it should.
 pub(crate) fn warnings(model: &input::Model, prediction: &Prediction) -> Vec<String> {
     let mut warnings = model.warnings.clone();
     for overload in &prediction.overloads {
         warnings.push(format!(
             "{} is over capacity: it gets {} of the work it can do",
             overload.station,
-            plimsoll::unit::ratio::print(overload.load)
+            ratio::print(overload.load)
         ));
+    }
+    if let Some(simulation) = &prediction.simulation {
+        warnings.extend(simulation.notes.iter().cloned());
+        if simulation.ended == Ended::Stopped {
+            warnings.push("the simulation was stopped: these are the figures it had reached".to_string());
+        }
+        if prediction.stable && !simulation.is_precise() {
+            let reached = simulation.precision.map_or_else(|| "unknown".to_string(), ratio::print);
+            let wanted = simulation.wanted.map_or_else(String::new, ratio::print);
+            warnings.push(format!(
+                "not converged: {} is known to {reached}, {wanted} was wanted; simulate longer with --requests or --duration",
+                simulation.least_certain
+            ));
+        }
     }
     warnings
 }

@@ -88,6 +88,18 @@ impl Moments {
     }
 }
 
+/// Half the width of the 95% interval around a figure, given the same figure of independent runs; `None` for less than
+/// two. The figure need not be their mean.
+pub fn half_width(figure: f64, runs: &[f64]) -> Option<f64> {
+    let n = runs.len();
+    if n < 2 {
+        return None;
+    }
+    let freedom = (n - 1) as f64;
+    let squares: f64 = runs.iter().map(|run| (run - figure) * (run - figure)).sum();
+    Some(student(n as u64 - 1) * (squares / (freedom * n as f64)).sqrt())
+}
+
 /// The 97.5% quantile of Student's law.
 fn student(freedom: u64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom as f64).map_or(f64::INFINITY, |law| law.inverse_cdf(0.975))

@@ -13,7 +13,7 @@ pub fn broken(prediction: &Prediction, tolerance: f64) -> Vec<String> {
         if !(0.0..=1.0).contains(&workload.error_rate) {
             broken.push(format!("{name}: error rate {} is no ratio", workload.error_rate));
         }
-        if let Some(mean) = workload.response.mean {
+        if let Some(mean) = workload.response.mean.filter(|_| !workload.breakdown.is_empty()) {
             let sum: f64 = workload.breakdown.iter().map(|share| share.queueing + share.service_time).sum();
             if (sum - mean).abs() > (tolerance * mean).max(1e-15) {
                 broken.push(format!("{name}: the breakdown adds up to {sum}, the mean is {mean}"));

@@ -24,6 +24,8 @@ pub struct Prediction {
     pub headroom: Option<f64>,
     /// Resources over capacity.
     pub overloads: Vec<Overload>,
+    /// How it was simulated; `None` where it was computed.
+    pub simulation: Option<Box<Simulation>>,
 }
 
 /// What a workload gets.
@@ -76,6 +78,8 @@ pub struct ServiceResult {
     pub saturation_rate: Option<PerSecond>,
     /// Busy share of each of its devices.
     pub devices: Vec<(String, f64)>,
+    /// How far the truth may lie from simulated figures; `None` where they are computed.
+    pub confidence: Option<Box<Confidence>>,
 }
 
 /// A random time: mean, percentiles, and the curve they were read from.
@@ -153,8 +157,89 @@ pub enum Accuracy {
         /// Expected relative error of p95.
         p95_error: f64,
     },
+    /// Simulated: half the width of the 95% interval of each figure.
+    Simulated(Box<Confidence>),
     /// No steady state: percentiles do not exist.
     Overloaded,
+}
+
+/// Half the widths of the 95% intervals of a random time's figures; `None` where there is no figure, or no telling.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Widths {
+    /// Of the mean.
+    pub mean: Option<Seconds>,
+    /// Of each of [`Metric::PERCENTILES`].
+    pub percentiles: [Option<Seconds>; 6],
+}
+
+/// Half the widths of the 95% intervals of the figures of a workload or a service.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Confidence {
+    /// Of the arrival rate.
+    pub arrival_rate: Option<f64>,
+    /// Of the throughput.
+    pub throughput: Option<f64>,
+    /// Of the error rate.
+    pub error_rate: Option<f64>,
+    /// Of the response time.
+    pub response: Widths,
+    /// Of a service's utilization.
+    pub utilization: Option<f64>,
+    /// Of its queue length.
+    pub queue_length: Option<f64>,
+    /// Of the busy share of its workers.
+    pub workers_utilization: Option<f64>,
+    /// Of the time in its queues.
+    pub wait: Widths,
+}
+
+/// How figures were simulated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulation {
+    /// Where all random numbers come from.
+    pub seed: u64,
+    /// Independent runs.
+    pub replications: u64,
+    /// Simulated time left out at the beginning of each run.
+    pub warmup: Seconds,
+    /// Simulated time measured by each run, on average.
+    pub duration: Seconds,
+    /// Requests of all workloads that were answered, in all runs.
+    pub requests: u64,
+    /// Calls that all services received, in all runs.
+    pub visits: u64,
+    /// The greatest half-width over its figure; `None` where there is no telling.
+    pub precision: Option<f64>,
+    /// The figure it is that of.
+    pub least_certain: String,
+    /// What was asked for.
+    pub wanted: Option<f64>,
+    /// Why it ended.
+    pub ended: Ended,
+    /// What is odd about it, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Simulation {
+    /// Whether all figures are as precise as was asked for.
+    pub fn is_precise(&self) -> bool {
+        self.wanted.is_none_or(|wanted| self.precision.is_some_and(|precision| precision <= wanted))
+    }
+}
+
+/// Why a simulation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// All figures are as precise as was asked for.
+    Precise,
+    /// It has run as long as was asked for.
+    Complete,
+    /// It has run as long as it may without being asked.
+    Enough,
+    /// It was stopped.
+    Stopped,
+    /// Something grows without end, or nothing goes on.
+    Hopeless,
 }
 
 impl From<Knowledge> for Accuracy {

@@ -1,9 +1,11 @@
 //! Results as JSON: times in seconds, rates per second, ratios from 0 to 1, `null` for what does not exist.
 
-use super::Manifest;
+use super::{Difference, Manifest, differences};
 use crate::calculator::Calculation;
 use crate::plan::{Losing, Plan, PlanError, PlannedService, Point, Verdict};
-use crate::prediction::{Accuracy, Prediction, ServiceResult, Times, WorkloadResult};
+use crate::prediction::{
+    Accuracy, Confidence, Ended, Prediction, ServiceResult, Simulation, Times, Widths, WorkloadResult,
+};
 use crate::system::{Metric, System};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -44,6 +46,12 @@ pub struct Solved<'a> {
     warnings: &'a [String],
     manifest: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
+    simulation: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analytic: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) differences: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<Value>,
 }
 
@@ -72,8 +80,20 @@ impl<'a> Solved<'a> {
             assumptions: &system.assumptions,
             warnings,
             manifest: self::manifest(manifest),
+            simulation: prediction.simulation.as_deref().map(simulation),
+            analytic: None,
+            differences: None,
             plan: None,
         }
+    }
+
+    /// With what theory says of the same model, and how far that is from what was simulated.
+    pub fn beside(self, computed: &Prediction, simulated: &Prediction) -> Solved<'a> {
+        let workloads: Map<String, Value> = computed.workloads.iter().map(|w| (w.name.clone(), workload(w))).collect();
+        let services: Map<String, Value> = computed.services.iter().map(|s| (s.name.clone(), service(s))).collect();
+        let analytic = json!({ "stable": computed.stable, "workloads": workloads, "services": services });
+        let differences = differences(computed, simulated).iter().map(difference).collect();
+        Solved { analytic: Some(analytic), differences: Some(differences), ..self }
     }
 
     /// With its plan.
@@ -136,7 +156,7 @@ fn manifest(manifest: &Manifest) -> Value {
         "model_sha256": manifest.model_sha256,
         "version": manifest.version,
         "method": manifest.method,
-        "seed": null,
+        "seed": manifest.seed,
         "tolerances": { "flows": manifest.tolerances.flows, "percentiles": manifest.tolerances.percentiles },
         "changes": manifest.changes,
     })
@@ -225,8 +245,74 @@ fn accuracy(accuracy: &Accuracy) -> Value {
     match accuracy {
         Accuracy::Exact => json!({ "kind": "exact" }),
         Accuracy::Approximate { p95_error } => json!({ "kind": "approximate", "p95_error": p95_error }),
+        Accuracy::Simulated(confidence) => json!({ "kind": "simulated", "confidence": self::confidence(confidence) }),
         Accuracy::Overloaded => json!({ "kind": "approximate", "p95_error": null }),
     }
+}
+
+fn simulation(simulation: &Simulation) -> Value {
+    json!({
+        "seed": simulation.seed,
+        "replications": simulation.replications,
+        "warmup": simulation.warmup,
+        "duration": simulation.duration,
+        "requests": simulation.requests,
+        "visits": simulation.visits,
+        "precision": number(simulation.precision),
+        "least_certain": simulation.least_certain,
+        "wanted_precision": number(simulation.wanted),
+        "converged": simulation.is_precise(),
+        "ended": match simulation.ended {
+            Ended::Precise => "precision",
+            Ended::Complete => "length",
+            Ended::Enough => "effort",
+            Ended::Stopped => "stopped",
+            Ended::Hopeless => "no steady state",
+        },
+    })
+}
+
+fn difference(difference: &Difference) -> Value {
+    let subject = if difference.is_service { "service" } else { "workload" };
+    json!({
+        subject: difference.subject,
+        "metric": difference.metric,
+        "analytic": number(difference.computed),
+        "simulated": number(difference.simulated),
+        "half_width": number(difference.half_width),
+        "difference": number(difference.relative()),
+        "inside": difference.is_inside(),
+    })
+}
+
+/// Half the widths of intervals, by the names of their figures; those that are of no use here are left out.
+fn confidence(confidence: &Confidence) -> Value {
+    let mut map = Map::new();
+    let mut put = |key: &str, width: Option<f64>| {
+        if width.is_some() {
+            map.insert(key.to_string(), number(width));
+        }
+    };
+    put("arrival_rate", confidence.arrival_rate);
+    put("throughput", confidence.throughput);
+    put("error_rate", confidence.error_rate);
+    put("utilization", confidence.utilization);
+    put("queue_length", confidence.queue_length);
+    put("workers_utilization", confidence.workers_utilization);
+    if confidence.wait.mean.is_some() {
+        map.insert("wait".to_string(), widths(&confidence.wait));
+    }
+    map.insert("response".to_string(), widths(&confidence.response));
+    Value::Object(map)
+}
+
+fn widths(widths: &Widths) -> Value {
+    let mut map = Map::new();
+    map.insert("mean".to_string(), number(widths.mean));
+    for ((word, _), width) in Metric::PERCENTILES.iter().zip(widths.percentiles) {
+        map.insert((*word).to_string(), number(width));
+    }
+    Value::Object(map)
 }
 
 pub(super) fn service(s: &ServiceResult) -> Value {
@@ -246,6 +332,9 @@ pub(super) fn service(s: &ServiceResult) -> Value {
     });
     if !devices.is_empty() {
         value = with(value, "devices", Value::Object(devices));
+    }
+    if let Some(confidence) = &s.confidence {
+        value = with(value, "confidence", self::confidence(confidence));
     }
     if s.external { with(value, "external", json!(true)) } else { value }
 }

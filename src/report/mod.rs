@@ -4,6 +4,7 @@
 //! themselves ([`json`]), not the sentences.
 
 mod calculated;
+mod compared;
 pub mod figure;
 pub mod format;
 pub mod json;
@@ -12,6 +13,7 @@ mod solved;
 mod swept;
 
 pub use calculated::calculated;
+pub use compared::{Difference, differences};
 pub use planned::{no_plan, planned};
 pub use solved::{checked, solved};
 pub use swept::swept;
@@ -104,6 +106,8 @@ pub struct Manifest {
     pub version: &'static str,
     /// How it was solved.
     pub method: &'static str,
+    /// Where the random numbers of a simulation come from.
+    pub seed: Option<u64>,
     /// How closely it was computed.
     pub tolerances: Tolerances,
     /// Changes from the command line, as they were given.

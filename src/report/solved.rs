@@ -1,19 +1,21 @@
 //! The report of `solve` and `check`: the answer first, then who gets what, where the time goes, what each service
 //! does.
 
+use super::compared::compared;
 use super::{Block, Cell, Manifest, Report, Table, Tone, manifest_line};
 use crate::plan::Verdict;
-use crate::prediction::{Accuracy, Prediction, WorkloadResult};
+use crate::prediction::{Accuracy, Prediction, Simulation, WorkloadResult};
 use crate::system::{Metric, System};
 use crate::unit::{duration, number, price, rate, ratio};
 
 /// Utilizations above this are worth a look.
 const BUSY: f64 = 0.8;
 
-/// The report of one solved model.
+/// The report of one solved model; of a simulated one perhaps with what was computed beside it.
 pub fn solved(
     system: &System,
     prediction: &Prediction,
+    computed: Option<&Prediction>,
     verdicts: &[Verdict],
     warnings: &[String],
     manifest: &Manifest,
@@ -36,10 +38,36 @@ pub fn solved(
     }
     report.push(Block::Heading("Services".to_string()));
     report.push(Block::Table(services(prediction)));
+    if let Some(computed) = computed {
+        compared(computed, prediction, &mut report);
+    }
+    if let Some(simulation) = &prediction.simulation {
+        report.push(Block::Paragraph(simulated(simulation)));
+    }
     report.list("Warnings", warnings);
     report.list("Assumptions", &system.assumptions);
     report.push(Block::Paragraph(manifest_line(manifest)));
     report
+}
+
+/// How it was simulated, in a sentence or two.
+fn simulated(simulation: &Simulation) -> String {
+    let Simulation { replications, warmup, duration, requests, seed, .. } = simulation;
+    let warmup =
+        if *warmup > 0.0 { format!(" after a warm-up of {}", duration::print(*warmup)) } else { String::new() };
+    let precise = match simulation.precision {
+        Some(precision) => {
+            let least = &simulation.least_certain;
+            format!(" The least certain figure ({least}) is known to {} (95% interval).", ratio::print(precision))
+        }
+        None => String::new(),
+    };
+    format!(
+        "Simulated {} requests in {replications} {} of {}{warmup}, seed {seed}.{precise}",
+        number::print(*requests as f64),
+        plural(*replications as usize, "replication"),
+        duration::print(*duration),
+    )
 }
 
 /// The report of `check`: the objectives alone.
@@ -176,7 +204,7 @@ fn workloads(prediction: &Prediction) -> Table {
                 time(w.response.percentile(0.99)),
                 time(w.response.percentile(0.999)),
                 w.saturation_rate.map_or_else(|| "–".to_string(), rate::print).into(),
-                trust(&w.accuracy).into(),
+                trust(&w.accuracy, w.response.p95()).into(),
             ]
         })
         .collect();
@@ -185,10 +213,17 @@ fn workloads(prediction: &Prediction) -> Table {
     Table { header: header.map(String::from).to_vec(), rows, text_columns: 1, optional: vec![2, 8, 5, 3] }
 }
 
-fn trust(accuracy: &Accuracy) -> String {
+/// Where the 95th percentile stands among [`Metric::PERCENTILES`].
+const P95: usize = 3;
+
+fn trust(accuracy: &Accuracy, p95: Option<f64>) -> String {
     match accuracy {
         Accuracy::Exact => "exact".to_string(),
         Accuracy::Approximate { p95_error } => number::print_digits(p95_error * 100.0, 2) + "%",
+        Accuracy::Simulated(confidence) => {
+            let width = confidence.response.percentiles[P95].zip(p95).filter(|(_, p95)| *p95 > 0.0);
+            width.map_or_else(|| "–".to_string(), |(width, p95)| number::print_digits(width / p95 * 100.0, 2) + "%")
+        }
         Accuracy::Overloaded => "–".to_string(),
     }
 }

@@ -28,7 +28,7 @@ pub(super) const TIMER: u32 = 3 << 29;
 const NUMBER: u32 = (1 << 29) - 1;
 
 /// Frames that a run may have at once; with more, it grows without end.
-const MOST_FRAMES: usize = 20_000_000;
+const MOST_FRAMES: usize = 4_000_000;
 
 /// Things that may happen at the same time; with more, it is a circle without end.
 const MOST_AT_ONCE: u64 = 50_000_000;
@@ -48,6 +48,8 @@ pub(super) enum Then {
 pub(super) enum Ending {
     /// At the time that was asked for.
     InTime,
+    /// Before, after as many events as it was given.
+    Paused,
     /// With more requests under way than fit.
     Crowded,
     /// With no end of things that happen at the same time.
@@ -131,6 +133,8 @@ pub(super) struct Engine<'n> {
     pub spans: Option<Box<Spans>>,
     /// When what is measured began.
     pub since: f64,
+    /// Events so far.
+    pub events: u64,
 }
 
 impl<'n> Engine<'n> {
@@ -165,6 +169,7 @@ impl<'n> Engine<'n> {
             ledgers: Ledgers::new(network),
             spans: None,
             since: 0.0,
+            events: 0,
         };
         engine.furnish();
         for workload in 0..network.workloads.len() {
@@ -214,8 +219,9 @@ impl<'n> Engine<'n> {
         }
     }
 
-    /// Lets everything happen that happens until a time.
-    pub fn run_until(&mut self, end: f64) -> Ending {
+    /// Lets everything happen that happens until a time, at most so many events.
+    pub fn run_until(&mut self, end: f64, events: u64) -> Ending {
+        let last = self.events + events;
         let mut at_once = 0u64;
         loop {
             while let Some(frame) = self.ready.pop_front() {
@@ -231,6 +237,7 @@ impl<'n> Engine<'n> {
                 self.now = time;
             }
             at_once += 1;
+            self.events += 1;
             match what & !NUMBER {
                 FRAME => self.resume(what),
                 SHARE => self.depart_shared(what & NUMBER),
@@ -240,14 +247,12 @@ impl<'n> Engine<'n> {
             if self.frames.len() > MOST_FRAMES {
                 return Ending::Crowded;
             }
+            if self.events >= last && self.ready.is_empty() {
+                return Ending::Paused;
+            }
         }
         self.now = end;
         Ending::InTime
-    }
-
-    /// Whether nothing is under way or to come.
-    pub fn is_idle(&mut self) -> bool {
-        self.frames.len() == 0
     }
 
     /// Forgets what was measured so far.
@@ -262,8 +267,28 @@ impl<'n> Engine<'n> {
         }
     }
 
+    /// What was counted since the record was cleared.
+    pub fn measured(&mut self) -> Record {
+        self.enter_usage();
+        self.record.clone()
+    }
+
+    /// The same, when nothing more is to come.
+    pub fn take_measured(&mut self) -> Record {
+        self.enter_usage();
+        std::mem::replace(&mut self.record, Record::new(self.network))
+    }
+
+    fn enter_usage(&mut self) {
+        self.record.time = self.now - self.since;
+        self.record.events = self.events;
+        self.record.stations = self.station_usage();
+        self.record.workers = self.worker_usage();
+        self.record.pools = self.pool_usage();
+    }
+
     /// How each station was used, its instances together.
-    pub fn station_usage(&mut self) -> Vec<Usage> {
+    fn station_usage(&mut self) -> Vec<Usage> {
         let now = self.now;
         let seats = self.stations.iter().zip(&self.network.stations);
         seats
@@ -278,14 +303,14 @@ impl<'n> Engine<'n> {
     }
 
     /// How the workers of each service were used.
-    pub fn worker_usage(&mut self) -> Vec<Usage> {
+    fn worker_usage(&mut self) -> Vec<Usage> {
         let none = Seat { first: 0, split: false, count: 0 };
         let seats: Vec<Seat> = self.workers.iter().map(|seat| seat.unwrap_or(none)).collect();
         self.permit_usage(&seats)
     }
 
     /// How each pool was used.
-    pub fn pool_usage(&mut self) -> Vec<Usage> {
+    fn pool_usage(&mut self) -> Vec<Usage> {
         let seats = self.pools.clone();
         self.permit_usage(&seats)
     }
@@ -311,11 +336,6 @@ impl<'n> Engine<'n> {
             population.sum
         });
         each.collect()
-    }
-
-    /// Requests of each workload that are under way.
-    pub fn under_way(&self) -> Vec<u64> {
-        self.populations.iter().map(|population| population.number).collect()
     }
 
     /// Enters the next arrival of a workload, or the return of a user who begins to think.
@@ -413,5 +433,8 @@ fn put<T>(list: &mut Vec<T>, count: u32, make: impl Fn() -> T) -> Seat {
 }
 
 fn sum(all: impl Iterator<Item = Usage>) -> Usage {
-    all.fold(Usage::default(), |a, b| Usage { busy: a.busy + b.busy, waiting: a.waiting + b.waiting })
+    all.fold(Usage::default(), |mut sum, each| {
+        sum.add(&each);
+        sum
+    })
 }

@@ -1,6 +1,7 @@
 //! Servers, or things to hold, that are had one each, and those who wait for them.
 
 use crate::discipline::Discipline;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// What becomes of a request that comes to a queue.
@@ -13,11 +14,27 @@ pub(super) enum Arrival {
     Refused,
 }
 
-/// Busy servers and waiting requests, each times how long.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Usage {
+/// How servers, or things to hold, were used over some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Busy ones, times how long, in seconds.
     pub busy: f64,
+    /// Waiting requests, times how long, in seconds.
     pub waiting: f64,
+    /// How often one became free.
+    pub departures: u64,
+    /// Requests that wait at the end, less those at the beginning.
+    pub growth: i64,
+}
+
+impl Usage {
+    /// Adds the use of others.
+    pub fn add(&mut self, other: &Usage) {
+        self.busy += other.busy;
+        self.waiting += other.waiting;
+        self.departures += other.departures;
+        self.growth += other.growth;
+    }
 }
 
 /// The queue of one set of servers, or of things to hold.
@@ -34,8 +51,6 @@ pub(super) struct Queue {
     length: u64,
     usage: Usage,
     now: f64,
-    /// Servers that became free since it was cleared.
-    departures: u64,
 }
 
 impl Queue {
@@ -50,7 +65,6 @@ impl Queue {
             length: 0,
             usage: Usage::default(),
             now: 0.0,
-            departures: 0,
         }
     }
 
@@ -80,7 +94,7 @@ impl Queue {
     #[inline]
     pub fn depart(&mut self, now: f64) -> Option<u32> {
         self.pass(now);
-        self.departures += 1;
+        self.usage.departures += 1;
         if self.length == 0 {
             self.busy -= 1;
             return None;
@@ -101,18 +115,17 @@ impl Queue {
     /// Forgets the time before.
     pub fn clear(&mut self, now: f64) {
         self.pass(now);
-        self.usage = Usage::default();
-        self.departures = 0;
+        self.usage = Usage { growth: -(self.length as i64), ..Usage::default() };
     }
 
     /// How it was used since it was cleared.
     pub fn usage(&mut self, now: f64) -> Usage {
         self.pass(now);
-        self.usage
+        Usage { growth: self.usage.growth + self.length as i64, ..self.usage }
     }
 
     /// Whether requests wait although no server became free since it was cleared.
     pub fn is_stuck(&self) -> bool {
-        self.length > 0 && self.departures == 0
+        self.length > 0 && self.usage.departures == 0
     }
 }

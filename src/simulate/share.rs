@@ -196,6 +196,7 @@ impl Share {
         }
         self.pass(now);
         let job = self.in_service.pop()?;
+        self.usage.departures += 1;
         // Not a little less by rounding: those who have the same finish leave now too.
         self.progress = self.progress.max(job.finish);
         let last_first = self.making.discipline == Discipline::Lifo;
@@ -224,15 +225,19 @@ impl Share {
         self.now = now;
     }
 
+    fn waiting_now(&self) -> i64 {
+        self.length as i64 + (self.in_service.len() as i64 - self.making.servers as i64).max(0)
+    }
+
     /// Forgets the time before.
     pub fn clear(&mut self, now: f64) {
         self.pass(now);
-        self.usage = Usage::default();
+        self.usage = Usage { growth: -self.waiting_now(), ..Usage::default() };
     }
 
     /// How it was used since it was cleared.
     pub fn usage(&mut self, now: f64) -> Usage {
         self.pass(now);
-        self.usage
+        Usage { growth: self.usage.growth + self.waiting_now(), ..self.usage }
     }
 }

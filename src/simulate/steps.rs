@@ -36,12 +36,12 @@ impl Engine<'_> {
                 let workload = frame.workload;
                 let queue = self.stations[station as usize].at(frame.instance) as usize;
                 let class = self.class(workload);
+                self.brought(station, workload, work);
                 match self.queues[queue].arrive(self.now, number, class) {
                     Arrival::Begins => self.calendar.enter(self.now + work, FRAME + number),
                     Arrival::Waits => {}
                     Arrival::Refused => return Then::Fails(number),
                 }
-                self.brought(station, workload, work);
                 Then::Waits
             }
             Instruction::Shared { station, law } => {
@@ -50,10 +50,10 @@ impl Engine<'_> {
                 let workload = frame.workload;
                 let share = self.stations[station as usize].at(frame.instance);
                 let class = self.class(workload);
+                self.brought(station, workload, work);
                 if self.shares[share as usize].arrive(self.now, number, class, work) == Arrival::Refused {
                     return Then::Fails(number);
                 }
-                self.brought(station, workload, work);
                 self.announce_departure(share);
                 Then::Waits
             }

@@ -30,6 +30,14 @@ fn tidy(writer: &mut csv::Writer<impl Write>, solved: &Solved<'_>) -> Result<(),
             writer.write_record(["objective", name, metric, &text(&objective[metric])])?;
         }
     }
+    for difference in solved.differences.iter().filter_map(Value::as_array).flatten() {
+        let metric = text(&difference["metric"]);
+        for (kind, name) in
+            ["workload", "service"].into_iter().filter_map(|kind| Some((kind, difference[kind].as_str()?)))
+        {
+            writer.write_record([kind, name, &format!("{metric}_analytic"), &text(&difference["analytic"])])?;
+        }
+    }
     let planned = solved.plan.as_ref().and_then(|plan| plan["services"].as_object());
     for (name, figures) in planned.into_iter().flatten() {
         rows(writer, "plan", name, "", figures)?;

@@ -1,0 +1,421 @@
+//! How long to simulate: replications side by side, all of the same length, longer and longer until the figures are
+//! precise enough.
+//!
+//! Everything here depends on the model, the seed and what was counted, never on threads or clocks: the same effort ends
+//! after the same simulated time, unless it is stopped from outside. Time that has an end by itself (a profile that does
+//! not repeat, a trace) is run through as often as it takes instead.
+
+use super::engine::{Ending, Engine};
+use super::figures::Figures;
+use super::outcome;
+use super::pilot::{self, Pilot};
+use super::program::Program;
+use super::record::Record;
+use super::spans::{Span, Spans};
+use crate::network::Network;
+use crate::prediction::{Ended, Prediction};
+use crate::system::{ArrivalLaw, Load};
+use crate::unit::Seconds;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// Replications of a model, and of one with many services, where each takes memory.
+const REPLICATIONS: u64 = 16;
+const REPLICATIONS_OF_MANY: u64 = 8;
+const MANY_SERVICES: usize = 250;
+
+/// Events between two looks at whether to go on.
+const SLICE: u64 = 100_000;
+
+/// Events, in all, after which a run ends that was given no length.
+const ENOUGH_EVENTS: u64 = 200_000_000;
+
+/// The next round is planned to be so much longer than seems needed.
+const SURPLUS: f64 = 1.15;
+
+/// How long to run, and with which numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effort {
+    /// Where all random numbers come from.
+    pub seed: u64,
+    /// Number of the first replication, when others are run elsewhere.
+    pub first: u64,
+    /// Independent runs; `None` is as many as are usual.
+    pub replications: Option<u64>,
+    /// Simulated time that each run leaves out at its beginning; `None` is found by rule.
+    pub warmup: Option<Seconds>,
+    /// Simulated time that each run measures after that.
+    pub duration: Option<Seconds>,
+    /// Requests that all runs answer together, instead.
+    pub requests: Option<u64>,
+    /// Every half-width is at most so much of its figure, then it ends.
+    pub precision: Option<f64>,
+    /// Requests of the first replication that are written down span by span.
+    pub traced: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Effort {
+        Effort {
+            seed: 1,
+            first: 0,
+            replications: None,
+            warmup: None,
+            duration: None,
+            requests: None,
+            precision: None,
+            traced: 0,
+        }
+    }
+}
+
+/// What is asked for when nothing is.
+pub const PRECISION: f64 = 0.02;
+
+/// How far a simulation has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Share of the events that it takes, as far as can be told.
+    pub share: f64,
+    /// The greatest half-width over its figure so far.
+    pub precision: Option<f64>,
+    /// Events so far.
+    pub events: u64,
+}
+
+/// Told every so many events, from any thread; says whether to go on.
+pub type Watch<'w> = &'w (dyn Fn(&Progress) -> bool + Sync);
+
+/// One replication: its number and what it counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replication {
+    /// Its number: with the seed, all that its figures depend on.
+    pub number: u64,
+    /// Simulated time left out at its beginning.
+    pub warmup: Seconds,
+    /// What it counted after that.
+    pub record: Record,
+}
+
+/// What a simulation found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulated {
+    /// The figures.
+    pub prediction: Prediction,
+    /// The single runs.
+    pub replications: Vec<Replication>,
+    /// The first requests of the first run.
+    pub spans: Vec<Span>,
+}
+
+/// An engine and how it came to a stop.
+pub(super) struct Course<'n> {
+    pub engine: Engine<'n>,
+    ending: Ending,
+}
+
+impl<'n> Course<'n> {
+    pub fn new(engine: Engine<'n>) -> Course<'n> {
+        Course { engine, ending: Ending::InTime }
+    }
+
+    /// Whether it cannot go on.
+    pub fn is_hopeless(&self) -> bool {
+        matches!(self.ending, Ending::Crowded | Ending::Circular)
+    }
+}
+
+/// A simulation under way.
+pub(super) struct Task<'t> {
+    pub network: &'t Network,
+    pub program: Program,
+    pub effort: &'t Effort,
+    watch: Watch<'t>,
+    stopped: AtomicBool,
+    events: AtomicU64,
+    expected: AtomicU64,
+    precision: AtomicU64,
+}
+
+/// Whether time goes on for ever.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Horizon {
+    Steady,
+    /// All comes again after this time.
+    Period(Seconds),
+    /// It ends then.
+    End(Seconds),
+}
+
+/// Simulates a network.
+pub fn simulate(network: &Network, effort: &Effort, watch: Watch<'_>) -> Simulated {
+    let task = Task {
+        network,
+        program: Program::new(network),
+        effort,
+        watch,
+        stopped: AtomicBool::new(false),
+        events: AtomicU64::new(0),
+        expected: AtomicU64::new(0),
+        precision: AtomicU64::new(f64::NAN.to_bits()),
+    };
+    match horizon(network) {
+        Horizon::End(end) => task.passes(end),
+        Horizon::Steady => task.steady(None),
+        Horizon::Period(period) => task.steady(Some(period)),
+    }
+}
+
+/// Puts replications together that were run apart, all with the same seed and for the same time.
+///
+/// # Errors
+/// What they differ in, in a sentence.
+pub fn merge(network: &Network, effort: &Effort, mut replications: Vec<Replication>) -> Result<Simulated, String> {
+    replications.sort_by_key(|run| run.number);
+    let shape = Record::new(network);
+    for pair in replications.windows(2) {
+        if pair[0].number == pair[1].number {
+            return Err(format!("replication {} is there twice", pair[0].number));
+        }
+        if pair[0].warmup != pair[1].warmup || pair[0].record.time != pair[1].record.time {
+            return Err(format!(
+                "replications {} and {} did not run for the same time: give each part the same --warmup and --duration",
+                pair[0].number, pair[1].number
+            ));
+        }
+    }
+    if replications.iter().any(|run| !run.record.is_like(&shape)) {
+        return Err("a replication is of another model".to_string());
+    }
+    let balances = !matches!(horizon(network), Horizon::End(_));
+    let finish = Finish { ended: Ended::Complete, balances, notes: Vec::new() };
+    let prediction = outcome::prediction(network, effort, &replications, None, finish);
+    Ok(Simulated { prediction, replications, spans: Vec::new() })
+}
+
+fn horizon(network: &Network) -> Horizon {
+    let (mut end, mut period) = (0.0f64, 0.0f64);
+    for workload in &network.workloads {
+        match &workload.load {
+            Load::Profile { period: Some(length), .. } => period = period.max(*length),
+            Load::Profile { points, period: None, .. } => end = end.max(points.last().map_or(0.0, |(at, _)| *at)),
+            Load::Open { arrivals: ArrivalLaw::Trace(times), .. } => {
+                end = end.max(times.last().copied().unwrap_or(0.0))
+            }
+            Load::Open { .. } | Load::Closed { .. } => {}
+        }
+    }
+    if end > 0.0 {
+        Horizon::End(end)
+    } else if period > 0.0 {
+        Horizon::Period(period)
+    } else {
+        Horizon::Steady
+    }
+}
+
+/// How a simulation ends, beside its runs.
+pub(super) struct Finish {
+    pub ended: Ended,
+    /// Whether as many requests are answered as come, in a system that keeps up.
+    pub balances: bool,
+    pub notes: Vec<String>,
+}
+
+impl Task<'_> {
+    /// Lets all engines run until a time; returns whether nothing stopped them.
+    pub fn advance(&self, courses: &mut [Course<'_>], end: f64) -> bool {
+        courses.par_iter_mut().for_each(|course| {
+            while !course.is_hopeless() && course.engine.now < end && !self.stopped.load(Relaxed) {
+                let before = course.engine.events;
+                course.ending = course.engine.run_until(end, SLICE);
+                let events = self.events.fetch_add(course.engine.events - before, Relaxed) + SLICE;
+                let precision = Some(f64::from_bits(self.precision.load(Relaxed))).filter(|p| p.is_finite());
+                let share = events as f64 / self.expected.load(Relaxed).max(1) as f64;
+                if !(self.watch)(&Progress { share: share.min(1.0), precision, events }) {
+                    self.stopped.store(true, Relaxed);
+                }
+            }
+        });
+        !self.stopped.load(Relaxed)
+    }
+
+    fn replications(&self) -> u64 {
+        let usual = if self.network.services.len() > MANY_SERVICES { REPLICATIONS_OF_MANY } else { REPLICATIONS };
+        self.effort.replications.unwrap_or(usual).max(1)
+    }
+
+    fn engines(&self, numbers: std::ops::Range<u64>) -> Vec<Course<'_>> {
+        let engine = |number: u64| {
+            let mut engine = Engine::new(self.network, &self.program, self.effort.seed, self.effort.first + number);
+            if number == 0 && self.effort.first == 0 && self.effort.traced > 0 {
+                engine.spans = Some(Box::new(Spans::new(self.effort.traced)));
+            }
+            Course::new(engine)
+        };
+        numbers.map(engine).collect()
+    }
+
+    /// A network that goes on for ever, all of it again after each `period` if there is one.
+    fn steady(&self, period: Option<Seconds>) -> Simulated {
+        let whole = |time: f64| period.map_or(time, |period| (time / period).ceil().max(1.0) * period);
+        let found = match (self.effort.warmup, self.effort.duration, period) {
+            (Some(warmup), Some(length), _) => Some(Pilot { warmup, length, settles: true, grows: false }),
+            (_, _, Some(period)) => Some(Pilot { warmup: period, length: period, settles: true, grows: false }),
+            _ => pilot::look(self),
+        };
+        let Some(pilot) = found else { return self.nothing() };
+        let warmup = self.effort.warmup.unwrap_or_else(|| if pilot.warmup > 0.0 { whole(pilot.warmup) } else { 0.0 });
+        let mut notes = Vec::new();
+        if !pilot.settles && !pilot.grows && self.effort.warmup.is_none() {
+            notes.push("the warm-up rule found no end of the warm-up: figures may still be on their way".to_string());
+        }
+        let mut courses = self.engines(0..self.replications());
+        let mut going = self.advance(&mut courses, warmup);
+        courses.iter_mut().for_each(|course| course.engine.clear());
+        let before: u64 = courses.iter().map(|course| course.engine.events).sum();
+        let mut length = match (self.effort.duration, self.effort.requests) {
+            (Some(duration), _) => duration,
+            (None, Some(requests)) => whole(self.duration_of(&mut courses, requests, pilot.length)),
+            (None, None) if pilot.grows => 0.5 * pilot.length,
+            (None, None) => whole((4.0 * warmup).max(pilot.length)),
+        };
+        let fixed = self.effort.duration.is_some() || self.effort.requests.is_some();
+        let wanted = self.wanted();
+        loop {
+            going = going && self.advance(&mut courses, warmup + length);
+            let hopeless = courses.iter().any(Course::is_hopeless);
+            if !going || hopeless || pilot.grows {
+                let ended = if going { Ended::Hopeless } else { Ended::Stopped };
+                return self.finish(courses, warmup, Finish { ended, balances: true, notes });
+            }
+            let (precision, keeps_up) = self.look_at(&mut courses);
+            let precise = wanted.is_some_and(|wanted| precision <= wanted);
+            let events: u64 = courses.iter().map(|course| course.engine.events).sum();
+            if fixed || precise || !keeps_up || events >= ENOUGH_EVENTS {
+                let ended = match (precise, fixed) {
+                    _ if !keeps_up => Ended::Hopeless,
+                    (_, true) => Ended::Complete,
+                    (true, false) => Ended::Precise,
+                    (false, false) => Ended::Enough,
+                };
+                return self.finish(courses, warmup, Finish { ended, balances: true, notes });
+            }
+            // Half-widths shrink with the root of the length.
+            let needed = wanted.map_or(2.0, |wanted| SURPLUS * (precision / wanted).powi(2)).clamp(1.5, 4.0);
+            let rate = (events - before) as f64 / length;
+            let allowed = length + 1.02 * (ENOUGH_EVENTS.saturating_sub(events)) as f64 / rate;
+            length = whole((length * needed).min(allowed));
+            let all = events as f64 + rate * (length - length / needed);
+            let whole_way = wanted.map_or(all, |wanted| events as f64 * (precision / wanted).powi(2)).max(all);
+            self.expected.store(whole_way.min(1.05 * ENOUGH_EVENTS as f64) as u64, Relaxed);
+        }
+    }
+
+    /// The simulated time each run takes until all have answered so many requests, judging by a short one.
+    fn duration_of(&self, courses: &mut [Course<'_>], requests: u64, look: Seconds) -> Seconds {
+        let now = courses.first().map_or(0.0, |course| course.engine.now);
+        self.advance(courses, now + look);
+        let answered: u64 = courses.iter().map(|course| course.engine.record.requests()).sum();
+        if answered == 0 { look } else { look * requests as f64 / answered as f64 }
+    }
+
+    /// A network whose time ends by itself.
+    fn passes(&self, end: Seconds) -> Simulated {
+        let end = self.effort.duration.unwrap_or(end);
+        let batch = self.replications();
+        let wanted = self.wanted().filter(|_| self.effort.replications.is_none());
+        let mut all: Vec<Replication> = Vec::new();
+        let mut spans = Vec::new();
+        let mut notes = Vec::new();
+        loop {
+            let from = all.len() as u64;
+            let mut courses = self.engines(from..from + batch);
+            let going = self.advance(&mut courses, end);
+            let hopeless = courses.iter().any(Course::is_hopeless);
+            if notes.is_empty() {
+                let engines: Vec<&Engine<'_>> = courses.iter().map(|course| &course.engine).collect();
+                notes = outcome::deadlocks(self.network, &engines);
+            }
+            for (i, course) in courses.iter_mut().enumerate() {
+                let record = course.engine.measured();
+                if record.time > 0.0 {
+                    all.push(Replication { number: self.effort.first + from + i as u64, warmup: 0.0, record });
+                }
+                spans.extend(course.engine.spans.take().into_iter().flat_map(|spans| spans.list));
+            }
+            let events: u64 = all.iter().map(|run| run.record.events).sum();
+            let precision = outcome::precision(self.network, &all);
+            let precise = wanted.is_some_and(|wanted| precision <= wanted);
+            let enough = events >= ENOUGH_EVENTS
+                || self
+                    .effort
+                    .requests
+                    .is_some_and(|requests| all.iter().map(|run| run.record.requests()).sum::<u64>() >= requests);
+            if !going || hopeless || precise || enough || wanted.is_none() {
+                let ended = match (going, hopeless, precise, wanted.is_none() || self.effort.requests.is_some()) {
+                    (false, ..) => Ended::Stopped,
+                    (_, true, ..) => Ended::Hopeless,
+                    (_, _, true, _) => Ended::Precise,
+                    (.., true) => Ended::Complete,
+                    _ => Ended::Enough,
+                };
+                let finish = Finish { ended, balances: false, notes };
+                let prediction = outcome::prediction(self.network, self.effort, &all, self.wanted(), finish);
+                return Simulated { prediction, replications: all, spans };
+            }
+            self.precision.store(precision.to_bits(), Relaxed);
+            let whole_way = wanted.map_or(1.0, |wanted| (precision / wanted).powi(2)).max(2.0);
+            self.expected.store((events as f64 * whole_way).min(ENOUGH_EVENTS as f64) as u64, Relaxed);
+        }
+    }
+
+    fn wanted(&self) -> Option<f64> {
+        let free = self.effort.duration.is_none() && self.effort.requests.is_none();
+        self.effort.precision.or(free.then_some(PRECISION))
+    }
+
+    /// How precise the figures are so far, and whether as many requests are answered as come.
+    fn look_at(&self, courses: &mut [Course<'_>]) -> (f64, bool) {
+        let each: Vec<(Record, Figures)> = courses
+            .par_iter_mut()
+            .map(|course| {
+                let record = course.engine.measured();
+                let figures = Figures::new(self.network, &record);
+                (record, figures)
+            })
+            .collect();
+        let precision = outcome::worst(self.network, &each);
+        self.precision.store(precision.to_bits(), Relaxed);
+        let records: Vec<&Record> = each.iter().map(|(record, _)| record).collect();
+        let workloads = (0..self.network.workloads.len()).any(|w| outcome::grows(&records, |run| &run.workloads[w]));
+        let services = (0..self.network.services.len()).any(|id| outcome::grows(&records, |run| &run.services[id]));
+        (precision, !workloads && !services)
+    }
+
+    fn finish(&self, mut courses: Vec<Course<'_>>, warmup: Seconds, mut finish: Finish) -> Simulated {
+        let engines: Vec<&Engine<'_>> = courses.iter().map(|course| &course.engine).collect();
+        finish.notes.extend(outcome::deadlocks(self.network, &engines));
+        if courses.iter().any(|course| course.ending == Ending::Circular) {
+            let note = "something happens again and again at the same moment: does an operation send to itself?";
+            finish.notes.push(note.to_string());
+        }
+        let spans = courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|spans| spans.list);
+        let spans = spans.collect();
+        let numbered = courses.into_iter().zip(self.effort.first..);
+        let replications: Vec<Replication> = numbered
+            .map(|(mut course, number)| Replication { number, warmup, record: course.engine.take_measured() })
+            .filter(|run| run.record.time > 0.0)
+            .collect();
+        let prediction = outcome::prediction(self.network, self.effort, &replications, self.wanted(), finish);
+        Simulated { prediction, replications, spans }
+    }
+
+    /// Stopped before anything was measured.
+    fn nothing(&self) -> Simulated {
+        let finish = Finish { ended: Ended::Stopped, balances: true, notes: Vec::new() };
+        let prediction = outcome::prediction(self.network, self.effort, &[], self.wanted(), finish);
+        Simulated { prediction, replications: Vec::new(), spans: Vec::new() }
+    }
+}

@@ -1,0 +1,369 @@
+//! From what replications counted to the prediction people read.
+
+use super::effort::{Effort, Finish, Replication};
+use super::engine::Engine;
+use super::figures::{self, BUSY_WORKERS, Figures, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
+use super::queue::Usage;
+use super::record::{Elsewhere, Record, Requests, Sample, place_of};
+use crate::math::estimate::half_width;
+use crate::network::{Network, ServiceId};
+use crate::prediction::{
+    Accuracy, Ended, Overload, Prediction, ServiceResult, Share, Simulation, Times, WorkloadResult,
+};
+use crate::system::Metric;
+use rayon::prelude::*;
+
+/// Servers that are busy for more than this share of the time are where things pile up.
+const FULL: f64 = 0.98;
+
+/// An overloaded resource is brought to this utilization by the advice.
+const COMFORTABLE: f64 = 0.8;
+
+/// Points of the curve of a time.
+const POINTS: usize = 400;
+
+/// All runs together, and the figures of each. Their times add up, so rates and shares come out as those of one run.
+struct Collected<'n> {
+    network: &'n Network,
+    together: Record,
+    figures: Figures,
+    each: Vec<Figures>,
+}
+
+impl<'n> Collected<'n> {
+    fn new<'r>(network: &'n Network, runs: impl Iterator<Item = &'r Record>, each: Vec<Figures>) -> Collected<'n> {
+        let mut together = Record::new(network);
+        runs.for_each(|run| together.merge(run));
+        let figures = Figures::new(network, &together);
+        Collected { network, together, figures, each }
+    }
+
+    fn workload_widths(&self, w: usize) -> Vec<Option<f64>> {
+        figures::widths(&self.figures.workloads[w], |i| self.each.iter().map(|run| run.workloads[w][i]).collect())
+    }
+
+    fn service_widths(&self, id: ServiceId) -> Vec<Option<f64>> {
+        figures::widths(&self.figures.services[id], |i| self.each.iter().map(|run| run.services[id][i]).collect())
+    }
+
+    /// The greatest half-width over its figure, and which that is.
+    fn worst(&self) -> (f64, String) {
+        let workloads = self.network.workloads.iter().enumerate().map(|(w, workload)| {
+            (figures::worst(&self.figures.workloads[w], &self.workload_widths(w)), &workload.name)
+        });
+        let services =
+            self.network.services.iter().enumerate().map(|(id, service)| {
+                (figures::worst(&self.figures.services[id], &self.service_widths(id)), &service.name)
+            });
+        let worst = workloads.chain(services).max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0));
+        worst.map_or((0.0, String::new()), |((worst, figure), name)| {
+            (worst, format!("{name} {}", figures::name_of(figure)))
+        })
+    }
+}
+
+/// How imprecise the figures of runs are: the greatest half-width over its figure.
+pub(super) fn worst(network: &Network, runs: &[(Record, Figures)]) -> f64 {
+    let each = runs.iter().map(|(_, figures)| figures.clone()).collect();
+    Collected::new(network, runs.iter().map(|(record, _)| record), each).worst().0
+}
+
+/// The same of runs that are over.
+pub(super) fn precision(network: &Network, runs: &[Replication]) -> f64 {
+    collected(network, runs).worst().0
+}
+
+fn collected<'n>(network: &'n Network, runs: &[Replication]) -> Collected<'n> {
+    let each = runs.par_iter().map(|run| Figures::new(network, &run.record)).collect();
+    Collected::new(network, runs.iter().map(|run| &run.record), each)
+}
+
+/// Whether in nearly all runs more requests come than are answered, so that what is under way grows.
+pub(super) fn grows(runs: &[&Record], requests: impl Fn(&Record) -> &Requests) -> bool {
+    let left = |run: &&Record| {
+        let requests = requests(run);
+        requests.arrivals as f64 - requests.answered() as f64
+    };
+    let left: Vec<f64> = runs.iter().map(left).collect();
+    let mean = left.iter().sum::<f64>() / left.len() as f64;
+    mean > 10.0 && half_width(mean, &left).is_some_and(|half| mean > 2.0 * half)
+}
+
+/// Where requests wait although nothing was given back since the record was cleared, in words.
+pub(super) fn deadlocks(network: &Network, engines: &[&Engine<'_>]) -> Vec<String> {
+    let (mut services, mut pools) = (vec![0; network.services.len()], vec![0; network.pools.len()]);
+    for engine in engines {
+        let (stuck_services, stuck_pools) = engine.stuck();
+        stuck_services.into_iter().for_each(|id| services[id] += 1);
+        stuck_pools.into_iter().for_each(|id| pools[id] += 1);
+    }
+    let most = |(_, count): &(usize, &usize)| 2 * **count > engines.len();
+    let services = services.iter().enumerate().filter(most).map(|(id, _)| {
+        let name = &network.services[id].name;
+        format!(
+            "{name} is deadlocked: all its workers are held by requests that wait themselves, and none was given back"
+        )
+    });
+    let pools = pools.iter().enumerate().filter(most).map(|(id, _)| {
+        let name = &network.pools[id].name;
+        format!("pool {name} is deadlocked: requests that wait themselves hold all of it, and nothing was given back")
+    });
+    services.chain(pools).collect()
+}
+
+/// The prediction that replications make together.
+pub(super) fn prediction(
+    network: &Network,
+    effort: &Effort,
+    runs: &[Replication],
+    wanted: Option<f64>,
+    finish: Finish,
+) -> Prediction {
+    let collected = collected(network, runs);
+    let capacity = Capacity::new(network, &collected.together);
+    let records: Vec<&Record> = runs.iter().map(|run| &run.record).collect();
+    let overdue_workloads: Vec<bool> =
+        (0..network.workloads.len()).map(|w| finish.balances && grows(&records, |run| &run.workloads[w])).collect();
+    let overdue_services: Vec<bool> =
+        (0..network.services.len()).map(|id| finish.balances && grows(&records, |run| &run.services[id])).collect();
+    let stable =
+        finish.ended != Ended::Hopeless && !overdue_workloads.iter().chain(&overdue_services).any(|overdue| *overdue);
+    let together = capacity.together();
+    let (worst, least_certain) = collected.worst();
+    Prediction {
+        stable,
+        workloads: overdue_workloads
+            .iter()
+            .enumerate()
+            .map(|(w, is)| workload(&collected, &capacity, w, *is))
+            .collect(),
+        services: overdue_services.iter().enumerate().map(|(id, is)| service(&collected, &capacity, id, *is)).collect(),
+        bottleneck: together.as_ref().map(|(_, name)| name.clone()),
+        headroom: together.map(|(load, _)| 1.0 / load),
+        overloads: if stable { Vec::new() } else { overloads(&collected) },
+        simulation: Some(Box::new(Simulation {
+            seed: effort.seed,
+            replications: runs.len() as u64,
+            warmup: runs.first().map_or(0.0, |run| run.warmup),
+            duration: collected.together.time / runs.len().max(1) as f64,
+            requests: collected.together.requests(),
+            visits: collected.together.services.iter().map(|requests| requests.arrivals).sum(),
+            precision: Some(worst).filter(|worst| worst.is_finite()),
+            least_certain,
+            wanted,
+            ended: finish.ended,
+            notes: finish.notes,
+        })),
+    }
+}
+
+fn workload(collected: &Collected<'_>, capacity: &Capacity, w: usize, overdue: bool) -> WorkloadResult {
+    let Collected { network, together, figures, .. } = collected;
+    let requests = &together.workloads[w];
+    let [arrival_rate, throughput, error_rate, ..] = figures.workloads[w];
+    let response =
+        if overdue { Times::default() } else { times(&requests.response, &figures.workloads[w][RESPONSE..]) };
+    let accuracy = if overdue {
+        Accuracy::Overloaded
+    } else {
+        Accuracy::Simulated(Box::new(figures::confidence(&collected.workload_widths(w))))
+    };
+    WorkloadResult {
+        name: network.workloads[w].name.clone(),
+        arrival_rate: existing(arrival_rate),
+        throughput: existing(throughput),
+        error_rate: existing(error_rate),
+        saturation_rate: capacity.alone(w).filter(|_| arrival_rate > 0.0).map(|factor| factor * arrival_rate),
+        breakdown: response.mean.map_or_else(Vec::new, |mean| breakdown(network, together, w, mean)),
+        response,
+        accuracy,
+    }
+}
+
+fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdue: bool) -> ServiceResult {
+    let Collected { network, together, figures, .. } = collected;
+    let service = &network.services[id];
+    let requests = &together.services[id];
+    let own = &figures.services[id];
+    let of = |sample: &Sample, from: usize| if overdue { Times::default() } else { times(sample, &own[from..]) };
+    let number = |at: usize| Some(own[at]).filter(|value| value.is_finite());
+    let confidence = figures::confidence(&collected.service_widths(id));
+    let devices = service.devices.iter().map(|station| {
+        let busy = figures::utilization(&network.stations[*station], &together.stations[*station], together.time);
+        (network.stations[*station].name.clone(), existing(busy))
+    });
+    ServiceResult {
+        name: service.name.clone(),
+        external: service.external,
+        instances: service.instances,
+        utilization: number(UTILIZATION),
+        arrival_rate: existing(own[0]),
+        throughput: existing(own[1]),
+        error_rate: existing(own[2]),
+        queue_length: number(QUEUE_LENGTH).filter(|_| !overdue),
+        wait: of(&requests.wait, WAIT),
+        response: of(&requests.response, RESPONSE),
+        workers_utilization: number(BUSY_WORKERS),
+        saturation_rate: capacity.of_service(network, id).filter(|_| own[0] > 0.0).map(|factor| factor * own[0]),
+        devices: devices.collect(),
+        confidence: Some(Box::new(confidence)),
+    }
+}
+
+/// Zero for a figure that does not exist but must be a number.
+fn existing(figure: f64) -> f64 {
+    if figure.is_finite() { figure } else { 0.0 }
+}
+
+/// Mean and percentiles, with points of the curve in between.
+fn times(sample: &Sample, figures: &[f64]) -> Times {
+    let count = sample.times.count();
+    if count == 0 {
+        return Times::default();
+    }
+    let mut percentiles = [None; Metric::PERCENTILES.len()];
+    percentiles.iter_mut().zip(&figures[1..]).for_each(|(slot, figure)| *slot = Some(*figure));
+    // Points where the tail has fallen by a step of its own, or of the whole.
+    let mut curve = vec![(0.0, 1.0 - sample.times.zeros() as f64 / count as f64)];
+    let (mut left, mut last) = (count - sample.times.zeros(), 1.0);
+    for (_, high, number) in sample.times.buckets() {
+        left -= number;
+        let tail = left as f64 / count as f64;
+        if last - tail >= 1.0 / POINTS as f64 || tail <= 0.97 * last || left == 0 {
+            curve.push((high, tail));
+            last = tail;
+        }
+    }
+    Times { mean: Some(figures[0]), percentiles, curve }
+}
+
+/// Where the mean response time goes: by the requests that were looked at, in all as much as the mean.
+fn breakdown(network: &Network, together: &Record, w: usize, mean: f64) -> Vec<Share> {
+    let account = &together.accounts[w];
+    let total: f64 = account.spent.iter().map(|spent| spent.queueing + spent.service).sum();
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    let workloads = network.workloads.len();
+    let arrivals = together.workloads[w].arrivals.max(1) as f64;
+    let visits = |id: usize| together.visits[id * workloads + w] as f64 / arrivals;
+    let services = network.services.iter().enumerate().map(|(id, service)| (id, service.name.clone(), visits(id)));
+    let elsewhere = [
+        (place_of(network, Elsewhere::Network), "network".to_string(), 1.0),
+        (place_of(network, Elsewhere::Again), "retries".to_string(), 1.0),
+    ];
+    let pools = network.pools.iter().enumerate();
+    let pools = pools.map(|(id, pool)| (place_of(network, Elsewhere::Pool(id)), format!("pool {}", pool.name), 1.0));
+    let shares = services.chain(elsewhere).chain(pools).map(|(place, service, visits)| Share {
+        service,
+        queueing: account.spent[place].queueing / total * mean,
+        service_time: account.spent[place].service / total * mean,
+        visits,
+    });
+    shares.filter(|share| share.queueing + share.service_time > 0.0).collect()
+}
+
+/// How much of each resource its users take, by workload: what is offered to servers, what is held of workers and pools.
+struct Capacity {
+    /// Share of each resource that each workload takes, with the service it belongs to and its name.
+    resources: Vec<(Option<ServiceId>, String, Vec<f64>)>,
+}
+
+impl Capacity {
+    fn new(network: &Network, together: &Record) -> Capacity {
+        let workloads = network.workloads.len();
+        let mut resources = Vec::new();
+        if together.time > 0.0 {
+            for (id, station) in network.stations.iter().enumerate() {
+                let work = &together.work[id * workloads..(id + 1) * workloads];
+                let all = together.time * station.total_servers();
+                let offered: f64 = work.iter().sum::<f64>() / all;
+                // Slowed down servers are busy for longer than their work.
+                let slower = match station.contention {
+                    Some(_) if offered > 0.0 => together.stations[id].busy / all / offered,
+                    _ => 1.0,
+                };
+                let shares = work.iter().map(|work| slower * work / all).collect();
+                resources.push((Some(station.service), station.name.clone(), shares));
+            }
+            for (id, service) in network.services.iter().enumerate() {
+                let visits = &together.visits[id * workloads..(id + 1) * workloads];
+                let total = visits.iter().sum::<u64>().max(1) as f64;
+                let mut put = |share: f64, name: String| {
+                    let shares = visits.iter().map(|visits| share * *visits as f64 / total).collect();
+                    resources.push((Some(id), name, shares));
+                };
+                if let Some(workers) = service.workers {
+                    let all = together.time * f64::from(workers) * f64::from(service.instances);
+                    put(together.workers[id].busy / all, format!("{} workers", service.name));
+                }
+                if let Some(limit) = service.limit {
+                    put(total / together.time / limit, format!("{} limit", service.name));
+                }
+            }
+            for (id, pool) in network.pools.iter().enumerate() {
+                let instances = pool.per.map_or(1, |service| network.services[service].instances);
+                let all = together.time * f64::from(pool.size) * f64::from(instances);
+                let share = together.pools[id].busy / all / workloads.max(1) as f64;
+                resources.push((pool.per, format!("pool {}", pool.name), vec![share; workloads]));
+            }
+        }
+        Capacity { resources }
+    }
+
+    /// The share of the fullest resource, and its name.
+    fn together(&self) -> Option<(f64, String)> {
+        let loads = self.resources.iter().map(|(_, name, shares)| (shares.iter().sum::<f64>(), name));
+        let fullest = loads.filter(|(load, _)| *load > 0.0).max_by(|a, b| a.0.total_cmp(&b.0));
+        fullest.map(|(load, name)| (load, name.clone()))
+    }
+
+    /// By how much a workload could grow before the first resource it uses is full; 0 when the others fill it.
+    fn alone(&self, w: usize) -> Option<f64> {
+        let own = self.resources.iter().filter(|(_, _, shares)| shares[w] > 0.0);
+        own.map(|(_, _, shares)| ((1.0 - shares.iter().sum::<f64>() + shares[w]) / shares[w]).max(0.0))
+            .min_by(f64::total_cmp)
+    }
+
+    /// By how much the calls of a service could grow before its first resource is full.
+    fn of_service(&self, network: &Network, id: ServiceId) -> Option<f64> {
+        debug_assert!(id < network.services.len());
+        let own = self.resources.iter().filter(|(service, ..)| *service == Some(id));
+        let fullest = own.map(|(_, _, shares)| shares.iter().sum::<f64>()).fold(0.0, f64::max);
+        (fullest > 0.0).then(|| 1.0 / fullest)
+    }
+}
+
+/// What is full, and for which more waits at the end than at the beginning.
+fn overloads(collected: &Collected<'_>) -> Vec<Overload> {
+    let Collected { network, together, .. } = collected;
+    let mut found = Vec::new();
+    let mut look = |id: ServiceId, name: String, usage: &Usage, servers: f64, offered: Option<f64>| {
+        let service = &network.services[id];
+        // What came over what left.
+        let load = offered.unwrap_or_else(|| 1.0 + usage.growth as f64 / usage.departures.max(1) as f64);
+        if usage.busy >= FULL * servers * together.time && usage.growth > 0 && load > 1.0 {
+            found.push(Overload {
+                station: name,
+                service: service.name.clone(),
+                load,
+                instances_needed: (f64::from(service.instances) * load / COMFORTABLE).ceil() as u32,
+                external: service.external,
+            });
+        }
+    };
+    let workloads = network.workloads.len();
+    for (id, station) in network.stations.iter().enumerate() {
+        let work: f64 = together.work[id * workloads..(id + 1) * workloads].iter().sum();
+        let servers = station.total_servers();
+        let offered = station.contention.is_none().then(|| work / (servers * together.time));
+        look(station.service, station.name.clone(), &together.stations[id], servers, offered);
+    }
+    for (id, service) in network.services.iter().enumerate() {
+        if let Some(workers) = service.workers {
+            let all = f64::from(workers) * f64::from(service.instances);
+            look(id, format!("{} workers", service.name), &together.workers[id], all, None);
+        }
+    }
+    found
+}

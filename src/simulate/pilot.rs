@@ -1,0 +1,95 @@
+//! A first look at a network: how fast things happen in it, how long it takes to settle, and whether it does.
+//!
+//! A few short runs with random numbers of their own begin empty; the requests of each workload under way, averaged over
+//! the runs, are a series in time. The marginal standard error rule says where it has settled; where it cannot say the
+//! runs are made twice as long. What has not settled then, and is still as a straight line, grows without end.
+
+use super::effort::{Course, Task};
+use super::engine::Engine;
+use crate::math::warmup::truncation;
+use crate::unit::Seconds;
+
+/// Runs of a first look.
+const RUNS: u64 = 8;
+
+/// Events of each of them at first, and at most.
+const FIRST_EVENTS: u64 = 20_000;
+const MOST_EVENTS: u64 = 1_300_000;
+
+/// Points of a series at first; they become twice as many, then pairs are put together.
+const POINTS: usize = 500;
+
+/// Requests under way in the last third over those in the middle third: 1 in steady state, 5/3 on a straight line.
+const STRAIGHT: f64 = 1.45;
+
+/// What a first look found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pilot {
+    /// Simulated time after which all workloads have settled; half of the time looked at where one has not.
+    pub warmup: Seconds,
+    /// Simulated time looked at.
+    pub length: Seconds,
+    pub settles: bool,
+    /// Whether requests under way grow as on a straight line.
+    pub grows: bool,
+}
+
+/// Looks at the network of a task; `None` when it was stopped before anything could be seen.
+pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
+    let workloads = task.network.workloads.len();
+    let engine = |run: u64| Engine::new(task.network, &task.program, task.effort.seed, u64::MAX - run);
+    let mut scout = engine(RUNS);
+    scout.run_until(f64::MAX, FIRST_EVENTS);
+    if scout.now >= f64::MAX || scout.now <= 0.0 {
+        // Nothing happens any more, or all of it at once: the time does not matter.
+        return Some(Pilot { warmup: 0.0, length: 1.0, settles: true, grows: false });
+    }
+    let mut length = scout.now;
+    let mut courses: Vec<Course<'_>> = (0..RUNS).map(|run| Course::new(engine(run))).collect();
+    // For each run and workload the requests under way, times how long, in each stretch of time.
+    let mut series: Vec<Vec<Vec<f64>>> = vec![vec![Vec::new(); workloads]; RUNS as usize];
+    let mut last = vec![vec![0.0; workloads]; RUNS as usize];
+    loop {
+        let step = length / POINTS as f64;
+        while series[0].first().is_some_and(|points| points.len() < POINTS) {
+            let end = step * (series[0][0].len() + 1) as f64;
+            if !task.advance(&mut courses, end) {
+                return None;
+            }
+            for ((course, series), last) in courses.iter_mut().zip(&mut series).zip(&mut last) {
+                let sums = course.engine.populations();
+                for ((points, last), sum) in series.iter_mut().zip(last.iter_mut()).zip(sums) {
+                    points.push((sum - *last) / step);
+                    *last = sum;
+                }
+            }
+        }
+        let mean = |w: usize| -> Vec<f64> {
+            let at = |i: usize| series.iter().map(|run| run[w][i]).sum::<f64>() / RUNS as f64;
+            (0..POINTS).map(at).collect()
+        };
+        let means: Vec<Vec<f64>> = (0..workloads).map(mean).collect();
+        let busy = means.iter().filter(|points| points.iter().any(|point| *point > 0.0));
+        let settled: Option<usize> =
+            busy.map(|points| truncation(points)).try_fold(0, |most, d| d.map(|d| d.max(most)));
+        if let Some(left_out) = settled {
+            return Some(Pilot { warmup: left_out as f64 * step, length, settles: true, grows: false });
+        }
+        let events: u64 = courses.iter().map(|course| course.engine.events).max().unwrap_or(0);
+        if events >= MOST_EVENTS || courses.iter().any(Course::is_hopeless) {
+            let grows = means.iter().any(|points| grows(points));
+            return Some(Pilot { warmup: 0.5 * length, length, settles: false, grows });
+        }
+        length *= 2.0;
+        for points in series.iter_mut().flatten() {
+            *points = points.chunks(2).map(|pair| pair.iter().sum::<f64>() / pair.len() as f64).collect();
+        }
+    }
+}
+
+fn grows(points: &[f64]) -> bool {
+    let third = points.len() / 3;
+    let sum = |points: &[f64]| points.iter().sum::<f64>();
+    let (middle, end) = (sum(&points[third..2 * third]), sum(&points[2 * third..3 * third]));
+    end > STRAIGHT * middle && end > 10.0 * third as f64
+}
