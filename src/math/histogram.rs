@@ -1,7 +1,7 @@
 //! Counts of times in buckets whose width is a fixed share of the time.
 //!
 //! A bucket holds the times that agree in their exponent and the first ten binary digits after it: 1024 buckets an octave,
-//! each no wider than 0.1% of the times in it, from the smallest to the largest number. A quantile is read on a straight
+//! each no wider than 0.1% of the times in it, from a picosecond to the largest number. A quantile is read on a straight
 //! line through its bucket, so it is never off by more than that, and far less where times are spread evenly. Two
 //! histograms merge by adding counts, in any order; memory grows with the octaves that were met, not with the counts.
 
@@ -14,31 +14,34 @@ const DIGITS: u32 = 10;
 /// Buckets of an octave.
 const BUCKETS: usize = 1 << DIGITS;
 
-/// Buckets of all positive doubles.
-const KEYS: usize = 2047 * BUCKETS + BUCKETS;
-
 /// Bits of a double below those that tell the buckets apart.
 const BELOW: u32 = 52 - DIGITS;
+
+/// The number of the bucket that begins at `2^-40` seconds, a picosecond; shorter times count as zero.
+const FIRST: usize = (1023 - 40) * BUCKETS;
+
+/// One more than the number of the last bucket of all doubles.
+const END: usize = 2048 * BUCKETS;
 
 /// How often times of each size were met.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Sparse", from = "Sparse")]
 pub struct Histogram {
-    count: u64,
+    /// Times below a picosecond.
+    zeros: u64,
     /// The shortest and the longest.
     least: f64,
     most: f64,
-    /// Times of zero.
-    zeros: u64,
-    /// By the exponent of the time; as far as the largest that was met.
-    octaves: Vec<Option<Box<[u32; BUCKETS]>>>,
-    /// What did not fit there any more, by bucket.
+    /// Counts from the bucket of this number on.
+    from: usize,
+    counts: Vec<u32>,
+    /// What did not fit there any more, by the number of the bucket.
     carried: BTreeMap<usize, u64>,
 }
 
 impl Default for Histogram {
     fn default() -> Histogram {
-        Histogram { count: 0, least: f64::INFINITY, most: 0.0, zeros: 0, octaves: Vec::new(), carried: BTreeMap::new() }
+        Histogram { zeros: 0, least: f64::INFINITY, most: 0.0, from: 0, counts: Vec::new(), carried: BTreeMap::new() }
     }
 }
 
@@ -55,7 +58,7 @@ impl From<Histogram> for Sparse {
     fn from(histogram: Histogram) -> Sparse {
         Sparse {
             zeros: histogram.zeros,
-            least: (histogram.count > 0).then_some(histogram.least),
+            least: Some(histogram.least).filter(|least| least.is_finite()),
             most: histogram.most,
             buckets: histogram.filled().collect(),
         }
@@ -65,12 +68,9 @@ impl From<Histogram> for Sparse {
 impl From<Sparse> for Histogram {
     fn from(sparse: Sparse) -> Histogram {
         let least = sparse.least.unwrap_or(f64::INFINITY);
-        let mut histogram =
-            Histogram { count: sparse.zeros, least, most: sparse.most, zeros: sparse.zeros, ..Histogram::default() };
-        for (key, count) in sparse.buckets.into_iter().filter(|(key, _)| *key < KEYS) {
-            histogram.count += count;
-            histogram.add(key, count);
-        }
+        let mut histogram = Histogram { zeros: sparse.zeros, least, most: sparse.most, ..Histogram::default() };
+        let known = sparse.buckets.into_iter().filter(|(number, _)| (FIRST..END).contains(number));
+        known.for_each(|(number, count)| histogram.add(number, count));
         histogram
     }
 }
@@ -79,58 +79,65 @@ impl Histogram {
     /// Counts a time, in seconds. What is below zero or no number counts as zero.
     #[inline]
     pub fn record(&mut self, time: f64) {
-        self.count += 1;
-        if time > 0.0 {
+        // The bits of numbers above zero rise with them; those of others are of no bucket here.
+        let number = (time.to_bits() >> BELOW) as usize;
+        if let Some(count) = self.counts.get_mut(number.wrapping_sub(self.from))
+            && *count < u32::MAX
+        {
+            *count += 1;
             self.least = self.least.min(time);
             self.most = self.most.max(time);
-            let key = (time.to_bits() >> BELOW) as usize;
-            let count = &mut self.octave(key / BUCKETS)[key % BUCKETS];
-            if *count < u32::MAX {
-                *count += 1;
-            } else {
-                self.carry(key, 1);
-            }
+        } else {
+            self.record_elsewhere(time, number);
+        }
+    }
+
+    /// Counts a time that has no bucket yet, or a full one.
+    #[cold]
+    fn record_elsewhere(&mut self, time: f64, number: usize) {
+        if time > 0.0 && number >= FIRST {
+            self.add(number, 1);
+            self.least = self.least.min(time);
+            self.most = self.most.max(time);
         } else {
             self.zeros += 1;
             self.least = 0.0;
         }
     }
 
-    #[inline]
-    fn octave(&mut self, number: usize) -> &mut [u32; BUCKETS] {
-        if number >= self.octaves.len() {
-            self.octaves.resize(number + 1, None);
-        }
-        self.octaves[number].get_or_insert_with(|| Box::new([0; BUCKETS]))
-    }
-
-    #[cold]
-    fn carry(&mut self, key: usize, count: u64) {
-        *self.carried.entry(key).or_default() += count;
-    }
-
     /// Adds to a bucket.
-    fn add(&mut self, key: usize, count: u64) {
-        let own = &mut self.octave(key / BUCKETS)[key % BUCKETS];
+    fn add(&mut self, number: usize, count: u64) {
+        let octave = number / BUCKETS * BUCKETS;
+        if self.counts.is_empty() {
+            self.from = octave;
+        } else if octave < self.from {
+            self.counts.splice(..0, std::iter::repeat_n(0, self.from - octave));
+            self.from = octave;
+        }
+        let end = octave + BUCKETS - self.from;
+        if end > self.counts.len() {
+            self.counts.resize(end, 0);
+        }
+        let own = &mut self.counts[number - self.from];
         let fits = count.min(u64::from(u32::MAX - *own));
         *own += fits as u32;
         if fits < count {
-            self.carry(key, count - fits);
+            *self.carried.entry(number).or_default() += count - fits;
         }
     }
 
     /// How many times were counted.
     pub fn count(&self) -> u64 {
-        self.count
+        let counts: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
+        self.zeros + counts + self.carried.values().sum::<u64>()
     }
 
     /// Adds the counts of another.
     pub fn merge(&mut self, other: &Histogram) {
-        self.count += other.count;
         self.least = self.least.min(other.least);
         self.most = self.most.max(other.most);
         self.zeros += other.zeros;
-        other.filled().for_each(|(key, count)| self.add(key, count));
+        other.filled().for_each(|(number, count)| self.add(number, count));
     }
 
     /// The time that a share `p` of all does not exceed, right to 0.1%; `None` when nothing was counted.
@@ -141,61 +148,60 @@ impl Histogram {
     /// Several quantiles, for rising `levels`: as [`Histogram::quantile`] gives each.
     pub fn quantiles<const N: usize>(&self, levels: &[f64; N]) -> [Option<f64>; N] {
         let mut found = [None; N];
-        if self.count == 0 {
+        let all = self.count();
+        if all == 0 {
             return found;
         }
         // The smallest time with at least so many not above it, and at least one.
-        let rank = |level: f64| ((level * self.count as f64).ceil() as u64).clamp(1, self.count);
+        let ranks = levels.map(|level| ((level * all as f64).ceil() as u64).clamp(1, all));
         let mut next = 0;
         let mut seen = self.zeros;
-        while next < N && seen >= rank(levels[next]) {
+        while next < N && seen >= ranks[next] {
             found[next] = Some(0.0);
             next += 1;
         }
         for (low, high, count) in self.buckets() {
-            // As if its times were spread evenly, none of them at its edges.
-            let at = |rank: u64| low + (high - low) * ((rank - seen) as f64 - 0.5) / count as f64;
-            while next < N && seen + count >= rank(levels[next]) {
-                found[next] = Some(at(rank(levels[next])).clamp(self.least, self.most));
-                next += 1;
-            }
-            seen += count;
             if next == N {
                 break;
             }
+            // As if its times were spread evenly, none of them at its edges.
+            while next < N && seen + count >= ranks[next] {
+                let within = ((ranks[next] - seen) as f64 - 0.5) / count as f64;
+                found[next] = Some((low + (high - low) * within).clamp(self.least, self.most));
+                next += 1;
+            }
+            seen += count;
         }
         found
     }
 
     /// The share of times above `t`, those of its own bucket in proportion; `None` when nothing was counted.
     pub fn exceeding(&self, t: f64) -> Option<f64> {
+        let all = self.count();
         let above = |(low, high, count): (f64, f64, u64)| count as f64 * ((high - t) / (high - low)).clamp(0.0, 1.0);
         let sum: f64 = self.buckets().map(above).sum();
         let zeros = if t < 0.0 { self.zeros as f64 } else { 0.0 };
-        (self.count > 0).then(|| (sum + zeros) / self.count as f64)
+        (all > 0).then(|| (sum + zeros) / all as f64)
     }
 
-    /// The times of zero.
+    /// The times of zero, or less than a picosecond.
     pub fn zeros(&self) -> u64 {
         self.zeros
     }
 
     /// All buckets that hold something, from the shortest: from, to, how many.
     pub fn buckets(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
-        let edge = |key: usize| f64::from_bits((key as u64) << BELOW);
-        self.filled().map(move |(key, count)| (edge(key), edge(key + 1), count))
+        let edge = |number: usize| f64::from_bits((number as u64) << BELOW);
+        self.filled().map(move |(number, count)| (edge(number), edge(number + 1), count))
     }
 
     /// The same by their numbers.
     fn filled(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let octaves = self.octaves.iter().enumerate().filter_map(|(number, octave)| Some((number, octave.as_ref()?)));
-        octaves.flat_map(move |(number, counts)| {
-            let filled = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-            filled.map(move |(i, count)| {
-                let key = number * BUCKETS + i;
-                let carried = if *count == u32::MAX { self.carried.get(&key).copied().unwrap_or(0) } else { 0 };
-                (key, u64::from(*count) + carried)
-            })
+        let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled.map(|(i, count)| {
+            let number = self.from + i;
+            let carried = if *count == u32::MAX { self.carried.get(&number).copied().unwrap_or(0) } else { 0 };
+            (number, u64::from(*count) + carried)
         })
     }
 }
@@ -242,8 +248,8 @@ mod tests {
         let mut histogram = Histogram::default();
         histogram.record(1.0);
         (0..4).for_each(|_| histogram.merge(&histogram.clone()));
-        let key = (1.0f64.to_bits() >> BELOW) as usize;
-        histogram.add(key, 10_000_000_000);
+        let number = (1.0f64.to_bits() >> BELOW) as usize;
+        histogram.add(number, 10_000_000_000);
         histogram.record(1.0);
         assert_eq!(histogram.buckets().map(|(_, _, count)| count).collect::<Vec<_>>(), [10_000_000_017]);
         let written = serde_json::to_string(&histogram).unwrap();
@@ -256,7 +262,7 @@ mod tests {
         let mut histogram = Histogram::default();
         assert_eq!((histogram.quantile(0.5), histogram.exceeding(1.0)), (None, None));
         [f64::NAN, -1.0, 0.0, f64::MIN_POSITIVE, f64::MAX, f64::INFINITY].iter().for_each(|t| histogram.record(*t));
-        assert_eq!((histogram.count(), histogram.zeros()), (6, 3));
+        assert_eq!((histogram.count(), histogram.zeros()), (6, 4));
         assert_eq!(histogram.quantile(0.5), Some(0.0));
     }
 }

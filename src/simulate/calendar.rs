@@ -1,21 +1,25 @@
 //! What happens when: events leave in the order of their times, equal times in the order they were entered.
 //!
-//! A heap with four children a node, each event one number of 128 bits: the bits of its time, then the number of its entry,
-//! then what it is about. Times are not negative, so that numbers compare as events do. The place of the event that was
-//! taken last is filled by the next that is entered, which saves a way through the heap for each pair. Nothing is
-//! allocated once the heap has been as large as it gets.
+//! Each event is one number of 128 bits: the bits of its time, then the number of its entry, then what it is about. Times
+//! are not negative, so that numbers compare as events do. The next few events stand in a sorted list, where one more is
+//! put in its place by moving those before it; all later ones wait in a heap with four children a node, from which the list
+//! is filled again. Nothing is allocated once it has been as full as it gets.
 
 /// Events to come.
 #[derive(Debug, Default)]
 pub(super) struct Calendar {
-    heap: Vec<u128>,
-    /// The first place is empty: its event was taken.
-    taken: bool,
+    /// The next events, the first one last.
+    near: Vec<u128>,
+    /// All that come after those.
+    far: Vec<u128>,
     /// Entries so far; starts again after four thousand million, when no event of the same time can still be there.
     entered: u32,
 }
 
 const CHILDREN: usize = 4;
+
+/// The next events are at most so many, and half as many after they were filled again.
+const NEAR: usize = 48;
 
 fn time_of(entry: u128) -> f64 {
     f64::from_bits((entry >> 64) as u64)
@@ -29,60 +33,89 @@ impl Calendar {
         let bits = (time + 0.0).to_bits();
         let entry = (u128::from(bits) << 64) | (u128::from(self.entered) << 32) | u128::from(what);
         self.entered = self.entered.wrapping_add(1);
-        if std::mem::take(&mut self.taken) {
-            self.sink(entry);
+        if self.near.len() == NEAR {
+            self.spill();
+        }
+        if !self.far.is_empty() && self.near.first().is_none_or(|last| entry > *last) {
+            self.push(entry);
             return;
         }
-        let mut place = self.heap.len();
-        self.heap.push(entry);
-        while place > 0 {
-            let parent = (place - 1) / CHILDREN;
-            if entry >= self.heap[parent] {
-                break;
-            }
-            self.heap[place] = self.heap[parent];
-            place = parent;
+        let place = self.near.partition_point(|later| *later > entry);
+        self.near.insert(place, entry);
+    }
+
+    /// Moves the later half of the next events to the heap.
+    #[cold]
+    fn spill(&mut self) {
+        for i in 0..NEAR / 2 {
+            self.push(self.near[i]);
         }
-        self.heap[place] = entry;
+        self.near.drain(..NEAR / 2);
+    }
+
+    /// Fills the list of the next events from the heap.
+    #[cold]
+    fn fill(&mut self) {
+        while self.near.len() < NEAR / 2
+            && let Some(entry) = self.pop()
+        {
+            self.near.push(entry);
+        }
+        self.near.reverse();
     }
 
     /// Takes out the next event unless it comes after a time: when, and what it is about.
     #[inline]
     pub fn next_until(&mut self, end: f64) -> Option<(f64, u32)> {
-        if std::mem::take(&mut self.taken)
-            && let Some(last) = self.heap.pop()
-            && !self.heap.is_empty()
-        {
-            self.sink(last);
+        if self.near.is_empty() {
+            self.fill();
         }
-        let first = *self.heap.first()?;
+        let first = *self.near.last()?;
         let time = time_of(first);
         if time > end {
             return None;
         }
-        self.taken = true;
+        self.near.pop();
         Some((time, first as u32))
     }
 
-    /// Puts an entry at the first place and lets it sink to where it belongs.
-    #[inline]
-    fn sink(&mut self, entry: u128) {
-        let heap = self.heap.as_mut_slice();
+    fn push(&mut self, entry: u128) {
+        let mut place = self.far.len();
+        self.far.push(entry);
+        while place > 0 {
+            let parent = (place - 1) / CHILDREN;
+            if entry >= self.far[parent] {
+                break;
+            }
+            self.far[place] = self.far[parent];
+            place = parent;
+        }
+        self.far[place] = entry;
+    }
+
+    fn pop(&mut self) -> Option<u128> {
+        let first = *self.far.first()?;
+        let last = self.far.pop()?;
+        if self.far.is_empty() {
+            return Some(first);
+        }
+        let heap = self.far.as_mut_slice();
         let mut place = 0;
         loop {
-            let first = CHILDREN * place + 1;
-            let Some(children) = heap.get(first..(first + CHILDREN).min(heap.len()).max(first)) else { break };
-            let mut least = (u128::MAX, 0);
+            let start = (CHILDREN * place + 1).min(heap.len());
+            let children = &heap[start..(start + CHILDREN).min(heap.len())];
+            let mut least = (last, place);
             for (i, child) in children.iter().enumerate() {
-                least = if *child < least.0 { (*child, i) } else { least };
+                least = if *child < least.0 { (*child, start + i) } else { least };
             }
-            if least.0 >= entry {
+            if least.1 == place {
                 break;
             }
             heap[place] = least.0;
-            place = first + least.1;
+            place = least.1;
         }
-        heap[place] = entry;
+        heap[place] = last;
+        Some(first)
     }
 }
 

@@ -16,12 +16,13 @@ const HEDGE: usize = 1;
 
 impl Engine<'_> {
     /// A frame makes the call at its place, for the first time or again.
+    #[inline]
     pub fn attempt(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
         let Instruction::Call { call: id } = self.program.code[frame.place as usize] else { return Then::Waits };
         let call = &self.program.calls[id as usize];
         frame.phase = Phase::Answers;
-        if !call.is_plain() {
+        if !call.is_plain {
             frame.tries += 1;
             frame.copies = 1;
             frame.stamp = frame.stamp.wrapping_add(1);
@@ -35,6 +36,7 @@ impl Engine<'_> {
     }
 
     /// Sends a copy of a call to the service that is asked.
+    #[inline]
     fn send_copy(&mut self, number: u32, id: u32) -> Then {
         let call = &self.program.calls[id as usize];
         let way = match call.network {
@@ -43,7 +45,7 @@ impl Engine<'_> {
         };
         let caller = self.frames[number];
         let copy = self.run_of(call.operation, caller.workload);
-        let ledger = if caller.ledger == NONE || call.is_plain() { caller.ledger } else { self.ledgers.open() };
+        let ledger = if caller.ledger == NONE || call.is_plain { caller.ledger } else { self.ledgers.open() };
         let frame = &mut self.frames[copy];
         (frame.below, frame.below_stamp, frame.way) = (number, caller.stamp, way);
         (frame.ledger, frame.span) = (ledger, caller.span);
@@ -56,11 +58,12 @@ impl Engine<'_> {
     }
 
     /// A service receives a call.
+    #[inline]
     pub fn receive(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
         frame.began = self.now;
         frame.phase = Phase::Running;
-        let service = self.network.operations[frame.operation as usize].service;
+        let service = frame.service as usize;
         self.record.services[service].arrivals += 1;
         self.record.visits[service * self.network.workloads.len() + frame.workload as usize] += 1;
         if frame.span != NONE
@@ -92,7 +95,7 @@ impl Engine<'_> {
         frame.has_worker = true;
         frame.phase = Phase::Running;
         if frame.ledger != NONE || frame.span != NONE {
-            let service = self.network.operations[frame.operation as usize].service;
+            let service = frame.service as usize;
             self.ledgers.spend(frame.ledger, service, Spent { queueing: waited, service: 0.0 });
             if let Some(spans) = &mut self.spans {
                 spans.part(frame.span, "wait for worker", self.now - waited, self.now);
@@ -102,9 +105,10 @@ impl Engine<'_> {
     }
 
     /// A run of an operation is over.
+    #[inline]
     pub fn answer(&mut self, number: u32, success: bool) -> Then {
         let frame = &mut self.frames[number];
-        let service = self.network.operations[frame.operation as usize].service;
+        let service = frame.service as usize;
         let requests = &mut self.record.services[service];
         if success {
             requests.response.record(self.now - frame.began);
@@ -134,27 +138,33 @@ impl Engine<'_> {
     }
 
     /// An answer reaches who asked.
+    #[inline]
     pub fn deliver(&mut self, number: u32, success: bool) -> Then {
-        let frame = self.frames[number];
         self.frames.free(number);
+        let frame = &self.frames[number];
         if frame.below == NONE {
             if frame.first {
+                let frame = *frame;
                 self.request_over(&frame, success.then_some(self.now - frame.began));
             }
             return Then::Waits;
         }
-        let caller = self.frames[frame.below];
+        let caller = &self.frames[frame.below];
         if caller.stamp != frame.below_stamp {
             self.ledgers.inherit(frame.ledger, NONE);
             return Then::Waits;
         }
         let Instruction::Call { call } = self.program.code[caller.place as usize] else { return Then::Waits };
         let call = &self.program.calls[call as usize];
+        if call.is_plain && frame.way == 0.0 {
+            return if success { self.answered(frame.below) } else { Then::Fails(frame.below) };
+        }
+        let (frame, caller) = (*frame, *caller);
         if frame.way > 0.0 {
             let network = place_of(self.network, Elsewhere::Network);
             self.ledgers.spend(frame.ledger, network, Spent { queueing: 0.0, service: 2.0 * frame.way });
         }
-        if call.is_plain() {
+        if call.is_plain {
             return if success { self.answered(frame.below) } else { Then::Fails(frame.below) };
         }
         if !success {
@@ -176,6 +186,7 @@ impl Engine<'_> {
     }
 
     /// The call at the place of a frame has succeeded.
+    #[inline]
     fn answered(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
         frame.asked -= 1;

@@ -114,6 +114,8 @@ pub(super) struct Engine<'n> {
     pub homes: Vec<Home>,
     pub caches: Vec<(Lookups, Stream)>,
     arrivals: Vec<Arrivals>,
+    /// The class of urgency of each workload.
+    classes: Vec<usize>,
     pub frames: Frames,
     pub joins: Vec<Join>,
     pub free_joins: Vec<u32>,
@@ -155,6 +157,7 @@ impl<'n> Engine<'n> {
             homes: network.services.iter().map(|service| Home::new(service, seed, replication)).collect(),
             caches: caches.collect(),
             arrivals: network.workloads.iter().map(|workload| Arrivals::new(workload, seed, replication)).collect(),
+            classes: network.workloads.iter().map(|workload| workload.class).collect(),
             frames: Frames::default(),
             joins: Vec::new(),
             free_joins: Vec::new(),
@@ -391,9 +394,12 @@ impl<'n> Engine<'n> {
     }
 
     /// A run of an operation that has yet to be received.
+    #[inline]
     pub fn run_of(&mut self, operation: OperationId, workload: u32) -> u32 {
-        let place = self.program.operations[operation];
-        self.frames.put(Frame::new(Kind::Run, place, operation as u32, workload))
+        let (place, service) = self.program.operations[operation];
+        let (number, frame) = self.frames.put(Kind::Run);
+        (frame.place, frame.service, frame.operation, frame.workload) = (place, service, operation as u32, workload);
+        number
     }
 
     /// Lets a frame do what it does, and those that go on with it, until all wait.
@@ -409,7 +415,7 @@ impl<'n> Engine<'n> {
 
     #[inline]
     pub fn class(&self, workload: u32) -> usize {
-        self.network.workloads[workload as usize].class
+        self.classes[workload as usize]
     }
 
     pub fn later(&mut self, time: f64, frame: u32) {

@@ -51,6 +51,8 @@ pub(super) struct Frame {
     /// Changes whenever answers it waited for no longer matter.
     pub stamp: u32,
     pub operation: u32,
+    /// The service that runs it.
+    pub service: u32,
     pub instance: u32,
     pub workload: u32,
     /// Runs of a loop that are left, this one included.
@@ -85,36 +87,33 @@ pub(super) struct Frame {
     pub way: f64,
 }
 
-impl Frame {
-    /// A frame that has yet to begin.
-    pub fn new(kind: Kind, place: Place, operation: u32, workload: u32) -> Frame {
-        Frame {
-            place,
-            below: NONE,
-            below_stamp: 0,
-            stamp: 0,
-            operation,
-            instance: 0,
-            workload,
-            left: 0,
-            asked: 0,
-            ledger: NONE,
-            span: NONE,
-            kind,
-            phase: Phase::Running,
-            first: false,
-            is_placed: false,
-            has_worker: false,
-            copies: 0,
-            tries: 0,
-            began: 0.0,
-            waited: 0.0,
-            since: 0.0,
-            work: 0.0,
-            way: 0.0,
-        }
-    }
-}
+/// A frame of nobody.
+const BLANK: Frame = Frame {
+    place: 0,
+    below: NONE,
+    below_stamp: 0,
+    stamp: 0,
+    operation: 0,
+    service: 0,
+    instance: 0,
+    workload: 0,
+    left: 0,
+    asked: 0,
+    ledger: NONE,
+    span: NONE,
+    kind: Kind::Run,
+    phase: Phase::Running,
+    first: false,
+    is_placed: false,
+    has_worker: false,
+    copies: 0,
+    tries: 0,
+    began: 0.0,
+    waited: 0.0,
+    since: 0.0,
+    work: 0.0,
+    way: 0.0,
+};
 
 /// All frames.
 #[derive(Debug, Default)]
@@ -124,16 +123,23 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Puts a frame where there is room; returns its number.
+    /// Makes a frame where there is room: its number, and the frame with nothing but its kind and stamp.
     #[inline]
-    pub fn put(&mut self, frame: Frame) -> u32 {
-        if let Some(number) = self.free.pop() {
-            let old = &mut self.records[number as usize];
-            *old = Frame { stamp: old.stamp.wrapping_add(1), ..frame };
-            return number;
-        }
-        self.records.push(frame);
-        self.records.len() as u32 - 1
+    pub fn put(&mut self, kind: Kind) -> (u32, &mut Frame) {
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => {
+                self.records.push(BLANK);
+                self.records.len() as u32 - 1
+            }
+        };
+        let frame = &mut self.records[number as usize];
+        // What is not set here is set before it is read.
+        (frame.kind, frame.phase) = (kind, Phase::Running);
+        (frame.first, frame.is_placed, frame.has_worker) = (false, false, false);
+        (frame.below, frame.ledger, frame.span) = (NONE, NONE, NONE);
+        (frame.waited, frame.way) = (0.0, 0.0);
+        (number, frame)
     }
 
     /// Gives up a number.

@@ -65,17 +65,12 @@ pub(super) struct Call {
     pub chance: ChanceId,
     /// There and back.
     pub network: Option<LawId>,
+    /// Whether it is sent once, and waited for however long it takes.
+    pub is_plain: bool,
     pub timeout: Option<f64>,
     pub hedge: Option<f64>,
     pub retries: u32,
     pub backoff: Option<Backoff>,
-}
-
-impl Call {
-    /// Whether it is sent once, and waited for however long it takes.
-    pub fn is_plain(&self) -> bool {
-        self.timeout.is_none() && self.hedge.is_none() && self.retries == 0
-    }
 }
 
 /// Places with the chance of this one or one before it.
@@ -101,8 +96,8 @@ pub(super) struct Program {
     pub held: Vec<HoldId>,
     /// Each hold: the pool, and the hold around it.
     pub holds: Vec<(PoolId, HoldId)>,
-    /// Where each operation begins.
-    pub operations: Vec<Place>,
+    /// Where each operation begins, and the service that runs it.
+    pub operations: Vec<(Place, u32)>,
     pub calls: Vec<Call>,
     pub choices: Vec<Choice>,
     pub forks: Vec<Fork>,
@@ -119,7 +114,7 @@ impl Program {
             let mut writer = Writer { program: &mut program, network, operation, hold: NONE, laws: 0, chances: 0 };
             writer.steps(&operation.steps);
             writer.put(Instruction::End);
-            program.operations.push(place);
+            program.operations.push((place, operation.service as u32));
         }
         program
     }
@@ -188,6 +183,7 @@ impl Writer<'_> {
                     probability: call.probability,
                     chance,
                     network,
+                    is_plain: call.timeout.is_none() && call.hedge.is_none() && call.retries == 0,
                     timeout: call.timeout,
                     hedge: call.hedge,
                     retries: call.retries,

@@ -20,6 +20,9 @@ use crate::system::Contention;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
+/// Times below this share of the clock are its rounding.
+const CLOCK: f64 = 1e-13;
+
 /// A request in service, the one that ends first the greatest.
 #[derive(Debug, Clone, Copy)]
 struct Job {
@@ -208,8 +211,9 @@ impl Share {
             self.length -= 1;
             self.begin(waiting, class);
         }
-        // Under sharing, all that it took longer than its work.
-        let waited = if self.is_sharing() { (now + job.waited).max(0.0) } else { job.waited };
+        // Under sharing, all that it took longer than its work, but for what the digits of the clock leave.
+        let waited = if self.is_sharing() { now + job.waited } else { job.waited };
+        let waited = if waited < CLOCK * now { 0.0 } else { waited };
         Some((job.request, waited))
     }
 

@@ -9,13 +9,12 @@ use super::record::{Elsewhere, Spent, place_of};
 impl Engine<'_> {
     /// What a frame waited for has come.
     pub fn resume(&mut self, number: u32) {
-        let frame = self.frames[number];
-        let then = match frame.phase {
+        let then = match self.frames[number].phase {
             Phase::Running => Then::Goes(number),
             Phase::Sent => self.receive(number),
             Phase::Admission => self.admitted(number),
-            Phase::Work => self.work_over(number, &frame),
-            Phase::Delay => self.delay_over(number, &frame),
+            Phase::Work => self.work_over(number),
+            Phase::Delay => self.delay_over(number),
             Phase::Pool => self.taken(number),
             Phase::Backoff => self.attempt(number),
             Phase::Success => self.deliver(number, true),
@@ -27,6 +26,7 @@ impl Engine<'_> {
     }
 
     /// Does what stands at the place of a frame.
+    #[inline]
     pub fn execute(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
         match self.program.code[frame.place as usize] {
@@ -149,19 +149,26 @@ impl Engine<'_> {
         }
     }
 
+    #[inline]
     fn brought(&mut self, station: u32, workload: u32, work: f64) {
         self.record.work[station as usize * self.network.workloads.len() + workload as usize] += work;
     }
 
     /// A frame within another one, for as much of its program.
     pub fn inner(&mut self, kind: Kind, below: u32, like: u32, place: Place, left: u32) -> u32 {
-        let Frame { operation, instance, workload, ledger, span, .. } = self.frames[like];
-        let frame = Frame { below, instance, left, ledger, span, ..Frame::new(kind, place, operation, workload) };
-        self.frames.put(frame)
+        let Frame { operation, service, instance, workload, ledger, span, .. } = self.frames[like];
+        let (number, frame) = self.frames.put(kind);
+        (frame.place, frame.below, frame.left) = (place, below, left);
+        (frame.operation, frame.service, frame.instance) = (operation, service, instance);
+        (frame.workload, frame.ledger, frame.span) = (workload, ledger, span);
+        number
     }
 
     /// A server has done the work of a frame, and takes up the next.
-    fn work_over(&mut self, number: u32, frame: &Frame) -> Then {
+    #[inline]
+    fn work_over(&mut self, number: u32) -> Then {
+        let frame = &self.frames[number];
+        let waited = (self.now - frame.since - frame.work).max(0.0);
         if let Instruction::Work { station, .. } = self.program.code[frame.place as usize] {
             let queue = self.stations[station as usize].at(frame.instance) as usize;
             if let Some(next) = self.queues[queue].depart(self.now) {
@@ -171,7 +178,7 @@ impl Engine<'_> {
                 self.calendar.enter(self.now + work, FRAME + next);
             }
         }
-        self.served(number, (self.now - frame.since - frame.work).max(0.0))
+        self.served(number, waited)
     }
 
     /// Those leave whose time at some shared servers is over.
@@ -202,13 +209,13 @@ impl Engine<'_> {
     }
 
     /// The work of a frame is done.
+    #[inline]
     fn served(&mut self, number: u32, waited: f64) -> Then {
         let now = self.now;
         let frame = &mut self.frames[number];
         (frame.place, frame.phase) = (frame.place + 1, Phase::Running);
         if frame.ledger != NONE || frame.span != NONE {
-            let frame = *frame;
-            let service = self.network.operations[frame.operation as usize].service;
+            let (service, frame) = (frame.service as usize, *frame);
             let spent = Spent { queueing: waited, service: now - frame.since - waited };
             self.ledgers.spend(frame.ledger, service, spent);
             if let Some(spans) = &mut self.spans {
@@ -219,11 +226,11 @@ impl Engine<'_> {
         Then::Goes(number)
     }
 
-    fn delay_over(&mut self, number: u32, frame: &Frame) -> Then {
-        self.frames[number].place += 1;
-        self.frames[number].phase = Phase::Running;
+    fn delay_over(&mut self, number: u32) -> Then {
+        let frame = &mut self.frames[number];
+        (frame.place, frame.phase) = (frame.place + 1, Phase::Running);
         if frame.ledger != NONE || frame.span != NONE {
-            let service = self.network.operations[frame.operation as usize].service;
+            let service = frame.service as usize;
             self.ledgers.spend(frame.ledger, service, Spent { queueing: 0.0, service: self.now - frame.since });
             if let Some(spans) = &mut self.spans {
                 spans.part(frame.span, "delay", frame.since, self.now);
