@@ -149,7 +149,7 @@ impl SimulationArgs {
             simulate::merge(network, &effort, replications)
                 .map_err(|why| Failure::Wrong(format!("error: --merge: {why}")))?
         };
-        if simulated.replications.is_empty() {
+        if simulated.replications.is_empty() && simulated.is_stopped() {
             return Err(Failure::Outside("error: it was stopped before anything was measured".to_string()));
         }
         if let Some(file) = &self.save {

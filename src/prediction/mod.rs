@@ -216,6 +216,8 @@ pub struct Simulation {
     pub wanted: Option<f64>,
     /// Why it ended.
     pub ended: Ended,
+    /// Services whose workers, and pools that, are held by requests that wait for one another.
+    pub deadlocked: Vec<String>,
     /// What is odd about it, in sentences.
     pub notes: Vec<String>,
 }

@@ -87,7 +87,10 @@ fn title(system: &System) -> String {
 fn headline(system: &System, prediction: &Prediction, verdicts: &[Verdict]) -> Block {
     let missed = verdicts.iter().filter(|v| !v.met).count();
     let name = title(system);
-    let (text, tone) = if !prediction.stable {
+    let dead = prediction.simulation.as_ref().map_or(&[][..], |simulation| &simulation.deadlocked);
+    let (text, tone) = if !dead.is_empty() {
+        (format!("{name}: deadlocked, requests wait for one another at {}", enumerate(dead)), Tone::Bad)
+    } else if !prediction.stable {
         let over: Vec<String> = prediction.overloads.iter().map(|o| o.station.clone()).collect();
         (format!("{name}: overloaded, {} cannot keep up", enumerate(&over)), Tone::Bad)
     } else if verdicts.is_empty() {
@@ -130,6 +133,9 @@ fn advice(prediction: &Prediction, verdicts: &[Verdict]) -> Option<String> {
     }
     if verdicts.iter().any(|v| !v.met) {
         return Some("`plimsoll plan` finds the cheapest instance counts that meet every objective.".to_string());
+    }
+    if !prediction.stable {
+        return None;
     }
     let bottleneck = prediction.bottleneck.as_ref()?;
     let headroom = prediction.headroom?;

@@ -18,6 +18,7 @@ use crate::system::{ArrivalLaw, Load};
 use crate::unit::Seconds;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Replications of a model, and of one with many services, where each takes memory.
@@ -30,6 +31,9 @@ const SLICE: u64 = 100_000;
 
 /// Events, in all, after which a run ends that was given no length.
 const ENOUGH_EVENTS: u64 = 200_000_000;
+
+/// Said of runs that cannot go on.
+const ENDLESS: &str = "requests multiply without end: does an operation send to itself, or is retried work never done?";
 
 /// The next round is planned to be so much longer than seems needed.
 const SURPLUS: f64 = 1.15;
@@ -109,6 +113,13 @@ pub struct Simulated {
     pub spans: Vec<Span>,
 }
 
+impl Simulated {
+    /// Whether it was stopped from outside.
+    pub fn is_stopped(&self) -> bool {
+        self.prediction.simulation.as_ref().is_some_and(|simulation| simulation.ended == Ended::Stopped)
+    }
+}
+
 /// An engine and how it came to a stop.
 pub(super) struct Course<'n> {
     pub engine: Engine<'n>,
@@ -133,6 +144,8 @@ pub(super) struct Task<'t> {
     pub effort: &'t Effort,
     watch: Watch<'t>,
     stopped: AtomicBool,
+    /// Whether a run cannot go on: then the others need not.
+    hopeless: AtomicBool,
     events: AtomicU64,
     expected: AtomicU64,
     precision: AtomicU64,
@@ -156,6 +169,7 @@ pub fn simulate(network: &Network, effort: &Effort, watch: Watch<'_>) -> Simulat
         effort,
         watch,
         stopped: AtomicBool::new(false),
+        hopeless: AtomicBool::new(false),
         events: AtomicU64::new(0),
         expected: AtomicU64::new(0),
         precision: AtomicU64::new(f64::NAN.to_bits()),
@@ -189,7 +203,7 @@ pub fn merge(network: &Network, effort: &Effort, mut replications: Vec<Replicati
         return Err("a replication is of another model".to_string());
     }
     let balances = !matches!(horizon(network), Horizon::End(_));
-    let finish = Finish { ended: Ended::Complete, balances, notes: Vec::new() };
+    let finish = Finish { ended: Ended::Complete, balances, ..Finish::default() };
     let prediction = outcome::prediction(network, effort, &replications, None, finish);
     Ok(Simulated { prediction, replications, spans: Vec::new() })
 }
@@ -215,21 +229,39 @@ fn horizon(network: &Network) -> Horizon {
     }
 }
 
+impl Default for Finish {
+    fn default() -> Finish {
+        Finish { ended: Ended::Complete, balances: true, deadlocked: Vec::new(), endless: false, notes: Vec::new() }
+    }
+}
+
 /// How a simulation ends, beside its runs.
 pub(super) struct Finish {
     pub ended: Ended,
     /// Whether as many requests are answered as come, in a system that keeps up.
     pub balances: bool,
+    pub deadlocked: Vec<String>,
+    /// Whether requests multiplied, so that no figure says anything.
+    pub endless: bool,
     pub notes: Vec<String>,
 }
 
 impl Task<'_> {
     /// Lets all engines run until a time; returns whether nothing stopped them.
     pub fn advance(&self, courses: &mut [Course<'_>], end: f64) -> bool {
+        self.advance_within(courses, end, u64::MAX)
+    }
+
+    /// The same for so many events each at most; with more to do before that time there is no hope.
+    pub fn advance_within(&self, courses: &mut [Course<'_>], end: f64, most: u64) -> bool {
         courses.par_iter_mut().for_each(|course| {
-            while !course.is_hopeless() && course.engine.now < end && !self.stopped.load(Relaxed) {
+            let goes_on = || !self.stopped.load(Relaxed) && !self.hopeless.load(Relaxed);
+            while course.engine.now < end && goes_on() {
                 let before = course.engine.events;
                 course.ending = course.engine.run_until(end, SLICE);
+                if course.is_hopeless() || course.engine.events > most {
+                    self.hopeless.store(true, Relaxed);
+                }
                 let events = self.events.fetch_add(course.engine.events - before, Relaxed) + SLICE;
                 let precision = Some(f64::from_bits(self.precision.load(Relaxed))).filter(|p| p.is_finite());
                 let share = events as f64 / self.expected.load(Relaxed).max(1) as f64;
@@ -239,6 +271,11 @@ impl Task<'_> {
             }
         });
         !self.stopped.load(Relaxed)
+    }
+
+    /// Whether a run cannot go on.
+    pub fn is_hopeless(&self) -> bool {
+        self.hopeless.load(Relaxed)
     }
 
     fn replications(&self) -> u64 {
@@ -266,13 +303,18 @@ impl Task<'_> {
             _ => pilot::look(self),
         };
         let Some(pilot) = found else { return self.nothing() };
+        if self.is_hopeless() {
+            return self.finish(Vec::new(), 0.0, Finish { ended: Ended::Hopeless, ..Finish::default() });
+        }
         let warmup = self.effort.warmup.unwrap_or_else(|| if pilot.warmup > 0.0 { whole(pilot.warmup) } else { 0.0 });
         let mut notes = Vec::new();
         if !pilot.settles && !pilot.grows && self.effort.warmup.is_none() {
             notes.push("the warm-up rule found no end of the warm-up: figures may still be on their way".to_string());
         }
         let mut courses = self.engines(0..self.replications());
-        let mut going = self.advance(&mut courses, warmup);
+        // What grows as on a straight line grows on; only what multiplies comes to so many events.
+        let most = if pilot.grows { pilot::MOST_GROWING } else { u64::MAX };
+        let mut going = self.advance_within(&mut courses, warmup, most);
         courses.iter_mut().for_each(|course| course.engine.clear());
         let before: u64 = courses.iter().map(|course| course.engine.events).sum();
         let mut length = match (self.effort.duration, self.effort.requests) {
@@ -284,11 +326,11 @@ impl Task<'_> {
         let fixed = self.effort.duration.is_some() || self.effort.requests.is_some();
         let wanted = self.wanted();
         loop {
-            going = going && self.advance(&mut courses, warmup + length);
-            let hopeless = courses.iter().any(Course::is_hopeless);
+            going = going && self.advance_within(&mut courses, warmup + length, most);
+            let hopeless = self.is_hopeless();
             if !going || hopeless || pilot.grows {
                 let ended = if going { Ended::Hopeless } else { Ended::Stopped };
-                return self.finish(courses, warmup, Finish { ended, balances: true, notes });
+                return self.finish(courses, warmup, Finish { ended, notes, ..Finish::default() });
             }
             let (precision, keeps_up) = self.look_at(&mut courses);
             let precise = wanted.is_some_and(|wanted| precision <= wanted);
@@ -300,7 +342,7 @@ impl Task<'_> {
                     (true, false) => Ended::Precise,
                     (false, false) => Ended::Enough,
                 };
-                return self.finish(courses, warmup, Finish { ended, balances: true, notes });
+                return self.finish(courses, warmup, Finish { ended, notes, ..Finish::default() });
             }
             // Half-widths shrink with the root of the length.
             let needed = wanted.map_or(2.0, |wanted| SURPLUS * (precision / wanted).powi(2)).clamp(1.5, 4.0);
@@ -328,16 +370,13 @@ impl Task<'_> {
         let wanted = self.wanted().filter(|_| self.effort.replications.is_none());
         let mut all: Vec<Replication> = Vec::new();
         let mut spans = Vec::new();
-        let mut notes = Vec::new();
+        let mut deadlocked = BTreeSet::new();
         loop {
             let from = all.len() as u64;
             let mut courses = self.engines(from..from + batch);
             let going = self.advance(&mut courses, end);
-            let hopeless = courses.iter().any(Course::is_hopeless);
-            if notes.is_empty() {
-                let engines: Vec<&Engine<'_>> = courses.iter().map(|course| &course.engine).collect();
-                notes = outcome::deadlocks(self.network, &engines);
-            }
+            let hopeless = self.is_hopeless();
+            deadlocked.extend(self.deadlocks(&courses));
             for (i, course) in courses.iter_mut().enumerate() {
                 let record = course.engine.measured();
                 if record.time > 0.0 {
@@ -361,7 +400,8 @@ impl Task<'_> {
                     (.., true) => Ended::Complete,
                     _ => Ended::Enough,
                 };
-                let finish = Finish { ended, balances: false, notes };
+                let deadlocked = deadlocked.into_iter().collect();
+                let finish = Finish { ended, balances: false, deadlocked, endless: hopeless, notes: Vec::new() };
                 let prediction = outcome::prediction(self.network, self.effort, &all, self.wanted(), finish);
                 return Simulated { prediction, replications: all, spans };
             }
@@ -395,11 +435,10 @@ impl Task<'_> {
     }
 
     fn finish(&self, mut courses: Vec<Course<'_>>, warmup: Seconds, mut finish: Finish) -> Simulated {
-        let engines: Vec<&Engine<'_>> = courses.iter().map(|course| &course.engine).collect();
-        finish.notes.extend(outcome::deadlocks(self.network, &engines));
-        if courses.iter().any(|course| course.ending == Ending::Circular) {
-            let note = "something happens again and again at the same moment: does an operation send to itself?";
-            finish.notes.push(note.to_string());
+        finish.deadlocked = self.deadlocks(&courses);
+        finish.endless = self.is_hopeless();
+        if finish.endless {
+            finish.notes.push(ENDLESS.to_string());
         }
         let spans = courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|spans| spans.list);
         let spans = spans.collect();
@@ -412,9 +451,15 @@ impl Task<'_> {
         Simulated { prediction, replications, spans }
     }
 
+    /// What is dead in most runs.
+    pub fn deadlocks(&self, courses: &[Course<'_>]) -> Vec<String> {
+        let engines: Vec<&Engine<'_>> = courses.iter().map(|course| &course.engine).collect();
+        outcome::deadlocks(self.network, &engines)
+    }
+
     /// Stopped before anything was measured.
     fn nothing(&self) -> Simulated {
-        let finish = Finish { ended: Ended::Stopped, balances: true, notes: Vec::new() };
+        let finish = Finish { ended: Ended::Stopped, ..Finish::default() };
         let prediction = outcome::prediction(self.network, self.effort, &[], self.wanted(), finish);
         Simulated { prediction, replications: Vec::new(), spans: Vec::new() }
     }

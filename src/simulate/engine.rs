@@ -28,7 +28,7 @@ pub(super) const TIMER: u32 = 3 << 29;
 const NUMBER: u32 = (1 << 29) - 1;
 
 /// Frames that a run may have at once; with more, it grows without end.
-const MOST_FRAMES: usize = 4_000_000;
+const MOST_FRAMES: usize = 3_000_000;
 
 /// Things that may happen at the same time; with more, it is a circle without end.
 const MOST_AT_ONCE: u64 = 50_000_000;
@@ -71,7 +71,7 @@ impl Seat {
         if self.split { self.first + instance } else { self.first }
     }
 
-    fn all(self) -> std::ops::Range<usize> {
+    pub fn all(self) -> std::ops::Range<usize> {
         self.first as usize..(self.first + self.count) as usize
     }
 }
@@ -321,14 +321,6 @@ impl<'n> Engine<'n> {
     fn permit_usage(&mut self, seats: &[Seat]) -> Vec<Usage> {
         let now = self.now;
         seats.iter().map(|seat| sum(self.queues[seat.all()].iter_mut().map(|queue| queue.usage(now)))).collect()
-    }
-
-    /// Services whose workers, and pools of which, none was given back since the record was cleared although some wait.
-    pub fn stuck(&self) -> (Vec<usize>, Vec<usize>) {
-        let is_stuck = |seat: &Seat| self.queues[seat.all()].iter().any(Queue::is_stuck);
-        let services = self.workers.iter().enumerate().filter(|(_, seat)| seat.as_ref().is_some_and(is_stuck));
-        let pools = self.pools.iter().enumerate().filter(|(_, seat)| is_stuck(seat));
-        (services.map(|(id, _)| id).collect(), pools.map(|(id, _)| id).collect())
     }
 
     /// Requests of each workload under way, times how long, since the record was cleared.

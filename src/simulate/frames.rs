@@ -150,6 +150,19 @@ impl Frames {
         self.free.push(number);
     }
 
+    /// Numbers are below this.
+    pub fn room(&self) -> usize {
+        self.records.len()
+    }
+
+    /// All frames with their numbers.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Frame)> {
+        let mut there = vec![true; self.records.len()];
+        self.free.iter().for_each(|number| there[*number as usize] = false);
+        let numbered = (0u32..).zip(&self.records).zip(there);
+        numbered.filter(|(_, there)| *there).map(|(frame, _)| frame)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.records.len() - self.free.len()

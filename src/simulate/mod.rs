@@ -11,6 +11,7 @@ mod arrivals;
 mod balance;
 mod calendar;
 mod calls;
+mod deadlock;
 mod effort;
 mod engine;
 mod figures;

@@ -1,5 +1,6 @@
 //! From what replications counted to the prediction people read.
 
+use super::deadlock;
 use super::effort::{Effort, Finish, Replication};
 use super::engine::Engine;
 use super::figures::{self, BUSY_WORKERS, Figures, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
@@ -89,25 +90,17 @@ pub(super) fn grows(runs: &[&Record], requests: impl Fn(&Record) -> &Requests) -
     mean > 10.0 && half_width(mean, &left).is_some_and(|half| mean > 2.0 * half)
 }
 
-/// Where requests wait although nothing was given back since the record was cleared, in words.
+/// The names of what is dead in most of some runs: services for their workers, and pools.
 pub(super) fn deadlocks(network: &Network, engines: &[&Engine<'_>]) -> Vec<String> {
     let (mut services, mut pools) = (vec![0; network.services.len()], vec![0; network.pools.len()]);
-    for engine in engines {
-        let (stuck_services, stuck_pools) = engine.stuck();
-        stuck_services.into_iter().for_each(|id| services[id] += 1);
-        stuck_pools.into_iter().for_each(|id| pools[id] += 1);
+    let found: Vec<_> = engines.par_iter().map(|engine| deadlock::find(engine)).collect();
+    for (dead_services, dead_pools) in found {
+        dead_services.into_iter().for_each(|id| services[id] += 1);
+        dead_pools.into_iter().for_each(|id| pools[id] += 1);
     }
     let most = |(_, count): &(usize, &usize)| 2 * **count > engines.len();
-    let services = services.iter().enumerate().filter(most).map(|(id, _)| {
-        let name = &network.services[id].name;
-        format!(
-            "{name} is deadlocked: all its workers are held by requests that wait themselves, and none was given back"
-        )
-    });
-    let pools = pools.iter().enumerate().filter(most).map(|(id, _)| {
-        let name = &network.pools[id].name;
-        format!("pool {name} is deadlocked: requests that wait themselves hold all of it, and nothing was given back")
-    });
+    let services = services.iter().enumerate().filter(most).map(|(id, _)| network.services[id].name.clone());
+    let pools = pools.iter().enumerate().filter(most).map(|(id, _)| format!("pool {}", network.pools[id].name));
     services.chain(pools).collect()
 }
 
@@ -122,12 +115,14 @@ pub(super) fn prediction(
     let collected = collected(network, runs);
     let capacity = Capacity::new(network, &collected.together);
     let records: Vec<&Record> = runs.iter().map(|run| &run.record).collect();
-    let overdue_workloads: Vec<bool> =
-        (0..network.workloads.len()).map(|w| finish.balances && grows(&records, |run| &run.workloads[w])).collect();
-    let overdue_services: Vec<bool> =
-        (0..network.services.len()).map(|id| finish.balances && grows(&records, |run| &run.services[id])).collect();
-    let stable =
-        finish.ended != Ended::Hopeless && !overdue_workloads.iter().chain(&overdue_services).any(|overdue| *overdue);
+    let overdue_workloads: Vec<bool> = (0..network.workloads.len())
+        .map(|w| finish.endless || finish.balances && grows(&records, |run| &run.workloads[w]))
+        .collect();
+    let overdue_services: Vec<bool> = (0..network.services.len())
+        .map(|id| finish.endless || finish.balances && grows(&records, |run| &run.services[id]))
+        .collect();
+    let hopeless = finish.ended == Ended::Hopeless || !finish.deadlocked.is_empty();
+    let stable = !hopeless && !overdue_workloads.iter().chain(&overdue_services).any(|overdue| *overdue);
     let together = capacity.together();
     let (worst, least_certain) = collected.worst();
     Prediction {
@@ -140,7 +135,7 @@ pub(super) fn prediction(
         services: overdue_services.iter().enumerate().map(|(id, is)| service(&collected, &capacity, id, *is)).collect(),
         bottleneck: together.as_ref().map(|(_, name)| name.clone()),
         headroom: together.map(|(load, _)| 1.0 / load),
-        overloads: if stable { Vec::new() } else { overloads(&collected) },
+        overloads: if stable || !finish.deadlocked.is_empty() { Vec::new() } else { overloads(&collected) },
         simulation: Some(Box::new(Simulation {
             seed: effort.seed,
             replications: runs.len() as u64,
@@ -152,6 +147,7 @@ pub(super) fn prediction(
             least_certain,
             wanted,
             ended: finish.ended,
+            deadlocked: finish.deadlocked,
             notes: finish.notes,
         })),
     }

@@ -16,6 +16,9 @@ const RUNS: u64 = 8;
 const FIRST_EVENTS: u64 = 20_000;
 const MOST_EVENTS: u64 = 1_300_000;
 
+/// With more, requests multiply.
+pub(super) const MOST_GROWING: u64 = 2 * MOST_EVENTS;
+
 /// Points of a series at first; they become twice as many, then pairs are put together.
 const POINTS: usize = 500;
 
@@ -53,8 +56,11 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
         let step = length / POINTS as f64;
         while series[0].first().is_some_and(|points| points.len() < POINTS) {
             let end = step * (series[0][0].len() + 1) as f64;
-            if !task.advance(&mut courses, end) {
+            if !task.advance_within(&mut courses, end, MOST_GROWING) {
                 return None;
+            }
+            if task.is_hopeless() {
+                return Some(Pilot { warmup: 0.0, length, settles: false, grows: true });
             }
             for ((course, series), last) in courses.iter_mut().zip(&mut series).zip(&mut last) {
                 let sums = course.engine.populations();
@@ -76,8 +82,9 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
             return Some(Pilot { warmup: left_out as f64 * step, length, settles: true, grows: false });
         }
         let events: u64 = courses.iter().map(|course| course.engine.events).max().unwrap_or(0);
-        if events >= MOST_EVENTS || courses.iter().any(Course::is_hopeless) {
-            let grows = means.iter().any(|points| grows(points));
+        let dead = !task.deadlocks(&courses).is_empty();
+        if events >= MOST_EVENTS || dead {
+            let grows = dead || means.iter().any(|points| grows(points));
             return Some(Pilot { warmup: 0.5 * length, length, settles: false, grows });
         }
         length *= 2.0;

@@ -124,8 +124,8 @@ impl Queue {
         Usage { growth: self.usage.growth + self.length as i64, ..self.usage }
     }
 
-    /// Whether requests wait although no server became free since it was cleared.
-    pub fn is_stuck(&self) -> bool {
-        self.length > 0 && self.usage.departures == 0
+    /// Whether requests wait.
+    pub fn has_waiting(&self) -> bool {
+        self.length > 0
     }
 }

@@ -3,6 +3,9 @@
 //! Every figure is the mean over independent replications with fixed seeds. Bounds are seven half widths of 95% over two
 //! (Student's law with 39 degrees of freedom is beyond that less than once in a million).
 
+mod chains;
+mod meanings;
+
 use plimsoll::network::Network;
 use plimsoll::prediction::{Accuracy, ServiceResult, WorkloadResult};
 use plimsoll::simulate::{Effort, Simulated, simulate};
