@@ -1,5 +1,6 @@
 //! When requests come: one file for every way a workload asks.
 
+use super::shape::Shape;
 use crate::distribution::Sampler;
 use crate::math::random::{Stream, source};
 use crate::network::Workload;
@@ -8,11 +9,13 @@ use std::sync::Arc;
 
 /// The arrivals of one workload.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub(super) struct Arrivals<'s> {
     pattern: Pattern,
     stream: Stream,
     /// Which operation of a mix is asked for.
     mix: Stream,
+    /// How the load changes, where the pattern does not know.
+    shape: Option<&'s Shape>,
 }
 
 #[derive(Debug)]
@@ -40,12 +43,12 @@ enum Pattern {
     Closed(u32, Sampler),
 }
 
-impl Arrivals {
-    pub fn new(workload: &Workload, seed: u64, replication: u64) -> Arrivals {
+impl<'s> Arrivals<'s> {
+    pub fn new(workload: &Workload, shape: Option<&'s Shape>, seed: u64, replication: u64) -> Arrivals<'s> {
         let stream = |number| Stream::new(seed, replication, source(&workload.name, number));
         let pattern = match &workload.load {
             Load::Closed { users, think } => Pattern::Closed(*users, think.sampler()),
-            Load::Profile { points, linear, period } => Pattern::Profile(Profile::new(points, *linear, *period)),
+            Load::Profile { points, linear, period } => Pattern::Profile(Profile::new(points, *linear, *period, shape)),
             Load::Open { rate, .. } if *rate <= 0.0 => Pattern::Never,
             Load::Open { rate, arrivals } => match arrivals {
                 ArrivalLaw::Poisson => Pattern::Poisson(1.0 / rate),
@@ -63,13 +66,15 @@ impl Arrivals {
                 ArrivalLaw::Trace(times) => Pattern::Trace { times: times.clone(), next: 0 },
             },
         };
-        Arrivals { pattern, stream: stream(0), mix: stream(1) }
+        // A profile changes itself, and users come and go as events.
+        let shape = shape.filter(|_| !matches!(pattern, Pattern::Profile(_) | Pattern::Closed(..)));
+        Arrivals { pattern, stream: stream(0), mix: stream(1), shape }
     }
 
-    /// How many users ask, where they do: each thinks before its first request.
-    pub fn users(&self) -> Option<u32> {
+    /// How many users ask under so many times the load, where users do: each thinks before its first request.
+    pub fn users(&self, factor: f64) -> Option<u32> {
         match &self.pattern {
-            Pattern::Closed(users, _) => Some(*users),
+            Pattern::Closed(users, _) => Some((f64::from(*users) * factor).round() as u32),
             _ => None,
         }
     }
@@ -77,6 +82,13 @@ impl Arrivals {
     /// When the next request comes; for a closed workload when a user comes back that begins to think now. `None` when no
     /// more come.
     pub fn next(&mut self, now: f64) -> Option<f64> {
+        match self.shape {
+            None => self.next_of_pattern(now),
+            Some(shape) => self.next_of_pattern(shape.clock(now)).and_then(|clock| shape.time(clock)),
+        }
+    }
+
+    fn next_of_pattern(&mut self, now: f64) -> Option<f64> {
         let stream = &mut self.stream;
         match &mut self.pattern {
             Pattern::Never => None,
@@ -165,7 +177,7 @@ impl Piece {
 }
 
 impl Profile {
-    fn new(points: &[(f64, f64)], linear: bool, period: Option<f64>) -> Profile {
+    fn new(points: &[(f64, f64)], linear: bool, period: Option<f64>, shape: Option<&Shape>) -> Profile {
         let first = points.first().copied().unwrap_or((0.0, 0.0));
         let end = period.unwrap_or(f64::INFINITY);
         let mut pieces = Vec::with_capacity(points.len() + 1);
@@ -184,6 +196,11 @@ impl Profile {
             if to > *from {
                 pieces.push(Piece { from: *from, to, rate: *rate, last: if linear { next } else { *rate } });
             }
+        }
+        let (mut period, mut pieces) = (period, pieces);
+        if let Some(shape) = shape {
+            pieces = shaped(&pieces, period, shape);
+            period = None;
         }
         let expected = if period.is_some() { pieces.iter().map(|piece| piece.expected(piece.from)).sum() } else { 0.0 };
         Profile { pieces, period, expected }
@@ -218,6 +235,29 @@ impl Profile {
     }
 }
 
+/// Pieces under a load that changes: periods one after the other for as long as it changes, cut where it does. After its
+/// last change the last factor holds for as many periods again.
+fn shaped(pieces: &[Piece], period: Option<f64>, shape: &Shape) -> Vec<Piece> {
+    let last = shape.points().last().map_or(0.0, |(from, _)| *from);
+    let rounds = period.map_or(1, |period| 2 * (last / period).ceil() as usize + 2);
+    let mut all = Vec::new();
+    for round in 0..rounds {
+        let start = round as f64 * period.unwrap_or(0.0);
+        for piece in pieces {
+            let (from, to) = (start + piece.from, start + piece.to);
+            let inside = shape.points().iter().map(|(time, _)| *time).filter(|time| *time > from && *time < to);
+            let cuts: Vec<f64> = std::iter::once(from).chain(inside).chain(std::iter::once(to)).collect();
+            for pair in cuts.windows(2) {
+                let factor = shape.at(pair[0]);
+                let last = if pair[1] == to { piece.last } else { piece.rate_at(pair[1] - start) };
+                let rate = piece.rate_at(pair[0] - start);
+                all.push(Piece { from: pair[0], to: pair[1], rate: factor * rate, last: factor * last });
+            }
+        }
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,17 +279,21 @@ mod tests {
 
     #[test]
     fn a_profile_brings_what_its_rates_say() {
-        let steps = Profile::new(&[(0.0, 2.0), (10.0, 5.0)], false, None);
+        let steps = Profile::new(&[(0.0, 2.0), (10.0, 5.0)], false, None, None);
         assert!((expected(&steps, 10.0) - 20.0).abs() < 1e-6);
         assert!((expected(&steps, 14.0) - 40.0).abs() < 1e-6);
-        let line = Profile::new(&[(0.0, 0.0), (10.0, 4.0)], true, None);
+        let line = Profile::new(&[(0.0, 0.0), (10.0, 4.0)], true, None, None);
         assert!((expected(&line, 5.0) - 5.0).abs() < 1e-6);
         assert!((expected(&line, 20.0) - 60.0).abs() < 1e-6);
         // Down again to the first point at the end of each period.
-        let wave = Profile::new(&[(0.0, 0.0), (5.0, 4.0)], true, Some(10.0));
+        let wave = Profile::new(&[(0.0, 0.0), (5.0, 4.0)], true, Some(10.0), None);
         assert!((expected(&wave, 30.0) - 60.0).abs() < 1e-6);
         assert!((expected(&wave, 35.0) - 70.0).abs() < 1e-6);
-        assert_eq!(Profile::new(&[(0.0, 0.0)], false, Some(10.0)).next(3.0, 1.0), None);
-        assert_eq!(Profile::new(&[(0.0, 3.0), (1.0, 0.0)], false, None).next(0.0, 4.0), None);
+        // Twice as much from the seventh second on.
+        let shape = Shape::new(vec![(0.0, 1.0), (7.0, 2.0)]);
+        let wave = Profile::new(&[(0.0, 0.0), (5.0, 4.0)], true, Some(10.0), Some(&shape));
+        assert!((expected(&wave, 10.0) - (20.0 + 3.0 * 1.2)).abs() < 1e-6);
+        assert_eq!(Profile::new(&[(0.0, 0.0)], false, Some(10.0), None).next(3.0, 1.0), None);
+        assert_eq!(Profile::new(&[(0.0, 3.0), (1.0, 0.0)], false, None, None).next(0.0, 4.0), None);
     }
 }

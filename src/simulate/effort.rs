@@ -5,29 +5,20 @@
 //! after the same simulated time, unless it is stopped from outside. Time that has an end by itself (a profile that does
 //! not repeat, a trace) is run through as often as it takes instead.
 
-use super::engine::{Ending, Engine};
+use super::engine::Engine;
 use super::figures::Figures;
-use super::outcome;
+use super::horizon::{Horizon, horizon};
+use super::outcome::{self, Finish};
 use super::pilot::{self, Pilot};
-use super::program::Program;
 use super::record::Record;
-use super::spans::{Span, Spans};
+use super::spans::Span;
+use super::task::{Course, Task};
 use crate::network::Network;
 use crate::prediction::{Ended, Prediction};
-use crate::system::{ArrivalLaw, Load};
 use crate::unit::Seconds;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-
-/// Replications of a model, and of one with many services, where each takes memory.
-const REPLICATIONS: u64 = 16;
-const REPLICATIONS_OF_MANY: u64 = 8;
-const MANY_SERVICES: usize = 250;
-
-/// Events between two looks at whether to go on.
-const SLICE: u64 = 100_000;
 
 /// Events, in all, after which a run ends that was given no length.
 const ENOUGH_EVENTS: u64 = 200_000_000;
@@ -120,60 +111,9 @@ impl Simulated {
     }
 }
 
-/// An engine and how it came to a stop.
-pub(super) struct Course<'n> {
-    pub engine: Engine<'n>,
-    ending: Ending,
-}
-
-impl<'n> Course<'n> {
-    pub fn new(engine: Engine<'n>) -> Course<'n> {
-        Course { engine, ending: Ending::InTime }
-    }
-
-    /// Whether it cannot go on.
-    pub fn is_hopeless(&self) -> bool {
-        matches!(self.ending, Ending::Crowded | Ending::Circular)
-    }
-}
-
-/// A simulation under way.
-pub(super) struct Task<'t> {
-    pub network: &'t Network,
-    pub program: Program,
-    pub effort: &'t Effort,
-    watch: Watch<'t>,
-    stopped: AtomicBool,
-    /// Whether a run cannot go on: then the others need not.
-    hopeless: AtomicBool,
-    events: AtomicU64,
-    expected: AtomicU64,
-    precision: AtomicU64,
-}
-
-/// Whether time goes on for ever.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Horizon {
-    Steady,
-    /// All comes again after this time.
-    Period(Seconds),
-    /// It ends then.
-    End(Seconds),
-}
-
 /// Simulates a network.
 pub fn simulate(network: &Network, effort: &Effort, watch: Watch<'_>) -> Simulated {
-    let task = Task {
-        network,
-        program: Program::new(network),
-        effort,
-        watch,
-        stopped: AtomicBool::new(false),
-        hopeless: AtomicBool::new(false),
-        events: AtomicU64::new(0),
-        expected: AtomicU64::new(0),
-        precision: AtomicU64::new(f64::NAN.to_bits()),
-    };
+    let task = Task::new(network, effort, watch);
     match horizon(network) {
         Horizon::End(end) => task.passes(end),
         Horizon::Steady => task.steady(None),
@@ -208,92 +148,7 @@ pub fn merge(network: &Network, effort: &Effort, mut replications: Vec<Replicati
     Ok(Simulated { prediction, replications, spans: Vec::new() })
 }
 
-fn horizon(network: &Network) -> Horizon {
-    let (mut end, mut period) = (0.0f64, 0.0f64);
-    for workload in &network.workloads {
-        match &workload.load {
-            Load::Profile { period: Some(length), .. } => period = period.max(*length),
-            Load::Profile { points, period: None, .. } => end = end.max(points.last().map_or(0.0, |(at, _)| *at)),
-            Load::Open { arrivals: ArrivalLaw::Trace(times), .. } => {
-                end = end.max(times.last().copied().unwrap_or(0.0))
-            }
-            Load::Open { .. } | Load::Closed { .. } => {}
-        }
-    }
-    if end > 0.0 {
-        Horizon::End(end)
-    } else if period > 0.0 {
-        Horizon::Period(period)
-    } else {
-        Horizon::Steady
-    }
-}
-
-impl Default for Finish {
-    fn default() -> Finish {
-        Finish { ended: Ended::Complete, balances: true, deadlocked: Vec::new(), endless: false, notes: Vec::new() }
-    }
-}
-
-/// How a simulation ends, beside its runs.
-pub(super) struct Finish {
-    pub ended: Ended,
-    /// Whether as many requests are answered as come, in a system that keeps up.
-    pub balances: bool,
-    pub deadlocked: Vec<String>,
-    /// Whether requests multiplied, so that no figure says anything.
-    pub endless: bool,
-    pub notes: Vec<String>,
-}
-
 impl Task<'_> {
-    /// Lets all engines run until a time; returns whether nothing stopped them.
-    pub fn advance(&self, courses: &mut [Course<'_>], end: f64) -> bool {
-        self.advance_within(courses, end, u64::MAX)
-    }
-
-    /// The same for so many events each at most; with more to do before that time there is no hope.
-    pub fn advance_within(&self, courses: &mut [Course<'_>], end: f64, most: u64) -> bool {
-        courses.par_iter_mut().for_each(|course| {
-            let goes_on = || !self.stopped.load(Relaxed) && !self.hopeless.load(Relaxed);
-            while course.engine.now < end && goes_on() {
-                let before = course.engine.events;
-                course.ending = course.engine.run_until(end, SLICE);
-                if course.is_hopeless() || course.engine.events > most {
-                    self.hopeless.store(true, Relaxed);
-                }
-                let events = self.events.fetch_add(course.engine.events - before, Relaxed) + SLICE;
-                let precision = Some(f64::from_bits(self.precision.load(Relaxed))).filter(|p| p.is_finite());
-                let share = events as f64 / self.expected.load(Relaxed).max(1) as f64;
-                if !(self.watch)(&Progress { share: share.min(1.0), precision, events }) {
-                    self.stopped.store(true, Relaxed);
-                }
-            }
-        });
-        !self.stopped.load(Relaxed)
-    }
-
-    /// Whether a run cannot go on.
-    pub fn is_hopeless(&self) -> bool {
-        self.hopeless.load(Relaxed)
-    }
-
-    fn replications(&self) -> u64 {
-        let usual = if self.network.services.len() > MANY_SERVICES { REPLICATIONS_OF_MANY } else { REPLICATIONS };
-        self.effort.replications.unwrap_or(usual).max(1)
-    }
-
-    fn engines(&self, numbers: std::ops::Range<u64>) -> Vec<Course<'_>> {
-        let engine = |number: u64| {
-            let mut engine = Engine::new(self.network, &self.program, self.effort.seed, self.effort.first + number);
-            if number == 0 && self.effort.first == 0 && self.effort.traced > 0 {
-                engine.spans = Some(Box::new(Spans::new(self.effort.traced)));
-            }
-            Course::new(engine)
-        };
-        numbers.map(engine).collect()
-    }
-
     /// A network that goes on for ever, all of it again after each `period` if there is one.
     fn steady(&self, period: Option<Seconds>) -> Simulated {
         let whole = |time: f64| period.map_or(time, |period| (time / period).ceil().max(1.0) * period);
@@ -351,7 +206,7 @@ impl Task<'_> {
             length = whole((length * needed).min(allowed));
             let all = events as f64 + rate * (length - length / needed);
             let whole_way = wanted.map_or(all, |wanted| events as f64 * (precision / wanted).powi(2)).max(all);
-            self.expected.store(whole_way.min(1.05 * ENOUGH_EVENTS as f64) as u64, Relaxed);
+            self.expect(whole_way.min(1.05 * ENOUGH_EVENTS as f64), precision);
         }
     }
 
@@ -405,9 +260,8 @@ impl Task<'_> {
                 let prediction = outcome::prediction(self.network, self.effort, &all, self.wanted(), finish);
                 return Simulated { prediction, replications: all, spans };
             }
-            self.precision.store(precision.to_bits(), Relaxed);
             let whole_way = wanted.map_or(1.0, |wanted| (precision / wanted).powi(2)).max(2.0);
-            self.expected.store((events as f64 * whole_way).min(ENOUGH_EVENTS as f64) as u64, Relaxed);
+            self.expect((events as f64 * whole_way).min(ENOUGH_EVENTS as f64), precision);
         }
     }
 
@@ -427,7 +281,6 @@ impl Task<'_> {
             })
             .collect();
         let precision = outcome::worst(self.network, &each);
-        self.precision.store(precision.to_bits(), Relaxed);
         let records: Vec<&Record> = each.iter().map(|(record, _)| record).collect();
         let workloads = (0..self.network.workloads.len()).any(|w| outcome::grows(&records, |run| &run.workloads[w]));
         let services = (0..self.network.services.len()).any(|id| outcome::grows(&records, |run| &run.services[id]));

@@ -13,6 +13,7 @@ use super::lru::Lookups;
 use super::program::{NONE, Program, is_plain};
 use super::queue::{Queue, Usage};
 use super::record::Record;
+use super::shape::Shape;
 use super::share::{Making, Share};
 use super::spans::Spans;
 use crate::math::random::{Stream, source};
@@ -25,6 +26,7 @@ pub(super) const FRAME: u32 = 0;
 pub(super) const SHARE: u32 = 1 << 29;
 const ARRIVAL: u32 = 2 << 29;
 pub(super) const TIMER: u32 = 3 << 29;
+const CHANGE: u32 = 4 << 29;
 const NUMBER: u32 = (1 << 29) - 1;
 
 /// Frames that a run may have at once; with more, it grows without end.
@@ -113,7 +115,11 @@ pub(super) struct Engine<'n> {
     /// Which instance, by service.
     pub homes: Vec<Home>,
     pub caches: Vec<(Lookups, Stream)>,
-    arrivals: Vec<Arrivals>,
+    arrivals: Vec<Arrivals<'n>>,
+    /// How the load changes.
+    shape: Option<&'n Shape>,
+    /// Users of each closed workload that leave after their next answer.
+    leaving: Vec<u64>,
     /// The class of urgency of each workload.
     classes: Vec<usize>,
     pub frames: Frames,
@@ -140,7 +146,13 @@ pub(super) struct Engine<'n> {
 }
 
 impl<'n> Engine<'n> {
-    pub fn new(network: &'n Network, program: &'n Program, seed: u64, replication: u64) -> Engine<'n> {
+    pub fn new(
+        network: &'n Network,
+        program: &'n Program,
+        seed: u64,
+        replication: u64,
+        shape: Option<&'n Shape>,
+    ) -> Engine<'n> {
         let stream = |name: &str| Stream::new(seed, replication, source(name, 0));
         let caches = network.caches.iter().map(|cache| {
             let mut stream = stream(&cache.name);
@@ -156,7 +168,13 @@ impl<'n> Engine<'n> {
             chances: program.chance_streams(seed, replication),
             homes: network.services.iter().map(|service| Home::new(service, seed, replication)).collect(),
             caches: caches.collect(),
-            arrivals: network.workloads.iter().map(|workload| Arrivals::new(workload, seed, replication)).collect(),
+            arrivals: network
+                .workloads
+                .iter()
+                .map(|workload| Arrivals::new(workload, shape, seed, replication))
+                .collect(),
+            shape,
+            leaving: vec![0; network.workloads.len()],
             classes: network.workloads.iter().map(|workload| workload.class).collect(),
             frames: Frames::default(),
             joins: Vec::new(),
@@ -175,9 +193,14 @@ impl<'n> Engine<'n> {
             events: 0,
         };
         engine.furnish();
+        let first = shape.map_or(1.0, |shape| shape.at(0.0));
         for workload in 0..network.workloads.len() {
-            let announcements = engine.arrivals[workload].users().unwrap_or(1);
+            let announcements = engine.arrivals[workload].users(first).unwrap_or(1);
             (0..announcements).for_each(|_| engine.announce(workload));
+        }
+        if engine.arrivals.iter().any(|arrivals| arrivals.users(1.0).is_some()) {
+            let changes = shape.map_or(&[][..], |shape| shape.points());
+            changes.iter().zip(0..).skip(1).for_each(|((time, _), i)| engine.calendar.enter(*time, CHANGE + i));
         }
         engine
     }
@@ -245,6 +268,7 @@ impl<'n> Engine<'n> {
                 FRAME => self.resume(what),
                 SHARE => self.depart_shared(what & NUMBER),
                 ARRIVAL => self.arrive((what & NUMBER) as usize),
+                CHANGE => self.change((what & NUMBER) as usize),
                 _ => self.ring(what & NUMBER),
             }
             if self.frames.len() > MOST_FRAMES {
@@ -342,7 +366,24 @@ impl<'n> Engine<'n> {
 
     /// Whether users of a workload come back after their answers.
     pub fn is_closed(&self, workload: usize) -> bool {
-        self.arrivals[workload].users().is_some()
+        self.arrivals[workload].users(1.0).is_some()
+    }
+
+    /// The load changes: users come, or leave after their next answer.
+    fn change(&mut self, point: usize) {
+        let points = self.shape.map_or(&[][..], |shape| shape.points());
+        let (Some((_, before)), Some((_, now))) = (points.get(point.wrapping_sub(1)), points.get(point)) else {
+            return;
+        };
+        for workload in 0..self.arrivals.len() {
+            let users = |factor| self.arrivals[workload].users(factor).map(i64::from);
+            let (Some(before), Some(now)) = (users(*before), users(*now)) else { continue };
+            let more = now - before;
+            let stay = more.clamp(0, self.leaving[workload] as i64);
+            self.leaving[workload] -= stay as u64;
+            self.leaving[workload] += (-more).max(0) as u64;
+            (stay..more).for_each(|_| self.announce(workload));
+        }
     }
 
     fn arrive(&mut self, workload: usize) {
@@ -381,7 +422,11 @@ impl<'n> Engine<'n> {
             self.ledgers.close(frame.ledger, time.map(|_| &mut self.record.accounts[workload]));
         }
         if self.is_closed(workload) {
-            self.announce(workload);
+            if self.leaving[workload] > 0 {
+                self.leaving[workload] -= 1;
+            } else {
+                self.announce(workload);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! From what replications counted to the prediction people read.
 
 use super::deadlock;
-use super::effort::{Effort, Finish, Replication};
+use super::effort::{Effort, Replication};
 use super::engine::Engine;
 use super::figures::{self, BUSY_WORKERS, Figures, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
 use super::queue::Usage;
@@ -22,6 +22,23 @@ const COMFORTABLE: f64 = 0.8;
 
 /// Points of the curve of a time.
 const POINTS: usize = 400;
+
+/// How a simulation ends, beside its runs.
+pub(super) struct Finish {
+    pub ended: Ended,
+    /// Whether as many requests are answered as come, in a system that keeps up.
+    pub balances: bool,
+    pub deadlocked: Vec<String>,
+    /// Whether requests multiplied, so that no figure says anything.
+    pub endless: bool,
+    pub notes: Vec<String>,
+}
+
+impl Default for Finish {
+    fn default() -> Finish {
+        Finish { ended: Ended::Complete, balances: true, deadlocked: Vec::new(), endless: false, notes: Vec::new() }
+    }
+}
 
 /// All runs together, and the figures of each. Their times add up, so rates and shares come out as those of one run.
 struct Collected<'n> {

@@ -4,8 +4,8 @@
 //! the runs, are a series in time. The marginal standard error rule says where it has settled; where it cannot say the
 //! runs are made twice as long. What has not settled then, and is still as a straight line, grows without end.
 
-use super::effort::{Course, Task};
 use super::engine::Engine;
+use super::task::{Course, Task};
 use crate::math::warmup::truncation;
 use crate::unit::Seconds;
 
@@ -40,7 +40,7 @@ pub(super) struct Pilot {
 /// Looks at the network of a task; `None` when it was stopped before anything could be seen.
 pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
     let workloads = task.network.workloads.len();
-    let engine = |run: u64| Engine::new(task.network, &task.program, task.effort.seed, u64::MAX - run);
+    let engine = |run: u64| Engine::new(task.network, &task.program, task.effort.seed, u64::MAX - run, None);
     let mut scout = engine(RUNS);
     scout.run_until(f64::MAX, FIRST_EVENTS);
     if scout.now >= f64::MAX || scout.now <= 0.0 {
