@@ -43,7 +43,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Predict: response times, errors, utilization, saturation, objectives
-    Solve(solve::Solve),
+    Solve(Box<solve::Solve>),
     /// Find the cheapest instance counts that meet every objective
     Plan(plan::PlanCommand),
     /// The objectives alone, for CI

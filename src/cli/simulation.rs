@@ -4,8 +4,10 @@ use super::{Failure, OutputArgs, input, output};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll::network::Network;
-use plimsoll::report::Manifest;
+use plimsoll::plan::{LoadTest, SPIKE, TestKind, load_test};
+use plimsoll::report::{Manifest, format};
 use plimsoll::simulate::{self, Effort, Progress, Replication, Simulated};
+use plimsoll::system::System;
 use plimsoll::unit::{Mistake, duration, number, ratio};
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
@@ -19,6 +21,9 @@ const FORM: u32 = 1;
 
 /// Requests that `--trace` writes down unless told otherwise.
 const TRACED: usize = 100;
+
+/// Stretches of time of `--series`.
+const STRETCHES: usize = 120;
 
 /// Options of a simulation.
 #[derive(Args)]
@@ -60,9 +65,29 @@ pub(crate) struct SimulationArgs {
     /// Write the first requests span by span: FILE.csv, or FILE.json for trace viewers (OTLP)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Write rate, p95, utilization and queue of everything through time: FILE.csv
+    #[arg(long, value_name = "FILE")]
+    series: Option<PathBuf>,
+    /// Run a load test instead
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub test: Option<TestKind>,
+    /// How many times the load a spike is
+    #[arg(long, value_name = "N", default_value_t = SPIKE, requires = "test", value_parser = factor)]
+    spike: f64,
     /// How many requests --trace writes
     #[arg(long, value_name = "N", default_value_t = TRACED, requires = "trace")]
     trace_requests: usize,
+}
+
+fn kind(text: &str) -> Result<TestKind, String> {
+    let found = TestKind::ALL.iter().find(|(_, word)| *word == text);
+    let words: Vec<&str> = TestKind::ALL.iter().map(|(_, word)| *word).collect();
+    found.map(|(kind, _)| *kind).ok_or_else(|| format!("write one of {}", words.join(", ")))
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = read(text, number::parse)?;
+    if factor > 0.0 && factor <= 1e6 { Ok(factor) } else { Err("write a number above zero, as 3".to_string()) }
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -118,10 +143,12 @@ impl SimulationArgs {
             || self.save.is_some()
             || !self.merge.is_empty()
             || self.trace.is_some()
+            || self.series.is_some()
+            || self.test.is_some()
     }
 
     /// How long to run, and with which numbers.
-    pub(crate) fn effort(&self) -> Effort {
+    fn effort(&self) -> Effort {
         Effort {
             seed: self.seed,
             first: self.first_replication,
@@ -166,8 +193,32 @@ impl SimulationArgs {
         Ok(simulated)
     }
 
+    /// Runs a load test.
+    pub(crate) fn test(&self, system: &System, kind: TestKind, output: &OutputArgs) -> Result<LoadTest, Failure> {
+        let effort = self.effort();
+        self.in_pool(|| watched(self.max_time, output, |watch| load_test(system, kind, self.spike, &effort, watch)))
+    }
+
+    /// Writes how everything goes through time, if that was asked for.
+    pub(crate) fn write_series(&self, network: &Network, output: &OutputArgs) -> Result<(), Failure> {
+        let Some(file) = &self.series else { return Ok(()) };
+        let effort = Effort { traced: 0, ..self.effort() };
+        let moments = self.in_pool(|| {
+            watched(self.max_time, output, |watch| {
+                let Some((from, to)) = simulate::span(network, &effort, watch) else { return Vec::new() };
+                let step = (to - from) / STRETCHES as f64;
+                let stretches = (1..=STRETCHES).map(|i| from + step * i as f64);
+                let ends: Vec<f64> = (from > 0.0).then_some(from).into_iter().chain(stretches).collect();
+                let mut moments = simulate::follow(network, &effort, None, &ends, watch);
+                moments.retain(|moment| moment.start >= from);
+                moments
+            })
+        })?;
+        output::write_file(file, |out| format::series::csv(&moments, out))
+    }
+
     /// Runs on as many threads as were asked for.
-    pub(crate) fn in_pool<T: Send>(&self, run: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    fn in_pool<T: Send>(&self, run: impl FnOnce() -> T + Send) -> Result<T, Failure> {
         let Some(threads) = self.threads else { return Ok(run()) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
         let pool = pool.map_err(|error| Failure::Outside(format!("error: --threads {threads}: {error}")))?;
@@ -210,7 +261,7 @@ fn read_saved(file: &Path) -> Result<Saved, Failure> {
 }
 
 /// Runs something that can be watched: a bar on a terminal, an end after so much time or when it is interrupted.
-pub(crate) fn watched<T>(max_time: Option<f64>, output: &OutputArgs, run: impl FnOnce(simulate::Watch<'_>) -> T) -> T {
+fn watched<T>(max_time: Option<f64>, output: &OutputArgs, run: impl FnOnce(simulate::Watch<'_>) -> T) -> T {
     let interrupted = interrupted();
     let began = Instant::now();
     let last = max_time.map(Duration::from_secs_f64);

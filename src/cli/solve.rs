@@ -4,6 +4,7 @@ use super::simulation::SimulationArgs;
 use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, plot};
 use clap::{Args, ValueEnum};
 use plimsoll::network::compile;
+use plimsoll::plan::TestKind;
 use plimsoll::prediction::{Ended, Prediction};
 use plimsoll::report::json::Solved;
 use plimsoll::report::{Manifest, format};
@@ -44,7 +45,11 @@ pub(crate) enum Method {
 }
 
 impl Solve {
-    pub(crate) fn run(self) -> Outcome {
+    pub(crate) fn run(mut self) -> Outcome {
+        if self.simulation.test.is_some() {
+            // A load test is always simulated.
+            self.method = Method::Simulate;
+        }
         if self.method == Method::Analytic && self.simulation.is_used() {
             return Err(Failure::Wrong(
                 "error: this option is for simulations: add --method simulate, or --method both".to_string(),
@@ -57,6 +62,9 @@ impl Solve {
         match self.method {
             Method::Analytic => model.supported(&system, &self.output)?,
             Method::Simulate | Method::Both => model.correct(&system, &self.output)?,
+        }
+        if let Some(kind) = self.simulation.test {
+            return self.test(&model, &system, kind);
         }
         let computed = match self.method {
             Method::Analytic => Some(solved(&system)),
@@ -96,9 +104,19 @@ impl Solve {
         Ok(0)
     }
 
+    fn test(&self, model: &input::Model, system: &System, kind: TestKind) -> Outcome {
+        let test = self.simulation.test(system, kind, &self.output)?;
+        let (warnings, manifest) = (&model.warnings, &model.manifest);
+        let report = || report::tested(system, &test, warnings, manifest);
+        let facts = || report::json::tested(system, &self.model.scenario, &test, warnings, manifest);
+        output::print(&self.output, report, facts)?;
+        Ok(0)
+    }
+
     fn simulated(&self, system: &System, manifest: &Manifest) -> Result<Simulated, Failure> {
         let network = compile(system);
         let simulated = self.simulation.run(&network, manifest, &self.output)?;
+        self.simulation.write_series(&network, &self.output)?;
         if let Some(file) = &self.simulation.trace {
             let json = file.extension().is_some_and(|extension| extension == "json");
             output::write_file(file, |out| {

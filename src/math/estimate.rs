@@ -100,6 +100,25 @@ pub fn half_width(figure: f64, runs: &[f64]) -> Option<f64> {
     Some(student(n as u64 - 1) * (squares / (freedom * n as f64)).sqrt())
 }
 
+/// By how much values in a row change from the first to the last, over their mean, on the straight line through them;
+/// `None` where that may be chance (99.9%) or they are too few.
+///
+/// Source: least squares; the slope over its standard error has Student's law with `n - 2` degrees of freedom.
+pub fn drift(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    if values.len() < 5 {
+        return None;
+    }
+    let (middle, mean) = ((n - 1.0) / 2.0, values.iter().sum::<f64>() / n);
+    let off = |i: usize| i as f64 - middle;
+    let spread: f64 = (0..values.len()).map(|i| off(i) * off(i)).sum();
+    let slope = values.iter().enumerate().map(|(i, value)| off(i) * (value - mean)).sum::<f64>() / spread;
+    let left = |(i, value): (usize, &f64)| (value - mean - slope * off(i)).powi(2);
+    let error = (values.iter().enumerate().map(left).sum::<f64>() / ((n - 2.0) * spread)).sqrt();
+    let law = StudentsT::new(0.0, 1.0, n - 2.0).ok()?;
+    (slope.abs() > law.inverse_cdf(0.9995) * error && mean != 0.0).then(|| slope * (n - 1.0) / mean)
+}
+
 /// The 97.5% quantile of Student's law.
 fn student(freedom: u64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom as f64).map_or(f64::INFINITY, |law| law.inverse_cdf(0.975))
@@ -122,6 +141,17 @@ mod tests {
         }
         let share = f64::from(covered) / 2e4;
         assert!((share - 0.95).abs() < 5.0 * (0.95f64 * 0.05 / 2e4).sqrt(), "{share}");
+    }
+
+    #[test]
+    fn a_drift_is_told_from_chance() {
+        let mut stream = Stream::new(4, 0, 0);
+        let still: Vec<f64> = (0..20).map(|_| 5.0 + 0.1 * stream.normal()).collect();
+        assert_eq!(drift(&still), None);
+        let rising: Vec<f64> = still.iter().enumerate().map(|(i, value)| value + 0.05 * i as f64).collect();
+        let found = drift(&rising).unwrap();
+        assert!((found - 0.95 / 5.475).abs() < 0.05, "{found}");
+        assert_eq!(drift(&[1.0, 2.0, 3.0]), None);
     }
 
     #[test]

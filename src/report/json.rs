@@ -2,7 +2,7 @@
 
 use super::{Difference, Manifest, differences};
 use crate::calculator::Calculation;
-use crate::plan::{Losing, Plan, PlanError, PlannedService, Point, Verdict};
+use crate::plan::{Finding, Limit, LoadTest, Losing, Plan, PlanError, PlannedService, Point, Recovery, Verdict};
 use crate::prediction::{
     Accuracy, Confidence, Ended, Prediction, ServiceResult, Simulation, Times, Widths, WorkloadResult,
 };
@@ -21,6 +21,8 @@ pub enum Facts<'a> {
     Solved(Box<Solved<'a>>),
     /// A sweep: one entry for each value.
     Swept(Value),
+    /// A load test: its stages and what it found.
+    Tested(Value),
     /// A calculation, flat: inputs and results side by side.
     Calculated(Value),
 }
@@ -183,6 +185,84 @@ pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifes
         "parameter": path,
         "points": entries,
         "knee": number(knee),
+        "manifest": self::manifest(manifest),
+    }))
+}
+
+/// A load test: its stages and what it found.
+pub fn tested(
+    system: &System,
+    scenario: &[String],
+    test: &LoadTest,
+    warnings: &[String],
+    manifest: &Manifest,
+) -> Facts<'static> {
+    let stages: Vec<Value> = test
+        .stages
+        .iter()
+        .map(|stage| {
+            let prediction = &stage.prediction;
+            let workloads: Map<String, Value> =
+                prediction.workloads.iter().map(|w| (w.name.clone(), workload(w))).collect();
+            let services: Map<String, Value> =
+                prediction.services.iter().map(|s| (s.name.clone(), service(s))).collect();
+            json!({
+                "name": stage.name,
+                "load": stage.factor,
+                "instances": stage.instances,
+                "start": stage.start,
+                "end": stage.end,
+                "stable": prediction.stable,
+                "workloads": workloads,
+                "services": services,
+            })
+        })
+        .collect();
+    let limit = |limit: &Option<Limit>| {
+        limit.as_ref().map(|limit| json!({ "holds": limit.holds, "fails": limit.fails, "why": limit.why }))
+    };
+    let found = match &test.finding {
+        Finding::Verdicts(verdicts) => json!({ "objectives": verdicts.iter().map(verdict).collect::<Vec<_>>() }),
+        Finding::Limits { objectives, breaking } => {
+            json!({ "objectives_limit": limit(objectives), "breaking_point": limit(breaking) })
+        }
+        Finding::Recovery(all) => {
+            let p95 = |r: &Recovery| {
+                let figures = json!({
+                    "p95_before": number(r.before),
+                    "p95_worst": number(r.worst),
+                    "error_rate_worst": r.errors,
+                    "recovery_time": number(r.time),
+                });
+                (r.subject.clone(), figures)
+            };
+            let queue = |r: &Recovery| {
+                let figures = json!({
+                    "queue_length_before": number(r.before),
+                    "queue_length_worst": number(r.worst),
+                    "recovery_time": number(r.time),
+                });
+                (r.subject.clone(), figures)
+            };
+            let workloads: Map<String, Value> = all.iter().filter(|r| !r.is_service).map(p95).collect();
+            let services: Map<String, Value> = all.iter().filter(|r| r.is_service).map(queue).collect();
+            json!({ "recovery": { "workloads": workloads, "services": services } })
+        }
+        Finding::Drift(all) => {
+            let entry = |(name, drift): &(String, Option<f64>)| (name.clone(), number(*drift));
+            json!({ "drift": all.iter().map(entry).collect::<Map<String, Value>>() })
+        }
+        Finding::Efficiency(all) => json!({ "efficiency": all.iter().map(|e| number(*e)).collect::<Vec<_>>() }),
+    };
+    Facts::Tested(json!({
+        "schema": SCHEMA,
+        "model": system.name,
+        "scenario": scenario,
+        "test": test.kind.word(),
+        "stages": stages,
+        "found": found,
+        "stopped": test.stopped,
+        "warnings": warnings,
         "manifest": self::manifest(manifest),
     }))
 }

@@ -11,12 +11,14 @@ pub mod json;
 mod planned;
 mod solved;
 mod swept;
+mod tested;
 
 pub use calculated::calculated;
 pub use compared::{Difference, differences};
 pub use planned::{no_plan, planned};
 pub use solved::{checked, solved};
 pub use swept::swept;
+pub use tested::tested;
 
 use crate::analytic::Tolerances;
 

@@ -10,6 +10,7 @@ pub fn print(facts: &Facts<'_>, out: impl Write) -> Result<(), csv::Error> {
     match facts {
         Facts::Solved(solved) => tidy(&mut writer, solved)?,
         Facts::Swept(sweep) => swept(&mut writer, sweep)?,
+        Facts::Tested(test) => tested(&mut writer, test)?,
         Facts::Calculated(calculation) => flat(&mut writer, calculation)?,
     }
     Ok(writer.flush()?)
@@ -50,6 +51,19 @@ fn tidy(writer: &mut csv::Writer<impl Write>, solved: &Solved<'_>) -> Result<(),
     ];
     for (key, value) in of_all {
         writer.write_record(["model", "", key, &value])?;
+    }
+    Ok(())
+}
+
+/// A load test as rows of `stage,subject,metric,value`; stages are numbered from one.
+fn tested(writer: &mut csv::Writer<impl Write>, test: &Value) -> Result<(), csv::Error> {
+    writer.write_record(["stage", "subject", "metric", "value"])?;
+    for (i, stage) in test["stages"].as_array().into_iter().flatten().enumerate() {
+        for (kind, key) in [("workload", "workloads"), ("service", "services")] {
+            for (name, figures) in stage[key].as_object().into_iter().flatten() {
+                rows(writer, &(i + 1).to_string(), &format!("{kind} {name}"), "", figures)?;
+            }
+        }
     }
     Ok(())
 }

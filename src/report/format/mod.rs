@@ -4,5 +4,6 @@ pub mod ci;
 pub mod csv;
 pub mod markdown;
 pub mod picture;
+pub mod series;
 pub mod terminal;
 pub mod trace;
