@@ -64,7 +64,7 @@ fn problem(path: Path, reason: &str) -> Problem {
         path,
         message: format!("the analytic engine cannot solve `{key}` yet: {reason}"),
         label: "not in this version".to_string(),
-        advice: "the simulation engine of a later version will; take it out to see the rest of the model".to_string(),
+        advice: "`plimsoll solve --method simulate` can; or take it out to see the rest of the model".to_string(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! `plimsoll check`: the objectives alone, for CI.
 
+use super::simulation::SimulationArgs;
 use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, solve};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use plimsoll::network::compile;
 use plimsoll::report::format;
 use plimsoll::report::json::Solved;
 use plimsoll::{plan, report};
@@ -21,13 +23,31 @@ pub(crate) struct Check {
     /// Annotate missed objectives for GitHub's workflows
     #[arg(long)]
     github: bool,
+    /// How to predict
+    #[arg(long, value_enum, default_value_t = Engine::Analytic)]
+    method: Engine,
+    #[command(flatten)]
+    simulation: SimulationArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
+/// Ways to predict, one at a time.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// Queueing-network analysis, in milliseconds
+    Analytic,
+    /// Discrete-event simulation
+    Simulate,
+}
+
 impl Check {
     pub(crate) fn run(self) -> Outcome {
-        let model = input::read(&self.model, &self.output)?;
+        let mut model = input::read(&self.model, &self.output)?;
+        if self.method == Engine::Simulate {
+            model.manifest.method = "simulate";
+            model.manifest.seed = Some(self.simulation.seed);
+        }
         let system = model.with_scenarios(&self.model.scenario)?;
         if system.objectives.is_empty() {
             return Err(Failure::Wrong(format!(
@@ -35,8 +55,17 @@ impl Check {
                 model.name
             )));
         }
-        model.supported(&system, &self.output)?;
-        let prediction = solve::solved(&system);
+        let prediction = match self.method {
+            Engine::Analytic => {
+                self.simulation.unused()?;
+                model.supported(&system, &self.output)?;
+                solve::solved(&system)
+            }
+            Engine::Simulate => {
+                model.correct(&system, &self.output)?;
+                self.simulation.run(&compile(&system), &model.manifest, &self.output)?.prediction
+            }
+        };
         let verdicts = plan::assess(&system, &prediction);
         let warnings = solve::warnings(&model, &prediction);
         let scenario = &self.model.scenario;

@@ -47,7 +47,7 @@ enum Command {
     /// Find the cheapest instance counts that meet every objective
     Plan(plan::PlanCommand),
     /// The objectives alone, for CI
-    Check(check::Check),
+    Check(Box<check::Check>),
     /// Predict along a parameter
     Sweep(sweep::SweepCommand),
     /// A single queue, without a model

@@ -64,7 +64,7 @@ pub(crate) struct SimulationArgs {
     merge: Vec<PathBuf>,
     /// Write the first requests span by span: FILE.csv, or FILE.json for trace viewers (OTLP)
     #[arg(long, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    trace: Option<PathBuf>,
     /// Write rate, p95, utilization and queue of everything through time: FILE.csv
     #[arg(long, value_name = "FILE")]
     series: Option<PathBuf>,
@@ -131,8 +131,16 @@ struct Saved {
 }
 
 impl SimulationArgs {
-    /// Whether any option was given that only a simulation heeds.
-    pub(crate) fn is_used(&self) -> bool {
+    /// Refuses options that only a simulation heeds.
+    pub(crate) fn unused(&self) -> Result<(), Failure> {
+        if self.is_used() {
+            let why = "error: this option is for simulations: add --method simulate";
+            return Err(Failure::Wrong(why.to_string()));
+        }
+        Ok(())
+    }
+
+    fn is_used(&self) -> bool {
         self.precision.is_some()
             || self.duration.is_some()
             || self.requests.is_some()
@@ -190,6 +198,12 @@ impl SimulationArgs {
             };
             output::write_file(file, |out| Ok(serde_json::to_writer(out, &saved)?))?;
         }
+        if let Some(file) = &self.trace {
+            let json = file.extension().is_some_and(|extension| extension == "json");
+            let write = if json { format::trace::otlp } else { format::trace::csv };
+            output::write_file(file, |out| write(network, &simulated.spans, out))?;
+        }
+        self.write_series(network, output)?;
         Ok(simulated)
     }
 
@@ -200,7 +214,7 @@ impl SimulationArgs {
     }
 
     /// Writes how everything goes through time, if that was asked for.
-    pub(crate) fn write_series(&self, network: &Network, output: &OutputArgs) -> Result<(), Failure> {
+    fn write_series(&self, network: &Network, output: &OutputArgs) -> Result<(), Failure> {
         let Some(file) = &self.series else { return Ok(()) };
         let effort = Effort { traced: 0, ..self.effort() };
         let moments = self.in_pool(|| {

@@ -1,14 +1,12 @@
 //! `plimsoll solve`: predict.
 
 use super::simulation::SimulationArgs;
-use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, plot};
+use super::{ModelArgs, Outcome, OutputArgs, input, output, plot};
 use clap::{Args, ValueEnum};
 use plimsoll::network::compile;
 use plimsoll::plan::TestKind;
 use plimsoll::prediction::{Ended, Prediction};
 use plimsoll::report::json::Solved;
-use plimsoll::report::{Manifest, format};
-use plimsoll::simulate::Simulated;
 use plimsoll::system::System;
 use plimsoll::unit::ratio;
 use plimsoll::{analytic, plan, report};
@@ -50,10 +48,8 @@ impl Solve {
             // A load test is always simulated.
             self.method = Method::Simulate;
         }
-        if self.method == Method::Analytic && self.simulation.is_used() {
-            return Err(Failure::Wrong(
-                "error: this option is for simulations: add --method simulate, or --method both".to_string(),
-            ));
+        if self.method == Method::Analytic {
+            self.simulation.unused()?;
         }
         let mut model = input::read(&self.model, &self.output)?;
         model.manifest.method = self.method.word();
@@ -77,7 +73,9 @@ impl Solve {
         }
         let simulated = match self.method {
             Method::Analytic => None,
-            Method::Simulate | Method::Both => Some(self.simulated(&system, &model.manifest)?),
+            Method::Simulate | Method::Both => {
+                Some(self.simulation.run(&compile(&system), &model.manifest, &self.output)?)
+            }
         };
         let (prediction, beside) = match (&simulated, &computed) {
             (Some(simulated), beside) => (&simulated.prediction, beside.as_ref()),
@@ -111,23 +109,6 @@ impl Solve {
         let facts = || report::json::tested(system, &self.model.scenario, &test, warnings, manifest);
         output::print(&self.output, report, facts)?;
         Ok(0)
-    }
-
-    fn simulated(&self, system: &System, manifest: &Manifest) -> Result<Simulated, Failure> {
-        let network = compile(system);
-        let simulated = self.simulation.run(&network, manifest, &self.output)?;
-        self.simulation.write_series(&network, &self.output)?;
-        if let Some(file) = &self.simulation.trace {
-            let json = file.extension().is_some_and(|extension| extension == "json");
-            output::write_file(file, |out| {
-                if json {
-                    format::trace::otlp(&network, &simulated.spans, out)
-                } else {
-                    format::trace::csv(&network, &simulated.spans, out)
-                }
-            })?;
-        }
-        Ok(simulated)
     }
 }
 

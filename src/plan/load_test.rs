@@ -150,7 +150,7 @@ const STEPS_UP: usize = 10;
 /// Stretches of a spike; the first one after it, over its length; how long one looks after it, over its length.
 const SPIKE_PARTS: u32 = 4;
 const FIRST_AFTER: f64 = 0.05;
-const LOOKS_FOR: f64 = 8.0;
+const LOOKS_FOR: f64 = 25.0;
 
 /// Stretches of a soak.
 const STRETCHES: usize = 12;
