@@ -284,7 +284,8 @@ impl Task<'_> {
         let records: Vec<&Record> = each.iter().map(|(record, _)| record).collect();
         let workloads = (0..self.network.workloads.len()).any(|w| outcome::grows(&records, |run| &run.workloads[w]));
         let services = (0..self.network.services.len()).any(|id| outcome::grows(&records, |run| &run.services[id]));
-        (precision, !workloads && !services)
+        let grows = (workloads || services) && outcome::is_full(self.network, &records);
+        (precision, !grows)
     }
 
     fn finish(&self, mut courses: Vec<Course<'_>>, warmup: Seconds, mut finish: Finish) -> Simulated {

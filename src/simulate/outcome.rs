@@ -17,6 +17,9 @@ use rayon::prelude::*;
 /// Servers that are busy for more than this share of the time are where things pile up.
 const FULL: f64 = 0.98;
 
+/// What is held for more than this share of the time is held all the time.
+const HELD: f64 = 0.995;
+
 /// An overloaded resource is brought to this utilization by the advice.
 const COMFORTABLE: f64 = 0.8;
 
@@ -96,6 +99,14 @@ fn collected<'n>(network: &'n Network, runs: &[Replication]) -> Collected<'n> {
     Collected::new(network, runs.iter().map(|run| &run.record), each)
 }
 
+/// Whether some resource gets more work than it can do, or is held all the time, over all runs. Where none is, what grows
+/// has not settled yet, but will.
+pub(super) fn is_full(network: &Network, runs: &[&Record]) -> bool {
+    let mut together = Record::new(network);
+    runs.iter().for_each(|run| together.merge(run));
+    Capacity::new(network, &together).resources.iter().any(Resource::is_full)
+}
+
 /// Whether in nearly all runs more requests come than are answered, so that what is under way grows.
 pub(super) fn grows(runs: &[&Record], requests: impl Fn(&Record) -> &Requests) -> bool {
     let left = |run: &&Record| {
@@ -132,11 +143,12 @@ pub(super) fn prediction(
     let collected = collected(network, runs);
     let capacity = Capacity::new(network, &collected.together);
     let records: Vec<&Record> = runs.iter().map(|run| &run.record).collect();
+    let may_grow = finish.balances && capacity.resources.iter().any(Resource::is_full);
     let overdue_workloads: Vec<bool> = (0..network.workloads.len())
-        .map(|w| finish.endless || finish.balances && grows(&records, |run| &run.workloads[w]))
+        .map(|w| finish.endless || may_grow && grows(&records, |run| &run.workloads[w]))
         .collect();
     let overdue_services: Vec<bool> = (0..network.services.len())
-        .map(|id| finish.endless || finish.balances && grows(&records, |run| &run.services[id]))
+        .map(|id| finish.endless || may_grow && grows(&records, |run| &run.services[id]))
         .collect();
     let hopeless = finish.ended == Ended::Hopeless || !finish.deadlocked.is_empty();
     let stable = !hopeless && !overdue_workloads.iter().chain(&overdue_services).any(|overdue| *overdue);
@@ -217,7 +229,7 @@ fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdu
         wait: of(&requests.wait, WAIT),
         response: of(&requests.response, RESPONSE),
         workers_utilization: number(BUSY_WORKERS),
-        saturation_rate: capacity.of_service(network, id).filter(|_| own[0] > 0.0).map(|factor| factor * own[0]),
+        saturation_rate: capacity.of_service(id).filter(|_| own[0] > 0.0).map(|factor| factor * own[0]),
         devices: devices.collect(),
         confidence: Some(Box::new(confidence)),
     }
@@ -276,10 +288,29 @@ fn breakdown(network: &Network, together: &Record, w: usize, mean: f64) -> Vec<S
     shares.filter(|share| share.queueing + share.service_time > 0.0).collect()
 }
 
-/// How much of each resource its users take, by workload: what is offered to servers, what is held of workers and pools.
+/// How much of each resource its users take.
 struct Capacity {
-    /// Share of each resource that each workload takes, with the service it belongs to and its name.
-    resources: Vec<(Option<ServiceId>, String, Vec<f64>)>,
+    resources: Vec<Resource>,
+}
+
+/// A resource, and how much of it its users take.
+struct Resource {
+    /// The service it belongs to.
+    service: Option<ServiceId>,
+    name: String,
+    /// The share of it that each workload takes: of servers the work offered to them, of what is held the time it is held.
+    shares: Vec<f64>,
+    is_held: bool,
+}
+
+impl Resource {
+    fn load(&self) -> f64 {
+        self.shares.iter().sum()
+    }
+
+    fn is_full(&self) -> bool {
+        self.load() >= if self.is_held { HELD } else { 1.0 }
+    }
 }
 
 impl Capacity {
@@ -297,14 +328,19 @@ impl Capacity {
                     _ => 1.0,
                 };
                 let shares = work.iter().map(|work| slower * work / all).collect();
-                resources.push((Some(station.service), station.name.clone(), shares));
+                resources.push(Resource {
+                    service: Some(station.service),
+                    name: station.name.clone(),
+                    shares,
+                    is_held: station.contention.is_some(),
+                });
             }
             for (id, service) in network.services.iter().enumerate() {
                 let visits = &together.visits[id * workloads..(id + 1) * workloads];
                 let total = visits.iter().sum::<u64>().max(1) as f64;
                 let mut put = |share: f64, name: String| {
                     let shares = visits.iter().map(|visits| share * *visits as f64 / total).collect();
-                    resources.push((Some(id), name, shares));
+                    resources.push(Resource { service: Some(id), name, shares, is_held: true });
                 };
                 if let Some(workers) = service.workers {
                     let all = together.time * f64::from(workers) * f64::from(service.instances);
@@ -318,7 +354,12 @@ impl Capacity {
                 let instances = pool.per.map_or(1, |service| network.services[service].instances);
                 let all = together.time * f64::from(pool.size) * f64::from(instances);
                 let share = together.pools[id].busy / all / workloads.max(1) as f64;
-                resources.push((pool.per, format!("pool {}", pool.name), vec![share; workloads]));
+                resources.push(Resource {
+                    service: pool.per,
+                    name: format!("pool {}", pool.name),
+                    shares: vec![share; workloads],
+                    is_held: true,
+                });
             }
         }
         Capacity { resources }
@@ -326,23 +367,22 @@ impl Capacity {
 
     /// The share of the fullest resource, and its name.
     fn together(&self) -> Option<(f64, String)> {
-        let loads = self.resources.iter().map(|(_, name, shares)| (shares.iter().sum::<f64>(), name));
-        let fullest = loads.filter(|(load, _)| *load > 0.0).max_by(|a, b| a.0.total_cmp(&b.0));
-        fullest.map(|(load, name)| (load, name.clone()))
+        let used = self.resources.iter().filter(|resource| resource.load() > 0.0);
+        let fullest = used.max_by(|a, b| a.load().total_cmp(&b.load()));
+        fullest.map(|resource| (resource.load(), resource.name.clone()))
     }
 
     /// By how much a workload could grow before the first resource it uses is full; 0 when the others fill it.
     fn alone(&self, w: usize) -> Option<f64> {
-        let own = self.resources.iter().filter(|(_, _, shares)| shares[w] > 0.0);
-        own.map(|(_, _, shares)| ((1.0 - shares.iter().sum::<f64>() + shares[w]) / shares[w]).max(0.0))
+        let own = self.resources.iter().filter(|resource| resource.shares[w] > 0.0);
+        own.map(|resource| ((1.0 - resource.load() + resource.shares[w]) / resource.shares[w]).max(0.0))
             .min_by(f64::total_cmp)
     }
 
     /// By how much the calls of a service could grow before its first resource is full.
-    fn of_service(&self, network: &Network, id: ServiceId) -> Option<f64> {
-        debug_assert!(id < network.services.len());
-        let own = self.resources.iter().filter(|(service, ..)| *service == Some(id));
-        let fullest = own.map(|(_, _, shares)| shares.iter().sum::<f64>()).fold(0.0, f64::max);
+    fn of_service(&self, id: ServiceId) -> Option<f64> {
+        let own = self.resources.iter().filter(|resource| resource.service == Some(id));
+        let fullest = own.map(Resource::load).fold(0.0, f64::max);
         (fullest > 0.0).then(|| 1.0 / fullest)
     }
 }

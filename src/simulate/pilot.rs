@@ -5,6 +5,8 @@
 //! runs are made twice as long. What has not settled then, and is still as a straight line, grows without end.
 
 use super::engine::Engine;
+use super::outcome;
+use super::record::Record;
 use super::task::{Course, Task};
 use crate::math::warmup::truncation;
 use crate::unit::Seconds;
@@ -21,6 +23,10 @@ pub(super) const MOST_GROWING: u64 = 2 * MOST_EVENTS;
 
 /// Points of a series at first; they become twice as many, then pairs are put together.
 const POINTS: usize = 500;
+
+/// The rule ends the warm-up where what is left of it drowns in the noise of a few short runs; in many long ones it would
+/// show. So it is taken to last that many times as long.
+const SURPLUS: f64 = 2.0;
 
 /// Requests under way in the last third over those in the middle third: 1 in steady state, 5/3 on a straight line.
 const STRAIGHT: f64 = 1.45;
@@ -79,12 +85,15 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
         let settled: Option<usize> =
             busy.map(|points| truncation(points)).try_fold(0, |most, d| d.map(|d| d.max(most)));
         if let Some(left_out) = settled {
-            return Some(Pilot { warmup: left_out as f64 * step, length, settles: true, grows: false });
+            let warmup = SURPLUS * left_out as f64 * step;
+            return Some(Pilot { warmup, length, settles: true, grows: false });
         }
         let events: u64 = courses.iter().map(|course| course.engine.events).max().unwrap_or(0);
         let dead = !task.deadlocks(&courses).is_empty();
         if events >= MOST_EVENTS || dead {
-            let grows = dead || means.iter().any(|points| grows(points));
+            let records: Vec<Record> = courses.iter_mut().map(|course| course.engine.measured()).collect();
+            let full = outcome::is_full(task.network, &records.iter().collect::<Vec<_>>());
+            let grows = dead || full && means.iter().any(|points| grows(points));
             return Some(Pilot { warmup: 0.5 * length, length, settles: false, grows });
         }
         length *= 2.0;

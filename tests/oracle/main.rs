@@ -7,6 +7,7 @@
 
 mod formulas;
 mod networks;
+mod rows;
 
 use formulas::{case, case_law, closed_key, key, reference, staffing_key};
 use networks::{

@@ -13,15 +13,20 @@ pub fn solve(model: &str) -> Prediction {
     plimsoll::analytic::solve(&plimsoll::network::compile(&document.system))
 }
 
-/// Models of the network, parallel, retry and batch families, where the language can express them.
+/// What theory says of a row of the network, parallel, retry and batch families, where the language can express it.
 pub fn network_case(model: &str, p: &Value) -> Option<Prediction> {
+    network_model(model, p).map(|text| solve(&text))
+}
+
+/// Models of these families.
+pub fn network_model(model: &str, p: &Value) -> Option<String> {
     if model.starts_with("tandem of") || model.starts_with("two-node tandem") || model.starts_with("tandem with") {
         let nodes: Vec<(f64, u32)> = p["nodes"]
             .as_array()?
             .iter()
             .map(|node| (1.0 / number(&node["mu_per_s"]), count(&node["servers"])))
             .collect();
-        return Some(solve(&tandem_model(number(&p["lambda_per_s"]), &nodes)));
+        return Some(tandem_model(number(&p["lambda_per_s"]), &nodes));
     }
     if model.contains("1-PS") {
         let work = match &p["service"] {
@@ -32,33 +37,33 @@ pub fn network_case(model: &str, p: &Value) -> Option<Prediction> {
                 format!("{{ dist = \"hyperexponential\", mean = \"{}s\", cv = {cv} }}", law["mean_s"])
             }
         };
-        return Some(solve(&shared_model(number(&p["lambda_per_s"]), 1, &work)));
+        return Some(shared_model(number(&p["lambda_per_s"]), 1, &work));
     }
     if model.starts_with("parallel calls, no queueing: max of k") {
         let means = vec![number(&p["mean_s"]); count(&p["k"]) as usize];
-        return Some(solve(&parallel_model(&means, "")));
+        return Some(parallel_model(&means, ""));
     }
     if model.starts_with("fork-join") {
         let services: Vec<f64> = p["mu_per_s"].as_array()?.iter().map(|mu| 1.0 / number(mu)).collect();
-        return Some(solve(&fork_join_model(number(&p["lambda_per_s"]), &services)));
+        return Some(fork_join_model(number(&p["lambda_per_s"]), &services));
     }
     if model.starts_with("open Jackson network") {
         let routing: Vec<Vec<f64>> = p["routing"].as_array()?.iter().map(numbers).collect();
         let nodes: Vec<(f64, u32)> =
             numbers(&p["mu_per_s"]).iter().zip(p["servers"].as_array()?).map(|(mu, c)| (1.0 / mu, count(c))).collect();
-        return Some(solve(&jackson_model(&numbers(&p["external_lambda_per_s"]), &nodes, &routing)));
+        return Some(jackson_model(&numbers(&p["external_lambda_per_s"]), &nodes, &routing));
     }
     if model.starts_with("M/M/1 with immediate Bernoulli feedback") {
         let (rate, mean) = (number(&p["lambda_per_s"]), 1.0 / number(&p["mu_per_s"]));
-        return Some(solve(&jackson_model(&[rate], &[(mean, 1)], &[vec![number(&p["retry_probability"])]])));
+        return Some(jackson_model(&[rate], &[(mean, 1)], &[vec![number(&p["retry_probability"])]]));
     }
     if model.starts_with("M^[X]/M/1") && p["batch_size"]["kind"] == "fixed" {
         let size = count(&p["batch_size"]["mean"]) as usize;
-        return Some(solve(&batch_model(number(&p["batch_rate_per_s"]), 1.0 / number(&p["mu_per_s"]), size)));
+        return Some(batch_model(number(&p["batch_rate_per_s"]), 1.0 / number(&p["mu_per_s"]), size));
     }
     if model.starts_with("parallel calls, no queueing: max of unequal") {
         let means: Vec<f64> = p["means_s"].as_array()?.iter().map(number).collect();
-        return Some(solve(&parallel_model(&means, "")));
+        return Some(parallel_model(&means, ""));
     }
     None
 }
