@@ -61,8 +61,8 @@ fn main() {
         Case { name: "M/M/1 at 0.5", model: queue(1, 0.5), requests: 32_000 },
         Case { name: "M/M/1 at 0.8", model: queue(1, 0.8), requests: 100_000 },
         Case { name: "M/M/1 at 0.95", model: queue(1, 0.95), requests: 1_000_000 },
-        Case { name: "M/M/8 at 0.85", model: queue(8, 6.8), requests: 100_000 },
-        Case { name: "five services in a row", model: row(), requests: 60_000 },
+        Case { name: "M/M/8 at 0.85", model: queue(8, 6.8), requests: 250_000 },
+        Case { name: "five services in a row", model: row(), requests: 150_000 },
         Case { name: "closed, two services", model: CLOSED.to_string(), requests: 60_000 },
     ];
     println!(
