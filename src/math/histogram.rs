@@ -24,9 +24,10 @@ const FIRST: usize = (1023 - 40) * BUCKETS;
 const END: usize = 2048 * BUCKETS;
 
 /// How often times of each size were met.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(into = "Sparse", from = "Sparse")]
 pub struct Histogram {
+    count: u64,
     /// Times below a picosecond.
     zeros: u64,
     /// The shortest and the longest.
@@ -34,14 +35,29 @@ pub struct Histogram {
     most: f64,
     /// Counts from the bucket of this number on.
     from: usize,
-    counts: Vec<u32>,
-    /// What did not fit there any more, by the number of the bucket.
+    counts: Vec<u16>,
+    /// What they were full of before they began anew, by the number of the bucket: few are, so most need little memory.
     carried: BTreeMap<usize, u64>,
+}
+
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Histogram) -> bool {
+        let alone = |histogram: &Histogram| (histogram.zeros, histogram.least, histogram.most);
+        alone(self) == alone(other) && self.filled().eq(other.filled())
+    }
 }
 
 impl Default for Histogram {
     fn default() -> Histogram {
-        Histogram { zeros: 0, least: f64::INFINITY, most: 0.0, from: 0, counts: Vec::new(), carried: BTreeMap::new() }
+        Histogram {
+            count: 0,
+            zeros: 0,
+            least: f64::INFINITY,
+            most: 0.0,
+            from: 0,
+            counts: Vec::new(),
+            carried: BTreeMap::new(),
+        }
     }
 }
 
@@ -68,7 +84,8 @@ impl From<Histogram> for Sparse {
 impl From<Sparse> for Histogram {
     fn from(sparse: Sparse) -> Histogram {
         let least = sparse.least.unwrap_or(f64::INFINITY);
-        let mut histogram = Histogram { zeros: sparse.zeros, least, most: sparse.most, ..Histogram::default() };
+        let (count, zeros, most) = (sparse.zeros, sparse.zeros, sparse.most);
+        let mut histogram = Histogram { count, zeros, least, most, ..Histogram::default() };
         let known = sparse.buckets.into_iter().filter(|(number, _)| (FIRST..END).contains(number));
         known.for_each(|(number, count)| histogram.add(number, count));
         histogram
@@ -79,12 +96,17 @@ impl Histogram {
     /// Counts a time, in seconds. What is below zero or no number counts as zero.
     #[inline]
     pub fn record(&mut self, time: f64) {
+        // Many waits are none at all.
+        if time == 0.0 {
+            return self.record_zero();
+        }
         // The bits of numbers above zero rise with them; those of others are of no bucket here.
         let number = (time.to_bits() >> BELOW) as usize;
         if let Some(count) = self.counts.get_mut(number.wrapping_sub(self.from))
-            && *count < u32::MAX
+            && *count < u16::MAX
         {
             *count += 1;
+            self.count += 1;
             self.least = self.least.min(time);
             self.most = self.most.max(time);
         } else {
@@ -100,13 +122,20 @@ impl Histogram {
             self.least = self.least.min(time);
             self.most = self.most.max(time);
         } else {
-            self.zeros += 1;
-            self.least = 0.0;
+            self.record_zero();
         }
+    }
+
+    #[inline]
+    fn record_zero(&mut self) {
+        self.count += 1;
+        self.zeros += 1;
+        self.least = 0.0;
     }
 
     /// Adds to a bucket.
     fn add(&mut self, number: usize, count: u64) {
+        self.count += count;
         let octave = number / BUCKETS * BUCKETS;
         if self.counts.is_empty() {
             self.from = octave;
@@ -119,17 +148,16 @@ impl Histogram {
             self.counts.resize(end, 0);
         }
         let own = &mut self.counts[number - self.from];
-        let fits = count.min(u64::from(u32::MAX - *own));
-        *own += fits as u32;
-        if fits < count {
-            *self.carried.entry(number).or_default() += count - fits;
+        let all = u64::from(*own) + count;
+        *own = u16::try_from(all).unwrap_or(0);
+        if all > u64::from(u16::MAX) {
+            *self.carried.entry(number).or_default() += all;
         }
     }
 
     /// How many times were counted.
     pub fn count(&self) -> u64 {
-        let counts: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
-        self.zeros + counts + self.carried.values().sum::<u64>()
+        self.count
     }
 
     /// Adds the counts of another.
@@ -137,6 +165,7 @@ impl Histogram {
         self.least = self.least.min(other.least);
         self.most = self.most.max(other.most);
         self.zeros += other.zeros;
+        self.count += other.zeros;
         other.filled().for_each(|(number, count)| self.add(number, count));
     }
 
@@ -197,12 +226,12 @@ impl Histogram {
 
     /// The same by their numbers.
     fn filled(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        filled.map(|(i, count)| {
+        let all = self.counts.iter().enumerate().map(|(i, count)| {
             let number = self.from + i;
-            let carried = if *count == u32::MAX { self.carried.get(&number).copied().unwrap_or(0) } else { 0 };
+            let carried = if self.carried.is_empty() { 0 } else { self.carried.get(&number).copied().unwrap_or(0) };
             (number, u64::from(*count) + carried)
-        })
+        });
+        all.filter(|(_, count)| *count > 0)
     }
 }
 

@@ -4,7 +4,7 @@
 //! changes, and what is still under way for it runs on for nobody.
 
 use super::engine::{Engine, TIMER, Then};
-use super::frames::Phase;
+use super::frames::{Frame, Phase};
 use super::program::{Instruction, NONE};
 use super::queue::Arrival;
 use super::record::{Elsewhere, Spent, place_of};
@@ -15,12 +15,19 @@ const TIMEOUT: usize = 0;
 const HEDGE: usize = 1;
 
 impl Engine<'_> {
-    /// A frame makes the call at its place, for the first time or again.
-    #[inline]
+    /// A frame makes the call at its place again.
     pub fn attempt(&mut self, number: u32) -> Then {
-        let frame = &mut self.frames[number];
-        let Instruction::Call { call: id } = self.program.code[frame.place as usize] else { return Then::Waits };
+        match self.program.code[self.frames[number].place as usize] {
+            Instruction::Call { call } => self.attempt_call(number, call),
+            _ => Then::Waits,
+        }
+    }
+
+    /// A frame makes a call, for the first time or again.
+    #[inline]
+    pub fn attempt_call(&mut self, number: u32, id: u32) -> Then {
         let call = &self.program.calls[id as usize];
+        let frame = &mut self.frames[number];
         frame.phase = Phase::Answers;
         if !call.is_plain {
             frame.tries += 1;
@@ -43,12 +50,12 @@ impl Engine<'_> {
             Some(law) => 0.5 * self.program.laws[law as usize].draw(&mut self.laws[law as usize]),
             None => 0.0,
         };
-        let caller = self.frames[number];
-        let copy = self.run_of(call.operation, caller.workload);
-        let ledger = if caller.ledger == NONE || call.is_plain { caller.ledger } else { self.ledgers.open() };
+        let Frame { workload, stamp, ledger, span, .. } = self.frames[number];
+        let copy = self.run_of(call.operation, workload);
+        let ledger = if ledger == NONE || call.is_plain { ledger } else { self.ledgers.open() };
         let frame = &mut self.frames[copy];
-        (frame.below, frame.below_stamp, frame.way) = (number, caller.stamp, way);
-        (frame.ledger, frame.span) = (ledger, caller.span);
+        (frame.below, frame.below_stamp, frame.way) = (number, stamp, way);
+        (frame.ledger, frame.span, frame.is_awaited) = (ledger, span, call.is_plain && way == 0.0);
         if way > 0.0 {
             frame.phase = Phase::Sent;
             self.later(way, copy);
@@ -142,6 +149,9 @@ impl Engine<'_> {
     pub fn deliver(&mut self, number: u32, success: bool) -> Then {
         self.frames.free(number);
         let frame = &self.frames[number];
+        if frame.is_awaited {
+            return if success { self.answered(frame.below) } else { Then::Fails(frame.below) };
+        }
         if frame.below == NONE {
             if frame.first {
                 let frame = *frame;
@@ -156,9 +166,6 @@ impl Engine<'_> {
         }
         let Instruction::Call { call } = self.program.code[caller.place as usize] else { return Then::Waits };
         let call = &self.program.calls[call as usize];
-        if call.is_plain && frame.way == 0.0 {
-            return if success { self.answered(frame.below) } else { Then::Fails(frame.below) };
-        }
         let (frame, caller) = (*frame, *caller);
         if frame.way > 0.0 {
             let network = place_of(self.network, Elsewhere::Network);

@@ -67,6 +67,8 @@ pub(super) struct Frame {
     pub phase: Phase,
     /// Whether a workload made it itself.
     pub first: bool,
+    /// Whether its caller waits for it and nothing else.
+    pub is_awaited: bool,
     /// Whether it was sent to an instance.
     pub is_placed: bool,
     /// Whether it holds a worker of its service.
@@ -104,6 +106,7 @@ const BLANK: Frame = Frame {
     kind: Kind::Run,
     phase: Phase::Running,
     first: false,
+    is_awaited: false,
     is_placed: false,
     has_worker: false,
     copies: 0,
@@ -136,7 +139,7 @@ impl Frames {
         let frame = &mut self.records[number as usize];
         // What is not set here is set before it is read.
         (frame.kind, frame.phase) = (kind, Phase::Running);
-        (frame.first, frame.is_placed, frame.has_worker) = (false, false, false);
+        (frame.first, frame.is_awaited, frame.is_placed, frame.has_worker) = (false, false, false, false);
         (frame.below, frame.ledger, frame.span) = (NONE, NONE, NONE);
         (frame.waited, frame.way) = (0.0, 0.0);
         (number, frame)

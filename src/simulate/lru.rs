@@ -69,8 +69,9 @@ pub(super) struct Recent {
 impl Recent {
     fn new(size: u64, popularity: Zipf<f64>, stream: &mut Stream) -> Recent {
         let size = size.min(MOST_OBJECTS) as usize;
-        let mut recent =
-            Recent { size, popularity, places: HashMap::new(), entries: Vec::new(), newest: NONE, oldest: NONE };
+        // All of it at once: a table that grows, or is cleared of what was taken out, takes memory as it runs.
+        let (places, entries) = (HashMap::with_capacity(2 * size), Vec::with_capacity(size));
+        let mut recent = Recent { size, popularity, places, entries, newest: NONE, oldest: NONE };
         for _ in 0..MOST_DRAWS {
             if recent.entries.len() == size {
                 break;

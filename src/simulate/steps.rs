@@ -64,7 +64,8 @@ impl Engine<'_> {
                 Then::Waits
             }
             Instruction::Call { call } => {
-                let call = &self.program.calls[call as usize];
+                let id = call;
+                let call = &self.program.calls[id as usize];
                 let made = call.times > 0
                     && (call.probability == 1.0 || self.chances[call.chance as usize].chance(call.probability));
                 if !made {
@@ -73,7 +74,7 @@ impl Engine<'_> {
                 }
                 (frame.asked, frame.tries, frame.phase) = (call.times, 0, Phase::Answers);
                 frame.since = self.now;
-                self.attempt(number)
+                self.attempt_call(number, id)
             }
             Instruction::Send { operation } => {
                 frame.place += 1;

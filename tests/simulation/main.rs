@@ -169,6 +169,27 @@ fn a_replication_is_the_same_wherever_it_runs() {
     assert_ne!(runs.replications[3].record, runs.replications[4].record);
 }
 
+#[test]
+fn designs_share_the_random_numbers_of_what_they_share() {
+    // One more instance behind, one more service beside: the same requests arrive, with the same work at the front.
+    let design = |instances: u32, more: &str| {
+        let text = format!(
+            "[service.f]\ncores = 4\noperations.o.steps = [ {{ work = \"20ms\" }}, {{ call = \"b.o\", probability = 0.3 }} ]\n[service.b]\ninstances = {instances}\noperations.o.work = \"50ms\"\n{more}\n[workload.w]\nentry = \"f.o\"\nrate = \"50/s\"\n"
+        );
+        simulate(&compiled(&text), &Effort { replications: Some(3), ..effort(200.0) }, &|_| true).replications
+    };
+    let other = "[service.a]\noperations.o.work = \"1ms\"\n[workload.a]\nentry = \"a.o\"\nrate = \"9/s\"";
+    let (one, two, beside) = (design(1, ""), design(2, ""), design(1, other));
+    for ((one, two), beside) in one.iter().zip(&two).zip(&beside) {
+        assert_eq!(one.record.workloads[0].arrivals, two.record.workloads[0].arrivals);
+        assert_eq!(one.record.work[0], two.record.work[0]);
+        assert_ne!(one.record.workloads[0].response, two.record.workloads[0].response);
+        // A workload beside it changes nothing of the first; it was written first, so it stands first.
+        let own = beside.record.workloads.iter().any(|requests| requests.response == one.record.workloads[0].response);
+        assert!(own);
+    }
+}
+
 /// Models without exact theory: the stated error of the analytic p95 covers what is simulated.
 #[test]
 fn the_analytic_p95_is_as_near_as_it_says() {
