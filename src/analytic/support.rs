@@ -63,7 +63,7 @@ fn problem(path: Path, reason: &str) -> Problem {
         code: "unsupported",
         path,
         message: format!("the analytic engine cannot solve `{key}` yet: {reason}"),
-        label: "not in this version".to_string(),
+        label: "only a simulation can".to_string(),
         advice: "`plimsoll solve --method simulate` can; or take it out to see the rest of the model".to_string(),
     }
 }
