@@ -153,8 +153,8 @@ impl Task<'_> {
     fn steady(&self, period: Option<Seconds>) -> Simulated {
         let whole = |time: f64| period.map_or(time, |period| (time / period).ceil().max(1.0) * period);
         let found = match (self.effort.warmup, self.effort.duration, period) {
-            (Some(warmup), Some(length), _) => Some(Pilot { warmup, length, settles: true, grows: false }),
-            (_, _, Some(period)) => Some(Pilot { warmup: period, length: period, settles: true, grows: false }),
+            (Some(warmup), Some(length), _) => Some(Pilot::given(warmup, length)),
+            (_, _, Some(period)) => Some(Pilot::given(period, period)),
             _ => pilot::look(self),
         };
         let Some(pilot) = found else { return self.nothing() };
@@ -174,7 +174,7 @@ impl Task<'_> {
         let before: u64 = courses.iter().map(|course| course.engine.events).sum();
         let mut length = match (self.effort.duration, self.effort.requests) {
             (Some(duration), _) => duration,
-            (None, Some(requests)) => whole(self.duration_of(&mut courses, requests, pilot.length)),
+            (None, Some(requests)) => whole(self.duration_of(&mut courses, requests, &pilot)),
             (None, None) if pilot.grows => 0.5 * pilot.length,
             (None, None) => whole((4.0 * warmup).max(pilot.length)),
         };
@@ -210,12 +210,17 @@ impl Task<'_> {
         }
     }
 
-    /// The simulated time each run takes until all have answered so many requests, judging by a short one.
-    fn duration_of(&self, courses: &mut [Course<'_>], requests: u64, look: Seconds) -> Seconds {
-        let now = courses.first().map_or(0.0, |course| course.engine.now);
-        self.advance(courses, now + look);
-        let answered: u64 = courses.iter().map(|course| course.engine.record.requests()).sum();
-        if answered == 0 { look } else { look * requests as f64 / answered as f64 }
+    /// The simulated time each run takes until all have answered so many requests, judging by the first look, or by as
+    /// long a run.
+    fn duration_of(&self, courses: &mut [Course<'_>], requests: u64, pilot: &Pilot) -> Seconds {
+        let runs = courses.len() as f64;
+        let answers = pilot.answers.or_else(|| {
+            let now = courses.first().map_or(0.0, |course| course.engine.now);
+            self.advance(courses, now + pilot.length);
+            let answered: u64 = courses.iter().map(|course| course.engine.record.requests()).sum();
+            (answered > 0).then(|| answered as f64 / (runs * pilot.length))
+        });
+        answers.map_or(pilot.length, |answers| requests as f64 / (runs * answers))
     }
 
     /// A network whose time ends by itself.

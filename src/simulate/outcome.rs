@@ -9,7 +9,7 @@ use super::record::{Elsewhere, Record, Requests, Sample, place_of};
 use crate::math::estimate::half_width;
 use crate::network::{Network, ServiceId};
 use crate::prediction::{
-    Accuracy, Ended, Overload, Prediction, ServiceResult, Share, Simulation, Times, WorkloadResult,
+    Accuracy, Ended, Overload, Prediction, ServiceResult, Share, Simulation, Times, Widths, WorkloadResult,
 };
 use crate::system::Metric;
 use rayon::prelude::*;
@@ -188,11 +188,10 @@ fn workload(collected: &Collected<'_>, capacity: &Capacity, w: usize, overdue: b
     let [arrival_rate, throughput, error_rate, ..] = figures.workloads[w];
     let response =
         if overdue { Times::default() } else { times(&requests.response, &figures.workloads[w][RESPONSE..]) };
-    let accuracy = if overdue {
-        Accuracy::Overloaded
-    } else {
-        Accuracy::Simulated(Box::new(figures::confidence(&collected.workload_widths(w))))
-    };
+    let mut confidence = figures::confidence(&collected.workload_widths(w));
+    if overdue {
+        confidence.response = Widths::default();
+    }
     WorkloadResult {
         name: network.workloads[w].name.clone(),
         arrival_rate: existing(arrival_rate),
@@ -201,7 +200,7 @@ fn workload(collected: &Collected<'_>, capacity: &Capacity, w: usize, overdue: b
         saturation_rate: capacity.alone(w).filter(|_| arrival_rate > 0.0).map(|factor| factor * arrival_rate),
         breakdown: response.mean.map_or_else(Vec::new, |mean| breakdown(network, together, w, mean)),
         response,
-        accuracy,
+        accuracy: Accuracy::Simulated(Box::new(confidence)),
     }
 }
 
@@ -212,7 +211,10 @@ fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdu
     let own = &figures.services[id];
     let of = |sample: &Sample, from: usize| if overdue { Times::default() } else { times(sample, &own[from..]) };
     let number = |at: usize| Some(own[at]).filter(|value| value.is_finite());
-    let confidence = figures::confidence(&collected.service_widths(id));
+    let mut confidence = figures::confidence(&collected.service_widths(id));
+    if overdue {
+        (confidence.response, confidence.wait, confidence.queue_length) = Default::default();
+    }
     let devices = service.devices.iter().map(|station| {
         let busy = figures::utilization(&network.stations[*station], &together.stations[*station], together.time);
         (network.stations[*station].name.clone(), existing(busy))

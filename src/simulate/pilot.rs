@@ -9,7 +9,7 @@ use super::outcome;
 use super::record::Record;
 use super::task::{Course, Task};
 use crate::math::warmup::truncation;
-use crate::unit::Seconds;
+use crate::unit::{PerSecond, Seconds};
 
 /// Runs of a first look.
 const RUNS: u64 = 8;
@@ -38,9 +38,18 @@ pub(super) struct Pilot {
     pub warmup: Seconds,
     /// Simulated time looked at.
     pub length: Seconds,
+    /// Requests of all workloads that a run answers per second; none where none was looked at.
+    pub answers: Option<PerSecond>,
     pub settles: bool,
     /// Whether requests under way grow as on a straight line.
     pub grows: bool,
+}
+
+impl Pilot {
+    /// What is known without a look.
+    pub fn given(warmup: Seconds, length: Seconds) -> Pilot {
+        Pilot { warmup, length, answers: None, settles: true, grows: false }
+    }
 }
 
 /// Looks at the network of a task; `None` when it was stopped before anything could be seen.
@@ -51,7 +60,7 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
     scout.run_until(f64::MAX, FIRST_EVENTS);
     if scout.now >= f64::MAX || scout.now <= 0.0 {
         // Nothing happens any more, or all of it at once: the time does not matter.
-        return Some(Pilot { warmup: 0.0, length: 1.0, settles: true, grows: false });
+        return Some(Pilot::given(0.0, 1.0));
     }
     let mut length = scout.now;
     let mut courses: Vec<Course<'_>> = (0..RUNS).map(|run| Course::new(engine(run))).collect();
@@ -66,7 +75,7 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
                 return None;
             }
             if task.is_hopeless() {
-                return Some(Pilot { warmup: 0.0, length, settles: false, grows: true });
+                return Some(Pilot { warmup: 0.0, length, answers: None, settles: false, grows: true });
             }
             for ((course, series), last) in courses.iter_mut().zip(&mut series).zip(&mut last) {
                 let sums = course.engine.populations();
@@ -86,7 +95,7 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
             busy.map(|points| truncation(points)).try_fold(0, |most, d| d.map(|d| d.max(most)));
         if let Some(left_out) = settled {
             let warmup = SURPLUS * left_out as f64 * step;
-            return Some(Pilot { warmup, length, settles: true, grows: false });
+            return Some(Pilot { warmup, length, answers: answers(&courses), settles: true, grows: false });
         }
         let events: u64 = courses.iter().map(|course| course.engine.events).max().unwrap_or(0);
         let dead = !task.deadlocks(&courses).is_empty();
@@ -94,13 +103,21 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
             let records: Vec<Record> = courses.iter_mut().map(|course| course.engine.measured()).collect();
             let full = outcome::is_full(task.network, &records.iter().collect::<Vec<_>>());
             let grows = dead || full && means.iter().any(|points| grows(points));
-            return Some(Pilot { warmup: 0.5 * length, length, settles: false, grows });
+            let answers = answers(&courses);
+            return Some(Pilot { warmup: 0.5 * length, length, answers, settles: false, grows });
         }
         length *= 2.0;
         for points in series.iter_mut().flatten() {
             *points = points.chunks(2).map(|pair| pair.iter().sum::<f64>() / pair.len() as f64).collect();
         }
     }
+}
+
+/// Requests of all workloads that a run answers per second, on average.
+fn answers(courses: &[Course<'_>]) -> Option<PerSecond> {
+    let time: Seconds = courses.iter().map(|course| course.engine.now).sum();
+    let answered: u64 = courses.iter().map(|course| course.engine.record.requests()).sum();
+    (answered > 0).then(|| answered as f64 / time)
 }
 
 fn grows(points: &[f64]) -> bool {

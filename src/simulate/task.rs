@@ -83,8 +83,10 @@ impl<'t> Task<'t> {
                 }
                 let events = self.events.fetch_add(course.engine.events - before, Relaxed) + SLICE;
                 let precision = Some(f64::from_bits(self.precision.load(Relaxed))).filter(|p| p.is_finite());
-                let share = events as f64 / self.expected.load(Relaxed).max(1) as f64;
-                if !(self.watch)(&Progress { share: share.min(1.0), precision, events }) {
+                // Nothing can be told before the first figures.
+                let expected = self.expected.load(Relaxed);
+                let share = if expected == 0 { 0.0 } else { (events as f64 / expected as f64).min(1.0) };
+                if !(self.watch)(&Progress { share, precision, events }) {
                     self.stopped.store(true, Relaxed);
                 }
             }
