@@ -1,11 +1,13 @@
 //! The simulation engine: requests one by one, event by event, with every meaning of the language.
 //!
 //! In the order of the data: `program` makes a network ready to run; `engine` lets things happen in the order of a
-//! `calendar`: `arrivals` bring requests, each a frame (`frames`) that goes through `steps`, asks others (`calls`) and
-//! splits up (`forks`), at servers that are had one each (`queue`) or not (`share`), at the instance that `balance`
-//! chooses, past caches (`lru`); `record` counts, `ledger` keeps where the time went, `spans` writes single requests down.
-//! `pilot` finds how long a run takes to settle, `effort` how long to measure, `figures` how sure the figures are, and
-//! `outcome` makes the prediction.
+//! `calendar`: `arrivals` bring requests, changed in time by a `shape`, each a frame (`frames`) that goes through `steps`,
+//! asks others (`calls`) and splits up (`forks`), at servers that are had one each (`queue`) or not (`share`), at the instance
+//! that `balance` chooses, past caches (`lru`). `record` counts, `ledger` keeps where the time went, `spans` writes single
+//! requests down, `deadlock` finds what will never go on.
+//!
+//! A `task` runs engines side by side: `pilot` finds how long they take to settle, `horizon` whether time ends by itself,
+//! `effort` how long to measure, `follow` how things change; `figures` says how sure they are, `outcome` makes the prediction.
 
 mod arrivals;
 mod balance;
