@@ -57,7 +57,7 @@ pub(crate) struct SimulationArgs {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
     /// Write what each replication counted, to be merged later
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "replications")]
     save: Option<PathBuf>,
     /// Do not simulate: put together what other runs saved (repeatable)
     #[arg(long, value_name = "FILE")]

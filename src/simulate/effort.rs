@@ -5,8 +5,8 @@
 //! after the same simulated time, unless it is stopped from outside. Time that has an end by itself (a profile that does
 //! not repeat, a trace) is run through as often as it takes instead.
 
+use super::collected::Collected;
 use super::engine::Engine;
-use super::figures::Figures;
 use super::horizon::{Horizon, horizon};
 use super::outcome::{self, Finish};
 use super::pilot::{self, Pilot};
@@ -98,7 +98,7 @@ pub struct Replication {
 pub struct Simulated {
     /// The figures.
     pub prediction: Prediction,
-    /// The single runs.
+    /// The single runs; of a network whose time ends by itself the first of them.
     pub replications: Vec<Replication>,
     /// The first requests of the first run.
     pub spans: Vec<Span>,
@@ -144,8 +144,14 @@ pub fn merge(network: &Network, effort: &Effort, mut replications: Vec<Replicati
     }
     let balances = !matches!(horizon(network), Horizon::End(_));
     let finish = Finish { ended: Ended::Complete, balances, ..Finish::default() };
-    let prediction = outcome::prediction(network, effort, &replications, None, finish);
+    let warmup = replications.first().map_or(0.0, |run| run.warmup);
+    let collected = Collected::new(network, warmup, &records(&replications));
+    let prediction = outcome::prediction(&collected, effort, None, finish);
     Ok(Simulated { prediction, replications, spans: Vec::new() })
+}
+
+fn records(replications: &[Replication]) -> Vec<&Record> {
+    replications.iter().map(|run| &run.record).collect()
 }
 
 impl Task<'_> {
@@ -228,31 +234,37 @@ impl Task<'_> {
         let end = self.effort.duration.unwrap_or(end);
         let batch = self.replications();
         let wanted = self.wanted().filter(|_| self.effort.replications.is_none());
-        let mut all: Vec<Replication> = Vec::new();
+        let mut collected = Collected::new(self.network, 0.0, &[]);
+        let mut replications: Vec<Replication> = Vec::new();
         let mut spans = Vec::new();
         let mut deadlocked = BTreeSet::new();
+        let mut passes = 0;
         loop {
-            let from = all.len() as u64;
-            let mut courses = self.engines(from..from + batch);
+            let mut courses = self.engines(passes..passes + batch);
             let going = self.advance(&mut courses, end);
             let hopeless = self.is_hopeless();
             deadlocked.extend(self.deadlocks(&courses));
-            for (i, course) in courses.iter_mut().enumerate() {
-                let record = course.engine.measured();
-                if record.time > 0.0 {
-                    all.push(Replication { number: self.effort.first + from + i as u64, warmup: 0.0, record });
-                }
-                spans.extend(course.engine.spans.take().into_iter().flat_map(|spans| spans.list));
+            spans.extend(courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|s| s.list));
+            let numbered = courses.into_iter().zip(self.effort.first + passes..);
+            let run = |(mut course, number): (Course<'_>, u64)| Replication {
+                number,
+                warmup: 0.0,
+                record: course.engine.take_measured(),
+            };
+            let runs: Vec<Replication> = numbered.map(run).filter(|run| run.record.time > 0.0).collect();
+            passes += batch;
+            collected.add(&records(&runs));
+            // As many as usual are kept one by one; all of them would take memory for each pass.
+            if passes == batch {
+                replications = runs;
             }
-            let events: u64 = all.iter().map(|run| run.record.events).sum();
-            let precision = outcome::precision(self.network, &all);
+            let Record { events, .. } = collected.together;
+            let precision = collected.worst().0;
             let precise = wanted.is_some_and(|wanted| precision <= wanted);
-            let enough = events >= ENOUGH_EVENTS
-                || self
-                    .effort
-                    .requests
-                    .is_some_and(|requests| all.iter().map(|run| run.record.requests()).sum::<u64>() >= requests);
-            if !going || hopeless || precise || enough || wanted.is_none() {
+            let answered = collected.together.requests();
+            let enough = events >= ENOUGH_EVENTS || self.effort.requests.is_some_and(|requests| answered >= requests);
+            let once = wanted.is_none() && (self.effort.requests.is_none() || self.effort.replications.is_some());
+            if !going || hopeless || precise || enough || once {
                 let ended = match (going, hopeless, precise, wanted.is_none() || self.effort.requests.is_some()) {
                     (false, ..) => Ended::Stopped,
                     (_, true, ..) => Ended::Hopeless,
@@ -262,8 +274,8 @@ impl Task<'_> {
                 };
                 let deadlocked = deadlocked.into_iter().collect();
                 let finish = Finish { ended, balances: false, deadlocked, endless: hopeless, notes: Vec::new() };
-                let prediction = outcome::prediction(self.network, self.effort, &all, self.wanted(), finish);
-                return Simulated { prediction, replications: all, spans };
+                let prediction = outcome::prediction(&collected, self.effort, self.wanted(), finish);
+                return Simulated { prediction, replications, spans };
             }
             let whole_way = wanted.map_or(1.0, |wanted| (precision / wanted).powi(2)).max(2.0);
             self.expect((events as f64 * whole_way).min(ENOUGH_EVENTS as f64), precision);
@@ -277,20 +289,10 @@ impl Task<'_> {
 
     /// How precise the figures are so far, and whether as many requests are answered as come.
     fn look_at(&self, courses: &mut [Course<'_>]) -> (f64, bool) {
-        let each: Vec<(Record, Figures)> = courses
-            .par_iter_mut()
-            .map(|course| {
-                let record = course.engine.measured();
-                let figures = Figures::new(self.network, &record);
-                (record, figures)
-            })
-            .collect();
-        let precision = outcome::worst(self.network, &each);
-        let records: Vec<&Record> = each.iter().map(|(record, _)| record).collect();
-        let workloads = (0..self.network.workloads.len()).any(|w| outcome::grows(&records, |run| &run.workloads[w]));
-        let services = (0..self.network.services.len()).any(|id| outcome::grows(&records, |run| &run.services[id]));
-        let grows = (workloads || services) && outcome::is_full(self.network, &records);
-        (precision, !grows)
+        let records: Vec<Record> = courses.par_iter_mut().map(|course| course.engine.measured()).collect();
+        let collected = Collected::new(self.network, 0.0, &records.iter().collect::<Vec<_>>());
+        let grows = collected.anything_grows() && outcome::is_full(self.network, &collected.together);
+        (collected.worst().0, !grows)
     }
 
     fn finish(&self, mut courses: Vec<Course<'_>>, warmup: Seconds, mut finish: Finish) -> Simulated {
@@ -306,7 +308,8 @@ impl Task<'_> {
             .map(|(mut course, number)| Replication { number, warmup, record: course.engine.take_measured() })
             .filter(|run| run.record.time > 0.0)
             .collect();
-        let prediction = outcome::prediction(self.network, self.effort, &replications, self.wanted(), finish);
+        let collected = Collected::new(self.network, warmup, &records(&replications));
+        let prediction = outcome::prediction(&collected, self.effort, self.wanted(), finish);
         Simulated { prediction, replications, spans }
     }
 
@@ -319,7 +322,8 @@ impl Task<'_> {
     /// Stopped before anything was measured.
     fn nothing(&self) -> Simulated {
         let finish = Finish { ended: Ended::Stopped, ..Finish::default() };
-        let prediction = outcome::prediction(self.network, self.effort, &[], self.wanted(), finish);
+        let collected = Collected::new(self.network, 0.0, &[]);
+        let prediction = outcome::prediction(&collected, self.effort, self.wanted(), finish);
         Simulated { prediction, replications: Vec::new(), spans: Vec::new() }
     }
 }

@@ -1,9 +1,11 @@
 //! A network through time: the figures of each stretch of it, over many runs.
 
-use super::effort::{Effort, Replication, Watch};
+use super::collected::Collected;
+use super::effort::{Effort, Watch};
 use super::horizon::{Horizon, horizon};
 use super::outcome::{self, Finish};
 use super::pilot;
+use super::record::Record;
 use super::shape::Shape;
 use super::task::Task;
 use crate::network::Network;
@@ -41,17 +43,17 @@ pub fn follow(
         }
         let events: u64 = courses.iter().map(|course| course.engine.events).sum();
         task.expect(events as f64 * ends.len() as f64 / (i + 1) as f64, f64::NAN);
-        let runs: Vec<Replication> = courses
+        let records: Vec<Record> = courses
             .iter_mut()
-            .zip(effort.first..)
-            .map(|(course, number)| {
+            .map(|course| {
                 let record = course.engine.take_measured();
                 course.engine.clear();
-                Replication { number, warmup: start, record }
+                record
             })
             .collect();
         let finish = Finish { ended: Ended::Complete, balances: false, ..Finish::default() };
-        let prediction = outcome::prediction(network, effort, &runs, None, finish);
+        let collected = Collected::new(network, start, &records.iter().collect::<Vec<_>>());
+        let prediction = outcome::prediction(&collected, effort, None, finish);
         moments.push(Moment { start, end: *end, prediction });
         start = *end;
     }

@@ -7,12 +7,14 @@
 //! requests down, `deadlock` finds what will never go on.
 //!
 //! A `task` runs engines side by side: `pilot` finds how long they take to settle, `horizon` whether time ends by itself,
-//! `effort` how long to measure, `follow` how things change; `figures` says how sure they are, `outcome` makes the prediction.
+//! `effort` how long to measure, `follow` how things change; `collected` puts runs together,
+//! `figures` says how sure they are, `outcome` makes the prediction.
 
 mod arrivals;
 mod balance;
 mod calendar;
 mod calls;
+mod collected;
 mod deadlock;
 mod effort;
 mod engine;

@@ -1,12 +1,12 @@
 //! From what replications counted to the prediction people read.
 
+use super::collected::Collected;
 use super::deadlock;
-use super::effort::{Effort, Replication};
+use super::effort::Effort;
 use super::engine::Engine;
-use super::figures::{self, BUSY_WORKERS, Figures, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
+use super::figures::{self, BUSY_WORKERS, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
 use super::queue::Usage;
-use super::record::{Elsewhere, Record, Requests, Sample, place_of};
-use crate::math::estimate::half_width;
+use super::record::{Elsewhere, Record, Sample, place_of};
 use crate::network::{Network, ServiceId};
 use crate::prediction::{
     Accuracy, Ended, Overload, Prediction, ServiceResult, Share, Simulation, Times, Widths, WorkloadResult,
@@ -43,79 +43,10 @@ impl Default for Finish {
     }
 }
 
-/// All runs together, and the figures of each. Their times add up, so rates and shares come out as those of one run.
-struct Collected<'n> {
-    network: &'n Network,
-    together: Record,
-    figures: Figures,
-    each: Vec<Figures>,
-}
-
-impl<'n> Collected<'n> {
-    fn new<'r>(network: &'n Network, runs: impl Iterator<Item = &'r Record>, each: Vec<Figures>) -> Collected<'n> {
-        let mut together = Record::new(network);
-        runs.for_each(|run| together.merge(run));
-        let figures = Figures::new(network, &together);
-        Collected { network, together, figures, each }
-    }
-
-    fn workload_widths(&self, w: usize) -> Vec<Option<f64>> {
-        figures::widths(&self.figures.workloads[w], |i| self.each.iter().map(|run| run.workloads[w][i]).collect())
-    }
-
-    fn service_widths(&self, id: ServiceId) -> Vec<Option<f64>> {
-        figures::widths(&self.figures.services[id], |i| self.each.iter().map(|run| run.services[id][i]).collect())
-    }
-
-    /// The greatest half-width over its figure, and which that is.
-    fn worst(&self) -> (f64, String) {
-        let workloads = self.network.workloads.iter().enumerate().map(|(w, workload)| {
-            (figures::worst(&self.figures.workloads[w], &self.workload_widths(w)), &workload.name)
-        });
-        let services =
-            self.network.services.iter().enumerate().map(|(id, service)| {
-                (figures::worst(&self.figures.services[id], &self.service_widths(id)), &service.name)
-            });
-        let worst = workloads.chain(services).max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0));
-        worst.map_or((0.0, String::new()), |((worst, figure), name)| {
-            (worst, format!("{name} {}", figures::name_of(figure)))
-        })
-    }
-}
-
-/// How imprecise the figures of runs are: the greatest half-width over its figure.
-pub(super) fn worst(network: &Network, runs: &[(Record, Figures)]) -> f64 {
-    let each = runs.iter().map(|(_, figures)| figures.clone()).collect();
-    Collected::new(network, runs.iter().map(|(record, _)| record), each).worst().0
-}
-
-/// The same of runs that are over.
-pub(super) fn precision(network: &Network, runs: &[Replication]) -> f64 {
-    collected(network, runs).worst().0
-}
-
-fn collected<'n>(network: &'n Network, runs: &[Replication]) -> Collected<'n> {
-    let each = runs.par_iter().map(|run| Figures::new(network, &run.record)).collect();
-    Collected::new(network, runs.iter().map(|run| &run.record), each)
-}
-
-/// Whether some resource gets more work than it can do, or is held all the time, over all runs. Where none is, what grows
-/// has not settled yet, but will.
-pub(super) fn is_full(network: &Network, runs: &[&Record]) -> bool {
-    let mut together = Record::new(network);
-    runs.iter().for_each(|run| together.merge(run));
-    Capacity::new(network, &together).resources.iter().any(Resource::is_full)
-}
-
-/// Whether in nearly all runs more requests come than are answered, so that what is under way grows.
-pub(super) fn grows(runs: &[&Record], requests: impl Fn(&Record) -> &Requests) -> bool {
-    let left = |run: &&Record| {
-        let requests = requests(run);
-        requests.arrivals as f64 - requests.answered() as f64
-    };
-    let left: Vec<f64> = runs.iter().map(left).collect();
-    let mean = left.iter().sum::<f64>() / left.len() as f64;
-    mean > 10.0 && half_width(mean, &left).is_some_and(|half| mean > 2.0 * half)
+/// Whether some resource gets more work than it can do, or is held all the time. Where none is, what grows has not settled
+/// yet, but will.
+pub(super) fn is_full(network: &Network, together: &Record) -> bool {
+    Capacity::new(network, together).resources.iter().any(Resource::is_full)
 }
 
 /// The names of what is dead in most of some runs: services for their workers, and pools.
@@ -134,42 +65,35 @@ pub(super) fn deadlocks(network: &Network, engines: &[&Engine<'_>]) -> Vec<Strin
 
 /// The prediction that replications make together.
 pub(super) fn prediction(
-    network: &Network,
+    collected: &Collected<'_>,
     effort: &Effort,
-    runs: &[Replication],
     wanted: Option<f64>,
     finish: Finish,
 ) -> Prediction {
-    let collected = collected(network, runs);
+    let network = collected.network;
     let capacity = Capacity::new(network, &collected.together);
-    let records: Vec<&Record> = runs.iter().map(|run| &run.record).collect();
     let may_grow = finish.balances && capacity.resources.iter().any(Resource::is_full);
-    let overdue_workloads: Vec<bool> = (0..network.workloads.len())
-        .map(|w| finish.endless || may_grow && grows(&records, |run| &run.workloads[w]))
-        .collect();
-    let overdue_services: Vec<bool> = (0..network.services.len())
-        .map(|id| finish.endless || may_grow && grows(&records, |run| &run.services[id]))
-        .collect();
+    let overdue = |grows: bool| finish.endless || may_grow && grows;
+    let overdue_workloads: Vec<bool> =
+        (0..network.workloads.len()).map(|w| overdue(collected.workload_grows(w))).collect();
+    let overdue_services: Vec<bool> =
+        (0..network.services.len()).map(|id| overdue(collected.service_grows(id))).collect();
     let hopeless = finish.ended == Ended::Hopeless || !finish.deadlocked.is_empty();
     let stable = !hopeless && !overdue_workloads.iter().chain(&overdue_services).any(|overdue| *overdue);
     let together = capacity.together();
     let (worst, least_certain) = collected.worst();
     Prediction {
         stable,
-        workloads: overdue_workloads
-            .iter()
-            .enumerate()
-            .map(|(w, is)| workload(&collected, &capacity, w, *is))
-            .collect(),
-        services: overdue_services.iter().enumerate().map(|(id, is)| service(&collected, &capacity, id, *is)).collect(),
+        workloads: overdue_workloads.iter().enumerate().map(|(w, is)| workload(collected, &capacity, w, *is)).collect(),
+        services: overdue_services.iter().enumerate().map(|(id, is)| service(collected, &capacity, id, *is)).collect(),
         bottleneck: together.as_ref().map(|(_, name)| name.clone()),
         headroom: together.map(|(load, _)| 1.0 / load),
-        overloads: if stable || !finish.deadlocked.is_empty() { Vec::new() } else { overloads(&collected) },
+        overloads: if stable || !finish.deadlocked.is_empty() { Vec::new() } else { overloads(collected) },
         simulation: Some(Box::new(Simulation {
             seed: effort.seed,
-            replications: runs.len() as u64,
-            warmup: runs.first().map_or(0.0, |run| run.warmup),
-            duration: collected.together.time / runs.len().max(1) as f64,
+            replications: collected.runs() as u64,
+            warmup: collected.warmup,
+            duration: collected.together.time / collected.runs().max(1) as f64,
             requests: collected.together.requests(),
             visits: collected.together.services.iter().map(|requests| requests.arrivals).sum(),
             precision: Some(worst).filter(|worst| worst.is_finite()),

@@ -100,8 +100,9 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
         let events: u64 = courses.iter().map(|course| course.engine.events).max().unwrap_or(0);
         let dead = !task.deadlocks(&courses).is_empty();
         if events >= MOST_EVENTS || dead {
-            let records: Vec<Record> = courses.iter_mut().map(|course| course.engine.measured()).collect();
-            let full = outcome::is_full(task.network, &records.iter().collect::<Vec<_>>());
+            let mut together = Record::new(task.network);
+            courses.iter_mut().for_each(|course| together.merge(&course.engine.measured()));
+            let full = outcome::is_full(task.network, &together);
             let grows = dead || full && means.iter().any(|points| grows(points));
             let answers = answers(&courses);
             return Some(Pilot { warmup: 0.5 * length, length, answers, settles: false, grows });
