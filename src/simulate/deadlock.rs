@@ -5,9 +5,10 @@
 //! are held is dead when some wait for them and none of their holders is alive. What is dead makes those dead that wait for
 //! it, so one looks again until nothing changes.
 
-use super::engine::{Engine, Seat};
+use super::engine::Engine;
 use super::frames::{Frame, Kind, Phase};
 use super::program::{Instruction, NONE};
+use super::seats::Seat;
 
 /// Services whose workers, and pools that, will never be given back.
 pub(super) fn find(engine: &Engine<'_>) -> (Vec<usize>, Vec<usize>) {

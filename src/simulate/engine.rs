@@ -10,15 +10,15 @@ use super::calendar::Calendar;
 use super::frames::{Frame, Frames, Join, Kind};
 use super::ledger::Ledgers;
 use super::lru::Lookups;
-use super::program::{NONE, Program, is_plain};
-use super::queue::{Queue, Usage};
+use super::program::{NONE, Program};
+use super::queue::Queue;
 use super::record::Record;
+use super::seats::Seat;
 use super::shape::Shape;
-use super::share::{Making, Share};
+use super::share::Share;
 use super::spans::Spans;
 use crate::math::random::{Stream, source};
-use crate::network::{Network, OperationId, Service};
-use crate::system::Balancer;
+use crate::network::{Network, OperationId};
 use std::collections::VecDeque;
 
 /// Kinds of events stand above their numbers.
@@ -56,26 +56,6 @@ pub(super) enum Ending {
     Crowded,
     /// With no end of things that happen at the same time.
     Circular,
-}
-
-/// Where the queues of a set of servers are: at the first, or at one for each instance from there on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seat {
-    first: u32,
-    split: bool,
-    /// How many there are.
-    count: u32,
-}
-
-impl Seat {
-    #[inline]
-    pub fn at(self, instance: u32) -> u32 {
-        if self.split { self.first + instance } else { self.first }
-    }
-
-    pub fn all(self) -> std::ops::Range<usize> {
-        self.first as usize..(self.first + self.count) as usize
-    }
 }
 
 /// Requests of a workload under way, and that number times how long.
@@ -205,46 +185,6 @@ impl<'n> Engine<'n> {
         engine
     }
 
-    /// Makes all queues.
-    fn furnish(&mut self) {
-        let network = self.network;
-        for station in &network.stations {
-            let service = &network.services[station.service];
-            let (seats, instances) = seats(service);
-            let servers = u64::from(station.servers) * u64::from(instances);
-            let places = station.queue.map(|places| u64::from(places) * u64::from(instances));
-            let first = if is_plain(station) {
-                let queue = || Queue::new(station.discipline, network.classes, servers, places);
-                put(&mut self.queues, seats, queue)
-            } else {
-                let making = Making {
-                    discipline: station.discipline,
-                    classes: network.classes,
-                    servers,
-                    instances: u64::from(instances),
-                    places,
-                    contention: station.contention,
-                };
-                put(&mut self.shares, seats, || Share::new(making))
-            };
-            self.stations.push(first);
-        }
-        for service in &network.services {
-            let (count, instances) = seats(service);
-            let all = |each: u32| u64::from(each) * u64::from(instances);
-            let seat = service.workers.map(|workers| {
-                put(&mut self.queues, count, || Queue::of_permits(all(workers), service.queue.map(all)))
-            });
-            self.workers.push(seat);
-        }
-        for pool in &network.pools {
-            let (count, instances) = pool.per.map_or((1, 1), |service| seats(&network.services[service]));
-            let size = u64::from(pool.size) * u64::from(instances);
-            let seat = put(&mut self.queues, count, || Queue::of_permits(size, None));
-            self.pools.push(seat);
-        }
-    }
-
     /// Lets everything happen that happens until a time, at most so many events.
     pub fn run_until(&mut self, end: f64, events: u64) -> Ending {
         let last = self.events + events;
@@ -312,39 +252,6 @@ impl<'n> Engine<'n> {
         self.record.stations = self.station_usage();
         self.record.workers = self.worker_usage();
         self.record.pools = self.pool_usage();
-    }
-
-    /// How each station was used, its instances together.
-    fn station_usage(&mut self) -> Vec<Usage> {
-        let now = self.now;
-        let seats = self.stations.iter().zip(&self.network.stations);
-        seats
-            .map(|(seat, station)| {
-                if is_plain(station) {
-                    sum(self.queues[seat.all()].iter_mut().map(|queue| queue.usage(now)))
-                } else {
-                    sum(self.shares[seat.all()].iter_mut().map(|share| share.usage(now)))
-                }
-            })
-            .collect()
-    }
-
-    /// How the workers of each service were used.
-    fn worker_usage(&mut self) -> Vec<Usage> {
-        let none = Seat { first: 0, split: false, count: 0 };
-        let seats: Vec<Seat> = self.workers.iter().map(|seat| seat.unwrap_or(none)).collect();
-        self.permit_usage(&seats)
-    }
-
-    /// How each pool was used.
-    fn pool_usage(&mut self) -> Vec<Usage> {
-        let seats = self.pools.clone();
-        self.permit_usage(&seats)
-    }
-
-    fn permit_usage(&mut self, seats: &[Seat]) -> Vec<Usage> {
-        let now = self.now;
-        seats.iter().map(|seat| sum(self.queues[seat.all()].iter_mut().map(|queue| queue.usage(now)))).collect()
     }
 
     /// Requests of each workload under way, times how long, since the record was cleared.
@@ -458,26 +365,4 @@ impl<'n> Engine<'n> {
     pub fn later(&mut self, time: f64, frame: u32) {
         self.calendar.enter(self.now + time, FRAME + frame);
     }
-}
-
-/// How many sets of queues a service has, and how many instances share each.
-fn seats(service: &Service) -> (u32, u32) {
-    match service.balancer {
-        Balancer::Shared => (1, service.instances),
-        _ => (service.instances, 1),
-    }
-}
-
-/// Adds as many to a list.
-fn put<T>(list: &mut Vec<T>, count: u32, make: impl Fn() -> T) -> Seat {
-    let first = list.len() as u32;
-    list.extend((0..count).map(|_| make()));
-    Seat { first, split: count > 1, count }
-}
-
-fn sum(all: impl Iterator<Item = Usage>) -> Usage {
-    all.fold(Usage::default(), |mut sum, each| {
-        sum.add(&each);
-        sum
-    })
 }

@@ -2,7 +2,7 @@
 //!
 //! In the order of the data: `program` makes a network ready to run; `engine` lets things happen in the order of a
 //! `calendar`: `arrivals` bring requests, changed in time by a `shape`, each a frame (`frames`) that goes through `steps`,
-//! asks others (`calls`) and splits up (`forks`), at servers that are had one each (`queue`) or not (`share`), at the instance
+//! asks others (`calls`) and splits up (`forks`), at servers (`seats`) that are had one each (`queue`) or not (`share`), at the instance
 //! that `balance` chooses, past caches (`lru`). `record` counts, `ledger` keeps where the time went, `spans` writes single
 //! requests down, `deadlock` finds what will never go on.
 //!
@@ -30,6 +30,7 @@ mod pilot;
 mod program;
 mod queue;
 mod record;
+mod seats;
 mod shape;
 mod share;
 mod spans;
