@@ -102,12 +102,13 @@ impl Engine<'_> {
                 Then::Goes(number)
             }
             Instruction::Loop { times, after } => {
-                let body = frame.place + 1;
-                frame.place = after;
                 if times == 0 {
+                    frame.place = after;
                     return Then::Goes(number);
                 }
+                // It stays here until the loop is over: where a frame stands is what it waits in.
                 frame.phase = Phase::Answers;
+                let body = frame.place + 1;
                 Then::Goes(self.inner(Kind::Body, number, number, body, times))
             }
             Instruction::Again { body } => {
@@ -117,8 +118,12 @@ impl Engine<'_> {
                 }
                 let (below, waited) = (frame.below, frame.waited);
                 self.frames.free(number);
-                self.frames[below].phase = Phase::Running;
-                self.frames[below].waited += waited;
+                let frame = &mut self.frames[below];
+                if let Instruction::Loop { after, .. } = self.program.code[frame.place as usize] {
+                    frame.place = after;
+                }
+                frame.phase = Phase::Running;
+                frame.waited += waited;
                 Then::Goes(below)
             }
             Instruction::Take { pool } => {

@@ -407,6 +407,13 @@ fn what_cannot_go_on_is_found_out() {
         assert!(!run.stable, "{load}");
         assert_eq!(simulation.deadlocked, ["a"], "{load}");
     }
+    // Nor is it alive while it waits within a loop, whatever timeout may stand behind the loop.
+    let behind = deadlock.replace(
+        "{ call = \"a.y\" } ]",
+        "{ repeat = 1, steps = [ { call = \"a.y\" } ] }, { call = \"a.y\", timeout = \"10ms\" } ]",
+    );
+    let run = simulate(&compiled(&format!("{behind}users = 50\nthink = \"10ms\"\n")), &Effort::default(), &|_| true);
+    assert_eq!(run.prediction.simulation.unwrap().deadlocked, ["a"]);
     // More comes than can be done.
     let run = simulate(&compiled(&super::station("", "\"0.1s\"", "rate = \"12/s\"")), &Effort::default(), &|_| true);
     let run = run.prediction;

@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
                 Step::Send(target) => self.target(target, &path.join("send"), true),
                 Step::Use { device, .. } => self.device(device, &path.join("use"), service),
                 Step::Hold { pool, steps } => {
-                    self.pool(pool, &path.join("hold"));
+                    self.pool(pool, &path.join("hold"), service);
                     self.steps(steps, &path.join("steps"), service);
                 }
                 Step::Cache { cache, miss } => {
@@ -260,8 +260,18 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn pool(&mut self, pool: &str, path: &Path) {
-        if self.system.pools.iter().all(|p| p.name != pool) {
+    fn pool(&mut self, pool: &str, path: &Path, service: &str) {
+        let found = self.system.pools.iter().find(|p| p.name == pool);
+        if let Some(owner) = found.and_then(|pool| pool.per.as_deref()).filter(|owner| *owner != service) {
+            self.error(
+                "pool-of-another",
+                path.clone(),
+                format!("pool \"{pool}\" is in each instance of {owner}, and this step runs in {service}"),
+                "not in this service",
+                format!("write per = \"{service}\" in [pool.{pool}], or leave `per` out: one pool for all"),
+            );
+        }
+        if found.is_none() {
             let advice = if self.system.pools.is_empty() {
                 format!("add [pool.{pool}] with size = 20")
             } else {
