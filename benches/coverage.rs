@@ -48,7 +48,7 @@ fn compiled(model: &str) -> Network {
 fn figures(w: &WorkloadResult) -> [(f64, f64); 2] {
     let Accuracy::Simulated(confidence) = &w.accuracy else { return [(f64::NAN, f64::NAN); 2] };
     let pair = |value: Option<f64>, width: Option<f64>| value.zip(width).unwrap_or((f64::NAN, f64::NAN));
-    [pair(w.response.mean, confidence.response.mean), pair(w.response.p95(), confidence.response.percentiles[3])]
+    [pair(w.response.mean, confidence.response.mean), pair(w.response.p95(), confidence.response.p95())]
 }
 
 fn run(network: &Network, seed: u64, requests: u64) -> WorkloadResult {

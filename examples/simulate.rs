@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prediction = simulate(&network::compile(&document.system), &effort, &goes_on).prediction;
     let readers = &prediction.workloads[0];
     if let (Accuracy::Simulated(confidence), Some(p95)) = (&readers.accuracy, readers.response.p95()) {
-        let half = confidence.response.percentiles[3].map_or("unknown".to_string(), unit::duration::print);
+        let half = confidence.response.p95().map_or("unknown".to_string(), unit::duration::print);
         println!("p95 {} ± {half}", unit::duration::print(p95));
     }
     println!("errors {}", unit::ratio::print(readers.error_rate));

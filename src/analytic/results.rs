@@ -15,9 +15,6 @@ use crate::system::Metric;
 /// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
 const REFINED: usize = 64;
 
-/// An overloaded resource is brought to this utilization by the advice.
-const COMFORTABLE: f64 = 0.8;
-
 pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
     let composed = Composed::new(solution);
     let offered = Offered::new(solution);
@@ -305,15 +302,9 @@ fn overloads(solution: &Solution<'_>, offered: &Offered) -> Vec<Overload> {
         .zip(&solution.stations)
         .enumerate()
         .filter(|(_, (station, state))| station.queue.is_none() && state.load >= 1.0)
-        .map(|(id, (station, state))| Overload {
-            station: station.name.clone(),
-            service: network.services[station.service].name.clone(),
-            load: state.load,
-            // For all that would come if nothing were stuck before.
-            instances_needed: (f64::from(station.instances) * offered.utilization(id).max(state.load) / COMFORTABLE)
-                .ceil()
-                .min(4e9) as u32,
-            external: network.services[station.service].external,
+        .map(|(id, (station, state))| {
+            let service = &network.services[station.service];
+            Overload::new(station.name.clone(), service, state.load, offered.utilization(id))
         })
         .collect()
 }

@@ -6,6 +6,7 @@
 pub mod laws;
 
 use crate::discipline::Knowledge;
+use crate::network::Service;
 use crate::system::Metric;
 use crate::unit::{PerSecond, Seconds};
 
@@ -172,6 +173,13 @@ pub struct Widths {
     pub percentiles: [Option<Seconds>; 6],
 }
 
+impl Widths {
+    /// Of the 95th percentile.
+    pub fn p95(&self) -> Option<Seconds> {
+        Metric::PERCENTILES.iter().position(|(_, p)| *p == 0.95).and_then(|i| self.percentiles[i])
+    }
+}
+
 /// Half the widths of the 95% intervals of the figures of a workload or a service.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Confidence {
@@ -266,4 +274,16 @@ pub struct Overload {
     pub instances_needed: u32,
     /// Whether instances of the service can be added at all.
     pub external: bool,
+}
+
+impl Overload {
+    /// An overloaded resource is brought to this utilization by the advice.
+    const COMFORTABLE: f64 = 0.8;
+
+    /// A station of a service that gets `load` of the work it can do, and would get `offered` if nothing were stuck before it.
+    pub fn new(station: String, service: &Service, load: f64, offered: f64) -> Overload {
+        let needed = f64::from(service.instances) * offered.max(load) / Overload::COMFORTABLE;
+        let instances_needed = needed.ceil().min(4e9) as u32;
+        Overload { station, service: service.name.clone(), load, instances_needed, external: service.external }
+    }
 }

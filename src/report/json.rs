@@ -91,8 +91,7 @@ impl<'a> Solved<'a> {
 
     /// With what theory says of the same model, and how far that is from what was simulated.
     pub fn beside(self, computed: &Prediction, simulated: &Prediction) -> Solved<'a> {
-        let workloads: Map<String, Value> = computed.workloads.iter().map(|w| (w.name.clone(), workload(w))).collect();
-        let services: Map<String, Value> = computed.services.iter().map(|s| (s.name.clone(), service(s))).collect();
+        let (workloads, services) = (workload_map(computed), service_map(computed));
         let analytic = json!({ "stable": computed.stable, "workloads": workloads, "services": services });
         let differences = differences(computed, simulated).iter().map(difference).collect();
         Solved { analytic: Some(analytic), differences: Some(differences), ..self }
@@ -128,6 +127,14 @@ impl<'a> From<Solved<'a>> for Facts<'a> {
     fn from(solved: Solved<'a>) -> Facts<'a> {
         Facts::Solved(Box::new(solved))
     }
+}
+
+fn workload_map(prediction: &Prediction) -> Map<String, Value> {
+    prediction.workloads.iter().map(|w| (w.name.clone(), workload(w))).collect()
+}
+
+fn service_map(prediction: &Prediction) -> Map<String, Value> {
+    prediction.services.iter().map(|s| (s.name.clone(), service(s))).collect()
 }
 
 fn workloads<S: Serializer>(list: &[WorkloadResult], serializer: S) -> Result<S::Ok, S::Error> {
@@ -169,8 +176,7 @@ pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifes
     let entries: Vec<Value> = points
         .iter()
         .map(|point| {
-            let workloads: Map<String, Value> =
-                point.prediction.workloads.iter().map(|w| (w.name.clone(), workload(w))).collect();
+            let workloads = workload_map(&point.prediction);
             let services: Map<String, Value> = point
                 .prediction
                 .services
@@ -202,10 +208,6 @@ pub fn tested(
         .iter()
         .map(|stage| {
             let prediction = &stage.prediction;
-            let workloads: Map<String, Value> =
-                prediction.workloads.iter().map(|w| (w.name.clone(), workload(w))).collect();
-            let services: Map<String, Value> =
-                prediction.services.iter().map(|s| (s.name.clone(), service(s))).collect();
             json!({
                 "name": stage.name,
                 "load": stage.factor,
@@ -213,8 +215,8 @@ pub fn tested(
                 "start": stage.start,
                 "end": stage.end,
                 "stable": prediction.stable,
-                "workloads": workloads,
-                "services": services,
+                "workloads": workload_map(prediction),
+                "services": service_map(prediction),
             })
         })
         .collect();
@@ -294,10 +296,18 @@ fn number(value: Option<f64>) -> Value {
 }
 
 fn times(times: &Times) -> Value {
+    of_time(times.mean, &times.percentiles)
+}
+
+fn widths(widths: &Widths) -> Value {
+    of_time(widths.mean, &widths.percentiles)
+}
+
+fn of_time(mean: Option<f64>, percentiles: &[Option<f64>; 6]) -> Value {
     let mut map = Map::new();
-    map.insert("mean".to_string(), number(times.mean));
-    for ((word, _), value) in Metric::PERCENTILES.iter().zip(times.percentiles) {
-        map.insert((*word).to_string(), number(value));
+    map.insert("mean".to_string(), number(mean));
+    for ((word, _), value) in Metric::PERCENTILES.iter().zip(percentiles) {
+        map.insert((*word).to_string(), number(*value));
     }
     Value::Object(map)
 }
@@ -383,15 +393,6 @@ fn confidence(confidence: &Confidence) -> Value {
         map.insert("wait".to_string(), widths(&confidence.wait));
     }
     map.insert("response".to_string(), widths(&confidence.response));
-    Value::Object(map)
-}
-
-fn widths(widths: &Widths) -> Value {
-    let mut map = Map::new();
-    map.insert("mean".to_string(), number(widths.mean));
-    for ((word, _), width) in Metric::PERCENTILES.iter().zip(widths.percentiles) {
-        map.insert((*word).to_string(), number(width));
-    }
     Value::Object(map)
 }
 

@@ -219,15 +219,12 @@ fn workloads(prediction: &Prediction) -> Table {
     Table { header: header.map(String::from).to_vec(), rows, text_columns: 1, optional: vec![2, 8, 5, 3] }
 }
 
-/// Where the 95th percentile stands among [`Metric::PERCENTILES`].
-const P95: usize = 3;
-
 fn trust(accuracy: &Accuracy, p95: Option<f64>) -> String {
     match accuracy {
         Accuracy::Exact => "exact".to_string(),
         Accuracy::Approximate { p95_error } => number::print_digits(p95_error * 100.0, 2) + "%",
         Accuracy::Simulated(confidence) => {
-            let width = confidence.response.percentiles[P95].zip(p95).filter(|(_, p95)| *p95 > 0.0);
+            let width = confidence.response.p95().zip(p95).filter(|(_, p95)| *p95 > 0.0);
             width.map_or_else(|| "–".to_string(), |(width, p95)| number::print_digits(width / p95 * 100.0, 2) + "%")
         }
         Accuracy::Overloaded => "–".to_string(),

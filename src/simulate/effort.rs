@@ -23,9 +23,6 @@ use std::collections::BTreeSet;
 /// Events, in all, after which a run ends that was given no length.
 const ENOUGH_EVENTS: u64 = 200_000_000;
 
-/// Said of runs that cannot go on.
-const ENDLESS: &str = "requests multiply without end: does an operation send to itself, or is retried work never done?";
-
 /// The next round is planned to be so much longer than seems needed.
 const SURPLUS: f64 = 1.15;
 
@@ -150,6 +147,19 @@ pub fn merge(network: &Network, effort: &Effort, mut replications: Vec<Replicati
     Ok(Simulated { prediction, replications, spans: Vec::new() })
 }
 
+/// What was written down of single requests.
+fn spans(courses: &mut [Course<'_>]) -> Vec<Span> {
+    courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|spans| spans.list).collect()
+}
+
+/// What engines counted that are numbered from here on; those that did not get so far are left out.
+fn replications(courses: Vec<Course<'_>>, first: u64, warmup: Seconds) -> Vec<Replication> {
+    let numbered = courses.into_iter().zip(first..);
+    let run =
+        |(mut course, number): (Course<'_>, u64)| Replication { number, warmup, record: course.engine.take_measured() };
+    numbered.map(run).filter(|run| run.record.time > 0.0).collect()
+}
+
 fn records(replications: &[Replication]) -> Vec<&Record> {
     replications.iter().map(|run| &run.record).collect()
 }
@@ -244,14 +254,8 @@ impl Task<'_> {
             let going = self.advance(&mut courses, end);
             let hopeless = self.is_hopeless();
             deadlocked.extend(self.deadlocks(&courses));
-            spans.extend(courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|s| s.list));
-            let numbered = courses.into_iter().zip(self.effort.first + passes..);
-            let run = |(mut course, number): (Course<'_>, u64)| Replication {
-                number,
-                warmup: 0.0,
-                record: course.engine.take_measured(),
-            };
-            let runs: Vec<Replication> = numbered.map(run).filter(|run| run.record.time > 0.0).collect();
+            spans.extend(self::spans(&mut courses));
+            let runs = self::replications(courses, self.effort.first + passes, 0.0);
             passes += batch;
             collected.add(&records(&runs));
             // As many as usual are kept one by one; all of them would take memory for each pass.
@@ -298,16 +302,8 @@ impl Task<'_> {
     fn finish(&self, mut courses: Vec<Course<'_>>, warmup: Seconds, mut finish: Finish) -> Simulated {
         finish.deadlocked = self.deadlocks(&courses);
         finish.endless = self.is_hopeless();
-        if finish.endless {
-            finish.notes.push(ENDLESS.to_string());
-        }
-        let spans = courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|spans| spans.list);
-        let spans = spans.collect();
-        let numbered = courses.into_iter().zip(self.effort.first..);
-        let replications: Vec<Replication> = numbered
-            .map(|(mut course, number)| Replication { number, warmup, record: course.engine.take_measured() })
-            .filter(|run| run.record.time > 0.0)
-            .collect();
+        let spans = spans(&mut courses);
+        let replications = replications(courses, self.effort.first, warmup);
         let collected = Collected::new(self.network, warmup, &records(&replications));
         let prediction = outcome::prediction(&collected, self.effort, self.wanted(), finish);
         Simulated { prediction, replications, spans }

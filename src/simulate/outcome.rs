@@ -20,11 +20,11 @@ const FULL: f64 = 0.98;
 /// What is held for more than this share of the time is held all the time.
 const HELD: f64 = 0.995;
 
-/// An overloaded resource is brought to this utilization by the advice.
-const COMFORTABLE: f64 = 0.8;
-
 /// Points of the curve of a time.
 const POINTS: usize = 400;
+
+/// Said of runs that cannot go on.
+const ENDLESS: &str = "requests multiply without end: does an operation send to itself, or is retried work never done?";
 
 /// How a simulation ends, beside its runs.
 pub(super) struct Finish {
@@ -82,6 +82,8 @@ pub(super) fn prediction(
     let stable = !hopeless && !overdue_workloads.iter().chain(&overdue_services).any(|overdue| *overdue);
     let together = capacity.together();
     let (worst, least_certain) = collected.worst();
+    let mut notes = finish.notes;
+    notes.extend(finish.endless.then(|| ENDLESS.to_string()));
     Prediction {
         stable,
         workloads: overdue_workloads.iter().enumerate().map(|(w, is)| workload(collected, &capacity, w, *is)).collect(),
@@ -101,7 +103,7 @@ pub(super) fn prediction(
             wanted,
             ended: finish.ended,
             deadlocked: finish.deadlocked,
-            notes: finish.notes,
+            notes,
         })),
     }
 }
@@ -226,7 +228,8 @@ struct Resource {
     name: String,
     /// The share of it that each workload takes: of servers the work offered to them, of what is held the time it is held.
     shares: Vec<f64>,
-    is_held: bool,
+    /// From this share on requests pile up in front of it; never where those that do not fit are refused.
+    piles: f64,
 }
 
 impl Resource {
@@ -235,7 +238,7 @@ impl Resource {
     }
 
     fn is_full(&self) -> bool {
-        self.load() >= if self.is_held { HELD } else { 1.0 }
+        self.load() >= self.piles
     }
 }
 
@@ -258,22 +261,27 @@ impl Capacity {
                     service: Some(station.service),
                     name: station.name.clone(),
                     shares,
-                    is_held: station.contention.is_some(),
+                    piles: match (station.queue, station.contention) {
+                        (Some(_), _) => f64::INFINITY,
+                        (None, Some(_)) => HELD,
+                        (None, None) => 1.0,
+                    },
                 });
             }
             for (id, service) in network.services.iter().enumerate() {
                 let visits = &together.visits[id * workloads..(id + 1) * workloads];
                 let total = visits.iter().sum::<u64>().max(1) as f64;
-                let mut put = |share: f64, name: String| {
+                let mut put = |share: f64, name: String, piles: f64| {
                     let shares = visits.iter().map(|visits| share * *visits as f64 / total).collect();
-                    resources.push(Resource { service: Some(id), name, shares, is_held: true });
+                    resources.push(Resource { service: Some(id), name, shares, piles });
                 };
                 if let Some(workers) = service.workers {
                     let all = together.time * f64::from(workers) * f64::from(service.instances);
-                    put(together.workers[id].busy / all, format!("{} workers", service.name));
+                    let piles = if service.queue.is_some() { f64::INFINITY } else { HELD };
+                    put(together.workers[id].busy / all, format!("{} workers", service.name), piles);
                 }
                 if let Some(limit) = service.limit {
-                    put(total / together.time / limit, format!("{} limit", service.name));
+                    put(total / together.time / limit, format!("{} limit", service.name), f64::INFINITY);
                 }
             }
             for (id, pool) in network.pools.iter().enumerate() {
@@ -284,7 +292,7 @@ impl Capacity {
                     service: pool.per,
                     name: format!("pool {}", pool.name),
                     shares: vec![share; workloads],
-                    is_held: true,
+                    piles: HELD,
                 });
             }
         }
@@ -322,13 +330,7 @@ fn overloads(collected: &Collected<'_>) -> Vec<Overload> {
         // What came over what left.
         let load = offered.unwrap_or_else(|| 1.0 + usage.growth as f64 / usage.departures.max(1) as f64);
         if usage.busy >= FULL * servers * together.time && usage.growth > 0 && load > 1.0 {
-            found.push(Overload {
-                station: name,
-                service: service.name.clone(),
-                load,
-                instances_needed: (f64::from(service.instances) * load / COMFORTABLE).ceil() as u32,
-                external: service.external,
-            });
+            found.push(Overload::new(name, service, load, load));
         }
     };
     let workloads = network.workloads.len();

@@ -49,7 +49,7 @@ fn mean(w: &WorkloadResult) -> Figure {
 
 fn p95(w: &WorkloadResult) -> Figure {
     let Accuracy::Simulated(confidence) = &w.accuracy else { panic!("{:?}", w.accuracy) };
-    figure(w.response.p95(), confidence.response.percentiles[3])
+    figure(w.response.p95(), confidence.response.p95())
 }
 
 fn throughput(w: &WorkloadResult) -> Figure {
