@@ -15,6 +15,21 @@ const TIMEOUT: usize = 0;
 const HEDGE: usize = 1;
 
 impl Engine<'_> {
+    /// A frame comes to a call, and may make it.
+    #[inline]
+    pub fn call(&mut self, number: u32, id: u32) -> Then {
+        let call = &self.program.calls[id as usize];
+        let frame = &mut self.frames[number];
+        let made =
+            call.times > 0 && (call.probability == 1.0 || self.chances[call.chance as usize].chance(call.probability));
+        if !made {
+            frame.place += 1;
+            return Then::Goes(number);
+        }
+        (frame.asked, frame.tries, frame.since) = (call.times, 0, self.now);
+        self.attempt_call(number, id)
+    }
+
     /// A frame makes the call at its place again.
     pub fn attempt(&mut self, number: u32) -> Then {
         match self.program.code[self.frames[number].place as usize] {
@@ -25,7 +40,7 @@ impl Engine<'_> {
 
     /// A frame makes a call, for the first time or again.
     #[inline]
-    pub fn attempt_call(&mut self, number: u32, id: u32) -> Then {
+    fn attempt_call(&mut self, number: u32, id: u32) -> Then {
         let call = &self.program.calls[id as usize];
         let frame = &mut self.frames[number];
         frame.phase = Phase::Answers;
@@ -101,13 +116,8 @@ impl Engine<'_> {
         frame.waited += waited;
         frame.has_worker = true;
         frame.phase = Phase::Running;
-        if frame.ledger != NONE || frame.span != NONE {
-            let service = frame.service as usize;
-            self.ledgers.spend(frame.ledger, service, Spent { queueing: waited, service: 0.0 });
-            if let Some(spans) = &mut self.spans {
-                spans.part(frame.span, "wait for worker", self.now - waited, self.now);
-            }
-        }
+        let service = frame.service as usize;
+        self.spent(number, service, self.now, ["wait for worker", "work"]);
         Then::Goes(number)
     }
 

@@ -101,7 +101,7 @@ pub(super) struct Engine<'n> {
     /// Users of each closed workload that leave after their next answer.
     leaving: Vec<u64>,
     /// The class of urgency of each workload.
-    classes: Vec<usize>,
+    pub classes: Vec<usize>,
     pub frames: Frames,
     pub joins: Vec<Join>,
     pub free_joins: Vec<u32>,
@@ -355,11 +355,6 @@ impl<'n> Engine<'n> {
                 Then::Waits => return,
             }
         }
-    }
-
-    #[inline]
-    pub fn class(&self, workload: u32) -> usize {
-        self.classes[workload as usize]
     }
 
     pub fn later(&mut self, time: f64, frame: u32) {

@@ -30,52 +30,15 @@ impl Engine<'_> {
     pub fn execute(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
         match self.program.code[frame.place as usize] {
-            Instruction::Work { station, law } => {
-                let work = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
-                (frame.work, frame.since, frame.phase) = (work, self.now, Phase::Work);
-                let workload = frame.workload;
-                let queue = self.stations[station as usize].at(frame.instance) as usize;
-                let class = self.class(workload);
-                self.brought(station, workload, work);
-                match self.queues[queue].arrive(self.now, number, class) {
-                    Arrival::Begins => self.calendar.enter(self.now + work, FRAME + number),
-                    Arrival::Waits => {}
-                    Arrival::Refused => return Then::Fails(number),
-                }
-                Then::Waits
-            }
-            Instruction::Shared { station, law } => {
-                let work = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
-                (frame.work, frame.since, frame.phase) = (work, self.now, Phase::Work);
-                let workload = frame.workload;
-                let share = self.stations[station as usize].at(frame.instance);
-                let class = self.class(workload);
-                self.brought(station, workload, work);
-                if self.shares[share as usize].arrive(self.now, number, class, work) == Arrival::Refused {
-                    return Then::Fails(number);
-                }
-                self.announce_departure(share);
-                Then::Waits
-            }
+            Instruction::Work { station, law } => self.work(number, station, law),
+            Instruction::Shared { station, law } => self.work_shared(number, station, law),
             Instruction::Delay { law } => {
                 let time = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
                 (frame.since, frame.phase) = (self.now, Phase::Delay);
                 self.later(time, number);
                 Then::Waits
             }
-            Instruction::Call { call } => {
-                let id = call;
-                let call = &self.program.calls[id as usize];
-                let made = call.times > 0
-                    && (call.probability == 1.0 || self.chances[call.chance as usize].chance(call.probability));
-                if !made {
-                    frame.place += 1;
-                    return Then::Goes(number);
-                }
-                (frame.asked, frame.tries, frame.phase) = (call.times, 0, Phase::Answers);
-                frame.since = self.now;
-                self.attempt_call(number, id)
-            }
+            Instruction::Call { call } => self.call(number, call),
             Instruction::Send { operation } => {
                 frame.place += 1;
                 let (workload, span) = (frame.workload, frame.span);
@@ -101,39 +64,18 @@ impl Engine<'_> {
                 frame.place = place;
                 Then::Goes(number)
             }
-            Instruction::Loop { times, after } => {
-                if times == 0 {
-                    frame.place = after;
-                    return Then::Goes(number);
-                }
+            Instruction::Loop { times: 0, after } => {
+                frame.place = after;
+                Then::Goes(number)
+            }
+            Instruction::Loop { times, .. } => {
                 // It stays here until the loop is over: where a frame stands is what it waits in.
                 frame.phase = Phase::Answers;
                 let body = frame.place + 1;
                 Then::Goes(self.inner(Kind::Body, number, number, body, times))
             }
-            Instruction::Again { body } => {
-                if frame.left > 1 {
-                    (frame.left, frame.place) = (frame.left - 1, body);
-                    return Then::Goes(number);
-                }
-                let (below, waited) = (frame.below, frame.waited);
-                self.frames.free(number);
-                let frame = &mut self.frames[below];
-                if let Instruction::Loop { after, .. } = self.program.code[frame.place as usize] {
-                    frame.place = after;
-                }
-                frame.phase = Phase::Running;
-                frame.waited += waited;
-                Then::Goes(below)
-            }
-            Instruction::Take { pool } => {
-                (frame.since, frame.phase) = (self.now, Phase::Pool);
-                let queue = self.pools[pool as usize].at(frame.instance) as usize;
-                match self.queues[queue].arrive(self.now, number, 0) {
-                    Arrival::Begins => self.taken(number),
-                    Arrival::Waits | Arrival::Refused => Then::Waits,
-                }
-            }
+            Instruction::Again { body } => self.again(number, body),
+            Instruction::Take { pool } => self.take(number, pool),
             Instruction::Give { pool } => {
                 frame.place += 1;
                 let instance = frame.instance;
@@ -148,16 +90,73 @@ impl Engine<'_> {
                 frame.place += 1;
                 Then::Goes(number)
             }
-            Instruction::End => match frame.kind {
-                Kind::Branch => self.branch_over(number, true),
-                Kind::Run | Kind::Body => self.answer(number, true),
-            },
+            Instruction::End if frame.kind == Kind::Branch => self.branch_over(number, true),
+            Instruction::End => self.answer(number, true),
         }
     }
 
+    /// A frame needs a server for itself.
     #[inline]
-    fn brought(&mut self, station: u32, workload: u32, work: f64) {
-        self.record.work[station as usize * self.network.workloads.len() + workload as usize] += work;
+    fn work(&mut self, number: u32, station: u32, law: u32) -> Then {
+        let (work, class) = self.bring(number, station, law);
+        let queue = self.stations[station as usize].at(self.frames[number].instance) as usize;
+        match self.queues[queue].arrive(self.now, number, class) {
+            Arrival::Begins => self.calendar.enter(self.now + work, FRAME + number),
+            Arrival::Waits => {}
+            Arrival::Refused => return Then::Fails(number),
+        }
+        Then::Waits
+    }
+
+    /// A frame needs a server that others may use too, or take away.
+    fn work_shared(&mut self, number: u32, station: u32, law: u32) -> Then {
+        let (work, class) = self.bring(number, station, law);
+        let share = self.stations[station as usize].at(self.frames[number].instance);
+        if self.shares[share as usize].arrive(self.now, number, class, work) == Arrival::Refused {
+            return Then::Fails(number);
+        }
+        self.announce_departure(share);
+        Then::Waits
+    }
+
+    /// A frame comes to a station: the work it brings, and its class of urgency.
+    #[inline]
+    fn bring(&mut self, number: u32, station: u32, law: u32) -> (f64, usize) {
+        let work = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
+        let frame = &mut self.frames[number];
+        (frame.work, frame.since, frame.phase) = (work, self.now, Phase::Work);
+        let workload = frame.workload as usize;
+        self.record.work[station as usize * self.classes.len() + workload] += work;
+        (work, self.classes[workload])
+    }
+
+    /// The end of what a loop goes through: again, or on with the frame around it.
+    fn again(&mut self, number: u32, body: Place) -> Then {
+        let frame = &mut self.frames[number];
+        if frame.left > 1 {
+            (frame.left, frame.place) = (frame.left - 1, body);
+            return Then::Goes(number);
+        }
+        let (below, waited) = (frame.below, frame.waited);
+        self.frames.free(number);
+        let frame = &mut self.frames[below];
+        if let Instruction::Loop { after, .. } = self.program.code[frame.place as usize] {
+            frame.place = after;
+        }
+        frame.phase = Phase::Running;
+        frame.waited += waited;
+        Then::Goes(below)
+    }
+
+    /// A frame wants one of a pool.
+    fn take(&mut self, number: u32, pool: u32) -> Then {
+        let frame = &mut self.frames[number];
+        (frame.since, frame.phase) = (self.now, Phase::Pool);
+        let queue = self.pools[pool as usize].at(frame.instance) as usize;
+        match self.queues[queue].arrive(self.now, number, 0) {
+            Arrival::Begins => self.taken(number),
+            Arrival::Waits | Arrival::Refused => Then::Waits,
+        }
     }
 
     /// A frame within another one, for as much of its program.
@@ -195,7 +194,6 @@ impl Engine<'_> {
         }
         while let Some((number, waited)) = self.shares[share as usize].depart(self.now) {
             self.frames[number].waited += waited;
-            self.frames[number].phase = Phase::Running;
             let then = self.served(number, waited);
             self.drive(then);
         }
@@ -217,48 +215,48 @@ impl Engine<'_> {
     /// The work of a frame is done.
     #[inline]
     fn served(&mut self, number: u32, waited: f64) -> Then {
-        let now = self.now;
-        let frame = &mut self.frames[number];
-        (frame.place, frame.phase) = (frame.place + 1, Phase::Running);
-        if frame.ledger != NONE || frame.span != NONE {
-            let (service, frame) = (frame.service as usize, *frame);
-            let spent = Spent { queueing: waited, service: now - frame.since - waited };
-            self.ledgers.spend(frame.ledger, service, spent);
-            if let Some(spans) = &mut self.spans {
-                spans.part(frame.span, "wait", frame.since, frame.since + waited);
-                spans.part(frame.span, "work", frame.since + waited, now);
-            }
-        }
-        Then::Goes(number)
+        let frame = &self.frames[number];
+        let (service, begun) = (frame.service as usize, frame.since + waited);
+        self.spent(number, service, begun, ["wait", "work"]);
+        self.past(number)
     }
 
     fn delay_over(&mut self, number: u32) -> Then {
-        let frame = &mut self.frames[number];
-        (frame.place, frame.phase) = (frame.place + 1, Phase::Running);
-        if frame.ledger != NONE || frame.span != NONE {
-            let service = frame.service as usize;
-            self.ledgers.spend(frame.ledger, service, Spent { queueing: 0.0, service: self.now - frame.since });
-            if let Some(spans) = &mut self.spans {
-                spans.part(frame.span, "delay", frame.since, self.now);
-            }
-        }
-        Then::Goes(number)
+        let frame = &self.frames[number];
+        let (service, begun) = (frame.service as usize, frame.since);
+        self.spent(number, service, begun, ["wait", "delay"]);
+        self.past(number)
     }
 
     /// A frame has got what it takes from a pool.
     fn taken(&mut self, number: u32) -> Then {
-        let frame = &mut self.frames[number];
-        if let Instruction::Take { pool } = self.program.code[frame.place as usize]
-            && (frame.ledger != NONE || frame.span != NONE)
-        {
+        if let Instruction::Take { pool } = self.program.code[self.frames[number].place as usize] {
             let place = place_of(self.network, Elsewhere::Pool(pool as usize));
-            self.ledgers.spend(frame.ledger, place, Spent { queueing: self.now - frame.since, service: 0.0 });
-            if let Some(spans) = &mut self.spans {
-                spans.part(frame.span, "wait for pool", frame.since, self.now);
-            }
+            self.spent(number, place, self.now, ["wait for pool", "hold"]);
         }
+        self.past(number)
+    }
+
+    /// A frame goes on behind its present step.
+    #[inline]
+    fn past(&mut self, number: u32) -> Then {
+        let frame = &mut self.frames[number];
         (frame.place, frame.phase) = (frame.place + 1, Phase::Running);
         Then::Goes(number)
+    }
+
+    /// Writes down where the time of a frame's present step went, if anyone looks: until `begun` it waited, then it was
+    /// served, and what each is called.
+    #[inline]
+    pub fn spent(&mut self, number: u32, place: usize, begun: f64, [waiting, doing]: [&'static str; 2]) {
+        let Frame { ledger, span, since, .. } = self.frames[number];
+        if ledger != NONE {
+            self.ledgers.spend(ledger, place, Spent { queueing: begun - since, service: self.now - begun });
+        }
+        if let Some(spans) = self.spans.as_mut().filter(|_| span != NONE) {
+            spans.part(span, waiting, since, begun);
+            spans.part(span, doing, begun, self.now);
+        }
     }
 
     /// One of a pool is given back, to the next who waits.
