@@ -3,7 +3,7 @@
 use crate::discipline::Discipline;
 use crate::distribution::{Law, Sampler};
 use crate::math::random::{Stream, source};
-use crate::network::{Network, Operation, OperationId, PoolId, Station, Step, Visit};
+use crate::network::{self, Network, Operation, OperationId, PoolId, Station, Step, Visit};
 use crate::system::Backoff;
 
 /// Where an instruction stands.
@@ -174,24 +174,7 @@ impl Writer<'_> {
                 let law = self.law(law);
                 self.put(Instruction::Delay { law });
             }
-            Step::Call(call) => {
-                let network = call.network.as_ref().map(|law| self.law(law));
-                let chance = self.chance();
-                self.program.calls.push(Call {
-                    operation: call.target,
-                    times: call.times,
-                    probability: call.probability,
-                    chance,
-                    network,
-                    is_plain: call.timeout.is_none() && call.hedge.is_none() && call.retries == 0,
-                    timeout: call.timeout,
-                    hedge: call.hedge,
-                    retries: call.retries,
-                    backoff: call.backoff,
-                });
-                let call = self.program.calls.len() as u32 - 1;
-                self.put(Instruction::Call { call });
-            }
+            Step::Call(call) => self.call(call),
             Step::Send(operation) => {
                 self.put(Instruction::Send { operation: *operation as u32 });
             }
@@ -221,26 +204,47 @@ impl Writer<'_> {
                 });
                 self.program.code[start] = Instruction::Loop { times: *times, after: self.here() };
             }
-            Step::Parallel { branches, needed, .. } => {
-                self.put(Instruction::Fork { fork: self.program.forks.len() as u32 });
-                let fork = self.program.forks.len();
-                self.program.forks.push(Fork { branches: Vec::new(), needed: *needed as u32, after: 0 });
-                let mut places = Vec::with_capacity(branches.len());
-                for steps in branches {
-                    places.push(self.here());
-                    self.within_frame(|writer| {
-                        writer.steps(steps);
-                        writer.put(Instruction::End);
-                    });
-                }
-                self.program.forks[fork].branches = places;
-                self.program.forks[fork].after = self.here();
-            }
+            Step::Parallel { branches, needed, .. } => self.fork(branches, *needed),
             Step::Fail(probability) => {
                 let chance = self.chance();
                 self.put(Instruction::Fail { probability: *probability, chance });
             }
         }
+    }
+
+    fn call(&mut self, call: &network::Call) {
+        let network = call.network.as_ref().map(|law| self.law(law));
+        let chance = self.chance();
+        self.program.calls.push(Call {
+            operation: call.target,
+            times: call.times,
+            probability: call.probability,
+            chance,
+            network,
+            is_plain: call.timeout.is_none() && call.hedge.is_none() && call.retries == 0,
+            timeout: call.timeout,
+            hedge: call.hedge,
+            retries: call.retries,
+            backoff: call.backoff,
+        });
+        let call = self.program.calls.len() as u32 - 1;
+        self.put(Instruction::Call { call });
+    }
+
+    fn fork(&mut self, branches: &[Vec<Step>], needed: usize) {
+        self.put(Instruction::Fork { fork: self.program.forks.len() as u32 });
+        let fork = self.program.forks.len();
+        self.program.forks.push(Fork { branches: Vec::new(), needed: needed as u32, after: 0 });
+        let mut places = Vec::with_capacity(branches.len());
+        for steps in branches {
+            places.push(self.here());
+            self.within_frame(|writer| {
+                writer.steps(steps);
+                writer.put(Instruction::End);
+            });
+        }
+        self.program.forks[fork].branches = places;
+        self.program.forks[fork].after = self.here();
     }
 
     /// Steps that run in a frame of their own: what is held around them is held by another one.

@@ -1,8 +1,12 @@
 //! Results as JSON: times in seconds, rates per second, ratios from 0 to 1, `null` for what does not exist.
 
+mod tested;
+
+pub use tested::tested;
+
 use super::{Difference, Manifest, differences};
 use crate::calculator::Calculation;
-use crate::plan::{Finding, Limit, LoadTest, Losing, Plan, PlanError, PlannedService, Point, Recovery, Verdict};
+use crate::plan::{Losing, Plan, PlanError, PlannedService, Point, Verdict};
 use crate::prediction::{
     Accuracy, Confidence, Ended, Prediction, ServiceResult, Simulation, Times, Widths, WorkloadResult,
 };
@@ -191,80 +195,6 @@ pub fn swept(path: &str, points: &[Point], knee: Option<f64>, manifest: &Manifes
         "parameter": path,
         "points": entries,
         "knee": number(knee),
-        "manifest": self::manifest(manifest),
-    }))
-}
-
-/// A load test: its stages and what it found.
-pub fn tested(
-    system: &System,
-    scenario: &[String],
-    test: &LoadTest,
-    warnings: &[String],
-    manifest: &Manifest,
-) -> Facts<'static> {
-    let stages: Vec<Value> = test
-        .stages
-        .iter()
-        .map(|stage| {
-            let prediction = &stage.prediction;
-            json!({
-                "name": stage.name,
-                "load": stage.factor,
-                "instances": stage.instances,
-                "start": stage.start,
-                "end": stage.end,
-                "stable": prediction.stable,
-                "workloads": workload_map(prediction),
-                "services": service_map(prediction),
-            })
-        })
-        .collect();
-    let limit = |limit: &Option<Limit>| {
-        limit.as_ref().map(|limit| json!({ "holds": limit.holds, "fails": limit.fails, "why": limit.why }))
-    };
-    let found = match &test.finding {
-        Finding::Verdicts(verdicts) => json!({ "objectives": verdicts.iter().map(verdict).collect::<Vec<_>>() }),
-        Finding::Limits { objectives, breaking } => {
-            json!({ "objectives_limit": limit(objectives), "breaking_point": limit(breaking) })
-        }
-        Finding::Recovery(all) => {
-            let p95 = |r: &Recovery| {
-                let figures = json!({
-                    "p95_before": number(r.before),
-                    "p95_worst": number(r.worst),
-                    "error_rate_worst": r.errors,
-                    "recovery_time": number(r.time),
-                });
-                (r.subject.clone(), figures)
-            };
-            let queue = |r: &Recovery| {
-                let figures = json!({
-                    "queue_length_before": number(r.before),
-                    "queue_length_worst": number(r.worst),
-                    "recovery_time": number(r.time),
-                });
-                (r.subject.clone(), figures)
-            };
-            let workloads: Map<String, Value> = all.iter().filter(|r| !r.is_service).map(p95).collect();
-            let services: Map<String, Value> = all.iter().filter(|r| r.is_service).map(queue).collect();
-            json!({ "recovery": { "workloads": workloads, "services": services } })
-        }
-        Finding::Drift(all) => {
-            let entry = |(name, drift): &(String, Option<f64>)| (name.clone(), number(*drift));
-            json!({ "drift": all.iter().map(entry).collect::<Map<String, Value>>() })
-        }
-        Finding::Efficiency(all) => json!({ "efficiency": all.iter().map(|e| number(*e)).collect::<Vec<_>>() }),
-    };
-    Facts::Tested(json!({
-        "schema": SCHEMA,
-        "model": system.name,
-        "scenario": scenario,
-        "test": test.kind.word(),
-        "stages": stages,
-        "found": found,
-        "stopped": test.stopped,
-        "warnings": warnings,
         "manifest": self::manifest(manifest),
     }))
 }
