@@ -104,6 +104,28 @@ impl Law {
 }
 
 impl Sampler {
+    /// Whether no single time has a probability of its own, as far as can be told.
+    pub fn is_continuous(&self) -> bool {
+        match &self.0 {
+            Kind::Constant(_) | Kind::Empirical { .. } | Kind::Quantile(_) => false,
+            Kind::Mixture(parts) => parts.iter().all(|(_, part)| part.is_continuous()),
+            Kind::Exponential { .. }
+            | Kind::Erlang { .. }
+            | Kind::Gamma(_)
+            | Kind::Hyperexponential { .. }
+            | Kind::Lognormal { .. }
+            | Kind::Uniform { .. }
+            | Kind::Weibull { .. }
+            | Kind::Pareto { .. }
+            | Kind::Lomax { .. } => true,
+        }
+    }
+
+    /// Whether no time is zero, as far as can be told.
+    pub fn is_positive(&self) -> bool {
+        matches!(self.0, Kind::Constant(time) if time > 0.0) || self.is_continuous()
+    }
+
     /// A time, in seconds.
     pub fn draw(&self, stream: &mut Stream) -> Seconds {
         match &self.0 {

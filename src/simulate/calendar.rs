@@ -64,19 +64,20 @@ impl Calendar {
         self.near.reverse();
     }
 
-    /// Takes out the next event unless it comes after a time: when, and what it is about.
+    /// When the next event comes.
     #[inline]
-    pub fn next_until(&mut self, end: f64) -> Option<(f64, u32)> {
+    pub fn next_time(&mut self) -> Option<f64> {
         if self.near.is_empty() {
             self.fill();
         }
-        let first = *self.near.last()?;
-        let time = time_of(first);
-        if time > end {
-            return None;
-        }
-        self.near.pop();
-        Some((time, first as u32))
+        self.near.last().map(|first| time_of(*first))
+    }
+
+    /// Takes out the next event unless it comes after a time: when, and what it is about.
+    #[inline]
+    pub fn next_until(&mut self, end: f64) -> Option<(f64, u32)> {
+        let time = self.next_time().filter(|time| *time <= end)?;
+        self.near.pop().map(|first| (time, first as u32))
     }
 
     fn push(&mut self, entry: u128) {

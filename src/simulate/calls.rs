@@ -83,6 +83,12 @@ impl Engine<'_> {
     #[inline]
     pub fn receive(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
+        if let Some(sweep) = &mut self.sweep
+            && sweep.holds_up_at_gate(self.now, number, frame)
+        {
+            frame.phase = Phase::Sent;
+            return Then::Waits;
+        }
         frame.began = self.now;
         frame.phase = Phase::Running;
         let service = frame.service as usize;

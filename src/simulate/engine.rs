@@ -17,6 +17,8 @@ use super::seats::Seat;
 use super::shape::Shape;
 use super::share::Share;
 use super::spans::Spans;
+use super::stages::Stages;
+use super::sweep::Sweep;
 use crate::math::random::{Stream, source};
 use crate::network::{Network, OperationId};
 use std::collections::VecDeque;
@@ -27,10 +29,10 @@ pub(super) const SHARE: u32 = 1 << 29;
 const ARRIVAL: u32 = 2 << 29;
 pub(super) const TIMER: u32 = 3 << 29;
 const CHANGE: u32 = 4 << 29;
-const NUMBER: u32 = (1 << 29) - 1;
+pub(super) const NUMBER: u32 = (1 << 29) - 1;
 
 /// Frames that a run may have at once; with more, it grows without end.
-const MOST_FRAMES: usize = 3_000_000;
+pub(super) const MOST_FRAMES: usize = 3_000_000;
 
 /// Things that may happen at the same time; with more, it is a circle without end.
 const MOST_AT_ONCE: u64 = 50_000_000;
@@ -58,18 +60,18 @@ pub(super) enum Ending {
     Circular,
 }
 
-/// Requests of a workload under way, and that number times how long.
+/// Requests of a workload under way.
 #[derive(Debug, Clone, Copy, Default)]
 struct Population {
     number: u64,
+    /// The times at which they left, less those at which they came: with those still there leaving now, that number times
+    /// how long.
     sum: f64,
-    since: f64,
 }
 
 impl Population {
-    fn pass(&mut self, now: f64) {
-        self.sum += self.number as f64 * (now - self.since);
-        self.since = now;
+    fn over_time(&self, now: f64) -> f64 {
+        self.sum + self.number as f64 * now
     }
 }
 
@@ -113,6 +115,8 @@ pub(super) struct Engine<'n> {
     pub stations: Vec<Seat>,
     pub workers: Vec<Option<Seat>>,
     pub pools: Vec<Seat>,
+    /// Instead of queues and calendar, where requests are simulated place by place.
+    pub sweep: Option<Sweep<'n>>,
     /// Of each call, those of its timeout and of its second copy.
     pub timers: Vec<[Timers; 2]>,
     populations: Vec<Population>,
@@ -132,6 +136,7 @@ impl<'n> Engine<'n> {
         seed: u64,
         replication: u64,
         shape: Option<&'n Shape>,
+        stages: Option<&'n Stages>,
     ) -> Engine<'n> {
         let stream = |name: &str| Stream::new(seed, replication, source(name, 0));
         let caches = network.caches.iter().map(|cache| {
@@ -164,6 +169,7 @@ impl<'n> Engine<'n> {
             stations: Vec::with_capacity(network.stations.len()),
             workers: Vec::with_capacity(network.services.len()),
             pools: Vec::with_capacity(network.pools.len()),
+            sweep: None,
             timers: program.calls.iter().map(|_| Default::default()).collect(),
             populations: vec![Population::default(); network.workloads.len()],
             record: Record::new(network),
@@ -173,6 +179,7 @@ impl<'n> Engine<'n> {
             events: 0,
         };
         engine.furnish();
+        engine.sweep = stages.map(|stages| Sweep::new(stages, engine.queues.iter().map(Queue::servers), network.unit));
         let first = shape.map_or(1.0, |shape| shape.at(0.0));
         for workload in 0..network.workloads.len() {
             let announcements = engine.arrivals[workload].users(first).unwrap_or(1);
@@ -187,6 +194,9 @@ impl<'n> Engine<'n> {
 
     /// Lets everything happen that happens until a time, at most so many events.
     pub fn run_until(&mut self, end: f64, events: u64) -> Ending {
+        if self.sweep.is_some() {
+            return self.sweep_until(end, events);
+        }
         let last = self.events + events;
         let mut at_once = 0u64;
         loop {
@@ -228,10 +238,7 @@ impl<'n> Engine<'n> {
         self.record = Record::new(self.network);
         self.queues.iter_mut().for_each(|queue| queue.clear(self.now));
         self.shares.iter_mut().for_each(|share| share.clear(self.now));
-        for population in &mut self.populations {
-            population.pass(self.now);
-            population.sum = 0.0;
-        }
+        self.clear_sweep();
     }
 
     /// What was counted since the record was cleared.
@@ -254,14 +261,9 @@ impl<'n> Engine<'n> {
         self.record.pools = self.pool_usage();
     }
 
-    /// Requests of each workload under way, times how long, since the record was cleared.
-    pub fn populations(&mut self) -> Vec<f64> {
-        let now = self.now;
-        let each = self.populations.iter_mut().map(|population| {
-            population.pass(now);
-            population.sum
-        });
-        each.collect()
+    /// Requests of each workload under way, times how long, so far.
+    pub fn populations(&self) -> Vec<f64> {
+        self.populations.iter().map(|population| population.over_time(self.now)).collect()
     }
 
     /// Enters the next arrival of a workload, or the return of a user who begins to think.
@@ -293,7 +295,7 @@ impl<'n> Engine<'n> {
         }
     }
 
-    fn arrive(&mut self, workload: usize) {
+    pub fn arrive(&mut self, workload: usize) {
         if !self.is_closed(workload) {
             self.announce(workload);
         }
@@ -302,8 +304,7 @@ impl<'n> Engine<'n> {
         requests.arrivals += 1;
         let number = requests.arrivals;
         let population = &mut self.populations[workload];
-        population.pass(self.now);
-        population.number += 1;
+        (population.number, population.sum) = (population.number + 1, population.sum - self.now);
         let ledger = self.ledgers.open_for(number);
         let traced = self.spans.as_mut().is_some_and(|spans| spans.wants_another());
         let request = self.run_of(operation, workload as u32);
@@ -323,8 +324,7 @@ impl<'n> Engine<'n> {
             None => requests.failures += 1,
         }
         let population = &mut self.populations[workload];
-        population.pass(self.now);
-        population.number -= 1;
+        (population.number, population.sum) = (population.number - 1, population.sum + self.now);
         if frame.ledger != NONE {
             self.ledgers.close(frame.ledger, time.map(|_| &mut self.record.accounts[workload]));
         }
@@ -357,7 +357,11 @@ impl<'n> Engine<'n> {
         }
     }
 
+    /// A frame goes on after a time.
     pub fn later(&mut self, time: f64, frame: u32) {
-        self.calendar.enter(self.now + time, FRAME + frame);
+        match &mut self.sweep {
+            None => self.calendar.enter(self.now + time, FRAME + frame),
+            Some(sweep) => sweep.pass(&self.frames, self.now + time, frame),
+        }
     }
 }

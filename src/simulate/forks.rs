@@ -15,7 +15,8 @@ impl Engine<'_> {
         }
         frame.phase = Phase::Answers;
         let looked_at = frame.ledger != NONE;
-        let join = Join { frame: number, needed: fork.needed, running: fork.branches.len() as u32, over: false };
+        let (needed, running) = (fork.needed, fork.branches.len() as u32);
+        let join = Join { frame: number, needed, running, over: false, last: self.now, ledger: NONE };
         let join = match self.free_joins.pop() {
             Some(free) => {
                 self.joins[free as usize] = join;
@@ -41,24 +42,32 @@ impl Engine<'_> {
         let join = &mut self.joins[branch.below as usize];
         join.running -= 1;
         join.needed -= u32::from(success && join.needed > 0);
+        let mut of_no_use = branch.ledger;
+        if success && !join.over && self.now >= join.last {
+            join.last = self.now;
+            of_no_use = std::mem::replace(&mut join.ledger, branch.ledger);
+        }
+        self.ledgers.inherit(of_no_use, NONE);
         let (frame, met, lost) = (join.frame, join.needed == 0, join.running < join.needed);
         let was_over = join.over;
         join.over |= met || lost;
         if join.running == 0 {
             self.free_joins.push(branch.below);
         }
-        let decides = !was_over && (met || lost);
-        let heir = if decides && met { self.frames[frame].ledger } else { NONE };
-        self.ledgers.inherit(branch.ledger, heir);
-        if !was_over {
-            self.frames[frame].waited += branch.waited;
-        }
-        if !decides {
+        if was_over {
             return Then::Waits;
         }
+        self.frames[frame].waited += branch.waited;
+        if !met && !lost {
+            return Then::Waits;
+        }
+        let (last, ledger) = (join.last, join.ledger);
+        self.ledgers.inherit(ledger, if met { self.frames[frame].ledger } else { NONE });
         if lost {
             return Then::Fails(frame);
         }
+        // Branches that are simulated one after the other may end in another order.
+        self.now = last;
         let frame_there = &mut self.frames[frame];
         if let Instruction::Fork { fork } = self.program.code[frame_there.place as usize] {
             frame_there.place = self.program.forks[fork as usize].after;

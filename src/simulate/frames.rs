@@ -196,4 +196,7 @@ pub(super) struct Join {
     pub running: u32,
     /// Whether the frame has gone on, or failed, already.
     pub over: bool,
+    /// When the last branch succeeded, of those that have; and where its time went.
+    pub last: f64,
+    pub ledger: u32,
 }

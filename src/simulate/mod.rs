@@ -34,7 +34,9 @@ mod seats;
 mod shape;
 mod share;
 mod spans;
+mod stages;
 mod steps;
+mod sweep;
 mod task;
 
 pub use effort::{Effort, PRECISION, Progress, Replication, Simulated, Watch, merge, simulate};

@@ -55,7 +55,7 @@ impl Pilot {
 /// Looks at the network of a task; `None` when it was stopped before anything could be seen.
 pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
     let workloads = task.network.workloads.len();
-    let engine = |run: u64| Engine::new(task.network, &task.program, task.effort.seed, u64::MAX - run, None);
+    let engine = |run: u64| Engine::new(task.network, &task.program, task.effort.seed, u64::MAX - run, None, None);
     let mut scout = engine(RUNS);
     scout.run_until(f64::MAX, FIRST_EVENTS);
     if scout.now >= f64::MAX || scout.now <= 0.0 {

@@ -73,6 +73,10 @@ impl Queue {
         Queue::new(Discipline::Fcfs, 1, permits, places)
     }
 
+    pub fn servers(&self) -> u64 {
+        self.servers
+    }
+
     /// A request comes.
     #[inline]
     pub fn arrive(&mut self, now: f64, request: u32, class: usize) -> Arrival {

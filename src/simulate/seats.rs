@@ -72,10 +72,13 @@ impl Engine<'_> {
     /// How each station was used, its instances together.
     pub fn station_usage(&mut self) -> Vec<Usage> {
         let now = self.now;
+        let swept = self.swept_usage();
         let seats = self.stations.iter().zip(&self.network.stations);
         seats
             .map(|(seat, station)| {
-                if is_plain(station) {
+                if let Some(used) = &swept {
+                    sum(used[seat.all()].iter().copied())
+                } else if is_plain(station) {
                     sum(self.queues[seat.all()].iter_mut().map(|queue| queue.usage(now)))
                 } else {
                     sum(self.shares[seat.all()].iter_mut().map(|share| share.usage(now)))

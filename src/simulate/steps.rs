@@ -29,6 +29,11 @@ impl Engine<'_> {
     #[inline]
     pub fn execute(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
+        if let Some(sweep) = &mut self.sweep
+            && sweep.holds_up(self.now, number, frame)
+        {
+            return Then::Waits;
+        }
         match self.program.code[frame.place as usize] {
             Instruction::Work { station, law } => self.work(number, station, law),
             Instruction::Shared { station, law } => self.work_shared(number, station, law),
@@ -99,7 +104,12 @@ impl Engine<'_> {
     #[inline]
     fn work(&mut self, number: u32, station: u32, law: u32) -> Then {
         let (work, class) = self.bring(number, station, law);
-        let queue = self.stations[station as usize].at(self.frames[number].instance) as usize;
+        let frame = &mut self.frames[number];
+        let queue = self.stations[station as usize].at(frame.instance) as usize;
+        if let Some(sweep) = &mut self.sweep {
+            frame.waited += sweep.serve(queue, frame.place, self.now, work, number) - self.now;
+            return Then::Waits;
+        }
         match self.queues[queue].arrive(self.now, number, class) {
             Arrival::Begins => self.calendar.enter(self.now + work, FRAME + number),
             Arrival::Waits => {}
@@ -174,7 +184,9 @@ impl Engine<'_> {
     fn work_over(&mut self, number: u32) -> Then {
         let frame = &self.frames[number];
         let waited = (self.now - frame.since - frame.work).max(0.0);
-        if let Instruction::Work { station, .. } = self.program.code[frame.place as usize] {
+        if self.sweep.is_none()
+            && let Instruction::Work { station, .. } = self.program.code[frame.place as usize]
+        {
             let queue = self.stations[station as usize].at(frame.instance) as usize;
             if let Some(next) = self.queues[queue].depart(self.now) {
                 let next_frame = &mut self.frames[next];

@@ -5,6 +5,7 @@ use super::engine::{Ending, Engine};
 use super::program::Program;
 use super::shape::Shape;
 use super::spans::Spans;
+use super::stages::Stages;
 use crate::network::Network;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -38,6 +39,8 @@ impl<'n> Course<'n> {
 pub(super) struct Task<'t> {
     pub network: &'t Network,
     pub program: Program,
+    /// Where requests are simulated place by place.
+    stages: Option<Stages>,
     pub effort: &'t Effort,
     /// How the load changes; `None` is as the model says.
     pub shape: Option<&'t Shape>,
@@ -52,9 +55,11 @@ pub(super) struct Task<'t> {
 
 impl<'t> Task<'t> {
     pub fn new(network: &'t Network, effort: &'t Effort, watch: Watch<'t>) -> Task<'t> {
+        let program = Program::new(network);
         Task {
             network,
-            program: Program::new(network),
+            stages: Stages::of(network, &program),
+            program,
             effort,
             shape: None,
             watch,
@@ -107,8 +112,14 @@ impl<'t> Task<'t> {
     /// The engines of replications, from the first one on.
     pub fn engines(&self, numbers: std::ops::Range<u64>) -> Vec<Course<'_>> {
         let engine = |number: u64| {
-            let mut engine =
-                Engine::new(self.network, &self.program, self.effort.seed, self.effort.first + number, self.shape);
+            let mut engine = Engine::new(
+                self.network,
+                &self.program,
+                self.effort.seed,
+                self.effort.first + number,
+                self.shape,
+                self.stages.as_ref(),
+            );
             if number == 0 && self.effort.first == 0 && self.effort.traced > 0 {
                 engine.spans = Some(Box::new(Spans::new(self.effort.traced)));
             }
