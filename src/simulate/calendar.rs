@@ -21,8 +21,12 @@ const CHILDREN: usize = 4;
 /// The next events are at most so many, and half as many after they were filled again.
 const NEAR: usize = 48;
 
+fn time_bits(entry: u128) -> u64 {
+    (entry >> 64) as u64
+}
+
 fn time_of(entry: u128) -> f64 {
-    f64::from_bits((entry >> 64) as u64)
+    f64::from_bits(time_bits(entry))
 }
 
 impl Calendar {
@@ -40,8 +44,15 @@ impl Calendar {
             self.push(entry);
             return;
         }
-        let place = self.near.partition_point(|later| *later > entry);
-        self.near.insert(place, entry);
+        // Of equal times the one that is entered last comes last.
+        self.near.push(entry);
+        let near = self.near.as_mut_slice();
+        let mut place = near.len() - 1;
+        while place > 0 && time_bits(near[place - 1]) <= bits {
+            near[place] = near[place - 1];
+            place -= 1;
+        }
+        near[place] = entry;
     }
 
     /// Moves the later half of the next events to the heap.

@@ -39,7 +39,7 @@ impl Engine<'_> {
     }
 
     /// A frame makes a call, for the first time or again.
-    #[inline]
+    #[inline(always)]
     fn attempt_call(&mut self, number: u32, id: u32) -> Then {
         let call = &self.program.calls[id as usize];
         let frame = &mut self.frames[number];
@@ -58,7 +58,7 @@ impl Engine<'_> {
     }
 
     /// Sends a copy of a call to the service that is asked.
-    #[inline]
+    #[inline(always)]
     fn send_copy(&mut self, number: u32, id: u32) -> Then {
         let call = &self.program.calls[id as usize];
         let way = match call.network {
@@ -161,7 +161,7 @@ impl Engine<'_> {
     }
 
     /// An answer reaches who asked.
-    #[inline]
+    #[inline(always)]
     pub fn deliver(&mut self, number: u32, success: bool) -> Then {
         self.frames.free(number);
         let frame = &self.frames[number];

@@ -130,7 +130,7 @@ impl Engine<'_> {
     }
 
     /// A frame comes to a station: the work it brings, and its class of urgency.
-    #[inline]
+    #[inline(always)]
     fn bring(&mut self, number: u32, station: u32, law: u32) -> (f64, usize) {
         let work = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
         let frame = &mut self.frames[number];
@@ -260,7 +260,15 @@ impl Engine<'_> {
     /// Writes down where the time of a frame's present step went, if anyone looks: until `begun` it waited, then it was
     /// served, and what each is called.
     #[inline]
-    pub fn spent(&mut self, number: u32, place: usize, begun: f64, [waiting, doing]: [&'static str; 2]) {
+    pub fn spent(&mut self, number: u32, place: usize, begun: f64, names: [&'static str; 2]) {
+        let Frame { ledger, span, .. } = self.frames[number];
+        if ledger != NONE || span != NONE {
+            self.write_down(number, place, begun, names);
+        }
+    }
+
+    #[cold]
+    fn write_down(&mut self, number: u32, place: usize, begun: f64, [waiting, doing]: [&'static str; 2]) {
         let Frame { ledger, span, since, .. } = self.frames[number];
         if ledger != NONE {
             self.ledgers.spend(ledger, place, Spent { queueing: begun - since, service: self.now - begun });
