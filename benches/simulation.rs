@@ -135,15 +135,18 @@ fn bare_loop(load: f64) -> f64 {
     sum / f64::from(done)
 }
 
-/// Services in a row, each with so many cores and this load, asked once a second.
-fn row(services: u32, cores: u32, load: f64) -> String {
+/// Queues that hold so many that none is ever full. Whoever may be refused takes a calendar.
+const LIMITED: &str = "queue = 1_000_000_000";
+
+/// Services in a row, each with so many cores and this load, and more keys, asked once a second.
+fn row(services: u32, cores: u32, load: f64, keys: &str) -> String {
     let mut text = String::new();
     for station in 0..services {
         let next =
             if station + 1 < services { format!(", {{ call = \"s{}.o\" }}", station + 1) } else { String::new() };
         let work = load * f64::from(cores);
         text += &format!(
-            "[service.s{station}]\ncores = {cores}\noperations.o.steps = [ {{ work = \"{work}s\" }}{next} ]\n"
+            "[service.s{station}]\ncores = {cores}\n{keys}\noperations.o.steps = [ {{ work = \"{work}s\" }}{next} ]\n"
         );
     }
     text + "[workload.w]\nentry = \"s0.o\"\nrate = \"1/s\"\n"
@@ -170,16 +173,17 @@ fn main() {
     let tandem = f64::from(STATIONS) * two;
     let single = load / (1.0 - load);
     let best = measure("M/M/1 by Lindley's recursion", "jobs", jobs, load * single, || lindley(load));
-    let own = measure("  by the engine", "jobs", jobs, single, || engine(&row(1, 1, load), JOBS));
-    ratio(own, best);
+    by_engine(best, "jobs", jobs, single, JOBS, |keys| row(1, 1, load, keys));
     let best = measure("M/M/8 by Kiefer and Wolfowitz", "jobs", jobs, eight, || kiefer_wolfowitz(load));
-    let own = measure("  by the engine", "jobs", jobs, eight + 8.0 * load, || engine(&row(1, 8, load), JOBS));
-    ratio(own, best);
+    by_engine(best, "jobs", jobs, eight + 8.0 * load, JOBS, |keys| row(1, 8, load, keys));
     let best = measure("tandem of eleven M/M/2 by a bare event loop", "visits", visits, tandem, || bare_loop(load));
-    let own = measure("  by the engine", "visits", visits, tandem, || engine(&row(STATIONS, SERVERS, load), THROUGH));
-    ratio(own, best);
+    by_engine(best, "visits", visits, tandem, THROUGH, |keys| row(STATIONS, SERVERS, load, keys));
 }
 
-fn ratio(own: f64, best: f64) {
-    println!("{:48} {:7.2} of it", "", own / best);
+/// Measures a model by the engine, place by place and event by event.
+fn by_engine(best: f64, unit: &str, count: f64, exact: f64, requests: u32, model: impl Fn(&str) -> String) {
+    for (way, keys) in [("place by place", ""), ("event by event", LIMITED)] {
+        let own = measure(&format!("  by the engine, {way}"), unit, count, exact, || engine(&model(keys), requests));
+        println!("{:48} {:7.2} of it", "", own / best);
+    }
 }

@@ -83,8 +83,8 @@ impl Engine<'_> {
     #[inline]
     pub fn receive(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
-        if let Some(sweep) = &mut self.sweep
-            && sweep.holds_up_at_gate(self.now, number, frame)
+        if let Some(by_place) = &mut self.by_place
+            && by_place.holds_up_at_gate(self.now, number, frame)
         {
             frame.phase = Phase::Sent;
             return Then::Waits;

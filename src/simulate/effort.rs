@@ -149,7 +149,7 @@ pub fn merge(network: &Network, effort: &Effort, mut replications: Vec<Replicati
 
 /// What was written down of single requests.
 fn spans(courses: &mut [Course<'_>]) -> Vec<Span> {
-    courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|spans| spans.list).collect()
+    courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|spans| spans.in_order()).collect()
 }
 
 /// What engines counted that are numbered from here on; those that did not get so far are left out.

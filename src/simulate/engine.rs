@@ -6,6 +6,7 @@
 
 use super::arrivals::Arrivals;
 use super::balance::Home;
+use super::by_place::ByPlace;
 use super::calendar::Calendar;
 use super::frames::{Frame, Frames, Join, Kind};
 use super::ledger::Ledgers;
@@ -18,7 +19,6 @@ use super::shape::Shape;
 use super::share::Share;
 use super::spans::Spans;
 use super::stages::Stages;
-use super::sweep::Sweep;
 use crate::math::random::{Stream, source};
 use crate::network::{Network, OperationId};
 use std::collections::VecDeque;
@@ -116,7 +116,7 @@ pub(super) struct Engine<'n> {
     pub workers: Vec<Option<Seat>>,
     pub pools: Vec<Seat>,
     /// Instead of queues and calendar, where requests are simulated place by place.
-    pub sweep: Option<Sweep<'n>>,
+    pub by_place: Option<ByPlace<'n>>,
     /// Of each call, those of its timeout and of its second copy.
     pub timers: Vec<[Timers; 2]>,
     populations: Vec<Population>,
@@ -169,7 +169,7 @@ impl<'n> Engine<'n> {
             stations: Vec::with_capacity(network.stations.len()),
             workers: Vec::with_capacity(network.services.len()),
             pools: Vec::with_capacity(network.pools.len()),
-            sweep: None,
+            by_place: None,
             timers: program.calls.iter().map(|_| Default::default()).collect(),
             populations: vec![Population::default(); network.workloads.len()],
             record: Record::new(network),
@@ -179,7 +179,8 @@ impl<'n> Engine<'n> {
             events: 0,
         };
         engine.furnish();
-        engine.sweep = stages.map(|stages| Sweep::new(stages, engine.queues.iter().map(Queue::servers), network.unit));
+        engine.by_place =
+            stages.map(|stages| ByPlace::new(stages, engine.queues.iter().map(Queue::servers), network.unit));
         let first = shape.map_or(1.0, |shape| shape.at(0.0));
         for workload in 0..network.workloads.len() {
             let announcements = engine.arrivals[workload].users(first).unwrap_or(1);
@@ -194,10 +195,10 @@ impl<'n> Engine<'n> {
 
     /// Lets everything happen that happens until a time, at most so many events.
     pub fn run_until(&mut self, end: f64, events: u64) -> Ending {
-        if self.sweep.is_some() {
-            return self.sweep_until(end, events);
+        if self.by_place.is_some() {
+            return self.run_by_place(end, events);
         }
-        let last = self.events + events;
+        let last = self.events.saturating_add(events);
         let mut at_once = 0u64;
         loop {
             while let Some(frame) = self.ready.pop_front() {
@@ -238,7 +239,7 @@ impl<'n> Engine<'n> {
         self.record = Record::new(self.network);
         self.queues.iter_mut().for_each(|queue| queue.clear(self.now));
         self.shares.iter_mut().for_each(|share| share.clear(self.now));
-        self.clear_sweep();
+        self.clear_by_place();
     }
 
     /// What was counted since the record was cleared.
@@ -359,9 +360,9 @@ impl<'n> Engine<'n> {
 
     /// A frame goes on after a time.
     pub fn later(&mut self, time: f64, frame: u32) {
-        match &mut self.sweep {
+        match &mut self.by_place {
             None => self.calendar.enter(self.now + time, FRAME + frame),
-            Some(sweep) => sweep.pass(&self.frames, self.now + time, frame),
+            Some(by_place) => by_place.pass(&self.frames, self.now + time, frame),
         }
     }
 }

@@ -12,6 +12,7 @@
 
 mod arrivals;
 mod balance;
+mod by_place;
 mod calendar;
 mod calls;
 mod collected;
@@ -36,7 +37,6 @@ mod share;
 mod spans;
 mod stages;
 mod steps;
-mod sweep;
 mod task;
 
 pub use effort::{Effort, PRECISION, Progress, Replication, Simulated, Watch, merge, simulate};

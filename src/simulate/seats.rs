@@ -72,11 +72,11 @@ impl Engine<'_> {
     /// How each station was used, its instances together.
     pub fn station_usage(&mut self) -> Vec<Usage> {
         let now = self.now;
-        let swept = self.swept_usage();
+        let by_place = self.usage_by_place();
         let seats = self.stations.iter().zip(&self.network.stations);
         seats
             .map(|(seat, station)| {
-                if let Some(used) = &swept {
+                if let Some(used) = &by_place {
                     sum(used[seat.all()].iter().copied())
                 } else if is_plain(station) {
                     sum(self.queues[seat.all()].iter_mut().map(|queue| queue.usage(now)))

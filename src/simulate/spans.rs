@@ -38,7 +38,7 @@ pub struct Span {
 /// The spans of the first requests.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
-    pub list: Vec<Span>,
+    list: Vec<Span>,
     requests: usize,
     wanted: usize,
 }
@@ -47,6 +47,29 @@ impl Spans {
     /// For so many requests.
     pub fn new(wanted: usize) -> Spans {
         Spans { list: Vec::new(), requests: 0, wanted }
+    }
+
+    /// All that was written down: request by request, each in the order of time, what contains before what it contains.
+    pub fn in_order(self) -> Vec<Span> {
+        let mut depths: Vec<usize> = Vec::with_capacity(self.list.len());
+        for span in &self.list {
+            depths.push(span.parent.map_or(0, |parent| depths[parent] + 1));
+        }
+        let mut order: Vec<usize> = (0..self.list.len()).collect();
+        order.sort_by(|i, j| {
+            let (one, other) = (&self.list[*i], &self.list[*j]);
+            (one.request.cmp(&other.request))
+                .then(one.start.total_cmp(&other.start))
+                .then(depths[*i].cmp(&depths[*j]))
+                .then(one.operation.cmp(&other.operation))
+        });
+        let mut places = vec![0; order.len()];
+        order.iter().zip(0..).for_each(|(number, place)| places[*number] = place);
+        let placed = |number: &usize| {
+            let span = &self.list[*number];
+            Span { parent: span.parent.map(|parent| places[parent]), ..span.clone() }
+        };
+        order.iter().map(placed).collect()
     }
 
     /// Whether the next request is to be written down.

@@ -29,8 +29,8 @@ impl Engine<'_> {
     #[inline]
     pub fn execute(&mut self, number: u32) -> Then {
         let frame = &mut self.frames[number];
-        if let Some(sweep) = &mut self.sweep
-            && sweep.holds_up(self.now, number, frame)
+        if let Some(by_place) = &mut self.by_place
+            && by_place.holds_up(self.now, number, frame)
         {
             return Then::Waits;
         }
@@ -106,8 +106,8 @@ impl Engine<'_> {
         let (work, class) = self.bring(number, station, law);
         let frame = &mut self.frames[number];
         let queue = self.stations[station as usize].at(frame.instance) as usize;
-        if let Some(sweep) = &mut self.sweep {
-            frame.waited += sweep.serve(queue, frame.place, self.now, work, number) - self.now;
+        if let Some(by_place) = &mut self.by_place {
+            frame.waited += by_place.serve(queue, frame.place, self.now, work, number) - self.now;
             return Then::Waits;
         }
         match self.queues[queue].arrive(self.now, number, class) {
@@ -184,7 +184,7 @@ impl Engine<'_> {
     fn work_over(&mut self, number: u32) -> Then {
         let frame = &self.frames[number];
         let waited = (self.now - frame.since - frame.work).max(0.0);
-        if self.sweep.is_none()
+        if self.by_place.is_none()
             && let Instruction::Work { station, .. } = self.program.code[frame.place as usize]
         {
             let queue = self.stations[station as usize].at(frame.instance) as usize;
