@@ -100,6 +100,22 @@ pub fn half_width(figure: f64, runs: &[f64]) -> Option<f64> {
     Some(student(n as u64 - 1) * (squares / (freedom * n as f64)).sqrt())
 }
 
+/// Whether one of some independent runs lies so far from their figure, and the others so near it, that their spread says
+/// little: once in a hundred thousand times where they are normal.
+///
+/// Source: Grubbs, Sample criteria for testing outlying observations (1950).
+pub fn rests_on_one(figure: f64, runs: &[f64]) -> bool {
+    let n = runs.len() as f64;
+    let squares = runs.iter().map(|run| (run - figure).powi(2));
+    let (sum, most) = squares.fold((0.0, 0.0f64), |(sum, most), square| (sum + square, most.max(square)));
+    let Ok(law) = StudentsT::new(0.0, 1.0, n - 2.0) else { return false };
+    let t = law.inverse_cdf(1.0 - 0.5 * CHANCE / n);
+    sum > 0.0 && most > (n - 1.0) / n * t * t / (n - 2.0 + t * t) * sum
+}
+
+/// How often runs are taken to rest on one of them that do not.
+const CHANCE: f64 = 1e-5;
+
 /// By how much values in a row change from the first to the last, over their mean, on the straight line through them;
 /// `None` where that may be chance (99.9%) or they are too few.
 ///
@@ -141,6 +157,23 @@ mod tests {
         }
         let share = f64::from(covered) / 2e4;
         assert!((share - 0.95).abs() < 5.0 * (0.95f64 * 0.05 / 2e4).sqrt(), "{share}");
+    }
+
+    #[test]
+    fn what_happened_in_one_run_alone_is_found() {
+        let mut stream = Stream::new(8, 0, 0);
+        let (mut found, mut rare) = (0, vec![0.0; 16]);
+        for _ in 0..20_000 {
+            let runs: Vec<f64> = (0..16).map(|_| 5.0 + stream.normal()).collect();
+            found += u32::from(rests_on_one(runs.iter().sum::<f64>() / 16.0, &runs));
+        }
+        // More than six of 20,000 at one in a hundred thousand: once in a hundred million.
+        assert!(found <= 6, "{found}");
+        rare[3] = 1e-9;
+        assert!(rests_on_one(rare[3] / 16.0, &rare));
+        rare[7] = 0.5e-9;
+        assert!(!rests_on_one(1.5e-9 / 16.0, &rare));
+        assert!(!rests_on_one(1.0, &[1.0; 16]) && !rests_on_one(1.0, &[1.0, 3.0]) && !rests_on_one(1.0, &[]));
     }
 
     #[test]

@@ -173,7 +173,9 @@ impl<'n> ByPlace<'n> {
 
     /// Makes stretches longer or shorter, after so many events in one.
     fn adapt(&mut self, events: u64) {
-        let enough = EVENTS * (self.buffers.len() as u64 + 1);
+        let left: usize = self.buffers.iter().map(Vec::len).sum();
+        // What is left is looked at once more in the next one.
+        let enough = EVENTS * (self.buffers.len() as u64 + 1) + left as u64;
         if events < enough / 2 {
             self.stretch *= 2.0;
         } else if events > 2 * enough {

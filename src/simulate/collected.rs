@@ -1,6 +1,6 @@
 //! Runs put together: their sum, and of each only its figures, so that memory does not grow with what they counted.
 
-use super::figures::{self, Figures};
+use super::figures::{self, Figures, Runs};
 use super::record::{Record, Requests};
 use crate::math::estimate::half_width;
 use crate::network::{Network, ServiceId};
@@ -50,29 +50,41 @@ impl<'n> Collected<'n> {
         self.each.len()
     }
 
-    /// Half the widths of the intervals of a workload's figures.
-    pub fn workload_widths(&self, w: usize) -> Vec<Option<f64>> {
-        figures::widths(&self.figures.workloads[w], |i| self.each.iter().map(|run| run.workloads[w][i]).collect())
+    /// A workload's figures.
+    pub fn workload(&self, w: usize) -> Runs<'_> {
+        Runs {
+            name: &self.network.workloads[w].name,
+            together: &self.figures.workloads[w],
+            each: self.each.iter().map(|run| &run.workloads[w][..]).collect(),
+        }
     }
 
-    /// The same of a service's.
-    pub fn service_widths(&self, id: ServiceId) -> Vec<Option<f64>> {
-        figures::widths(&self.figures.services[id], |i| self.each.iter().map(|run| run.services[id][i]).collect())
+    /// A service's figures.
+    pub fn service(&self, id: ServiceId) -> Runs<'_> {
+        Runs {
+            name: &self.network.services[id].name,
+            together: &self.figures.services[id],
+            each: self.each.iter().map(|run| &run.services[id][..]).collect(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Runs<'_>> {
+        let workloads = (0..self.network.workloads.len()).map(|w| self.workload(w));
+        workloads.chain((0..self.network.services.len()).map(|id| self.service(id)))
     }
 
     /// The greatest half-width over its figure, and which that is.
     pub fn worst(&self) -> (f64, String) {
-        let workloads = self.network.workloads.iter().enumerate().map(|(w, workload)| {
-            (figures::worst(&self.figures.workloads[w], &self.workload_widths(w)), &workload.name)
-        });
-        let services =
-            self.network.services.iter().enumerate().map(|(id, service)| {
-                (figures::worst(&self.figures.services[id], &self.service_widths(id)), &service.name)
-            });
-        let worst = workloads.chain(services).max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0));
+        let each = self.all().map(|runs| (runs.worst(), runs.name));
+        let worst = each.max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0));
         worst.map_or((0.0, String::new()), |((worst, figure), name)| {
             (worst, format!("{name} {}", figures::name_of(figure)))
         })
+    }
+
+    /// Figures that are as they are because of one run, by name.
+    pub fn resting_on_one(&self) -> Vec<String> {
+        self.all().flat_map(|runs| runs.resting_on_one()).collect()
     }
 
     /// Whether in nearly all runs more requests of a workload come than are answered, so that what is under way grows.

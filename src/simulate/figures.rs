@@ -12,7 +12,7 @@
 
 use super::queue::Usage;
 use super::record::{Record, Requests, Sample};
-use crate::math::estimate::half_width;
+use crate::math::estimate::{half_width, rests_on_one};
 use crate::network::{Network, ServiceId, Station};
 use crate::prediction::{Confidence, Widths};
 use crate::system::Metric;
@@ -92,14 +92,44 @@ pub(super) const QUEUE_LENGTH: usize = 4 + OF_TIME;
 pub(super) const BUSY_WORKERS: usize = 5 + OF_TIME;
 pub(super) const WAIT: usize = 6 + OF_TIME;
 
-/// The half-widths of figures, given those of all runs together and those of each.
-pub(super) fn widths(together: &[f64], each: impl Fn(usize) -> Vec<f64>) -> Vec<Option<f64>> {
-    let width = |(figure, value): (usize, &f64)| {
-        let values: Vec<f64> = each(figure).into_iter().filter(|value| value.is_finite()).collect();
-        if value.is_finite() { half_width(*value, &values) } else { None }
-    };
-    together.iter().enumerate().map(width).collect()
+/// Figures of a workload or service: those of all runs together, and those of each.
+#[derive(Debug)]
+pub(super) struct Runs<'c> {
+    pub name: &'c str,
+    pub together: &'c [f64],
+    pub each: Vec<&'c [f64]>,
 }
+
+impl Runs<'_> {
+    /// A figure of each run that has it.
+    fn of(&self, figure: usize) -> Vec<f64> {
+        self.each.iter().map(|run| run[figure]).filter(|value| value.is_finite()).collect()
+    }
+
+    /// Half the widths of the intervals.
+    pub fn widths(&self) -> Vec<Option<f64>> {
+        let width = |(i, value): (usize, &f64)| if value.is_finite() { half_width(*value, &self.of(i)) } else { None };
+        self.together.iter().enumerate().map(width).collect()
+    }
+
+    /// The greatest half-width over its figure, and which that is.
+    pub fn worst(&self) -> (f64, usize) {
+        worst(self.together, &self.widths())
+    }
+
+    /// Figures that are as they are because of one run, and not precise.
+    pub fn resting_on_one(&self) -> Vec<String> {
+        let widths = self.widths();
+        let rests = |i: &usize| {
+            let value = self.together[*i];
+            widths[*i].is_some_and(|width| width > ROUGH * value.abs()) && rests_on_one(value, &self.of(*i))
+        };
+        (0..self.together.len()).filter(rests).map(|i| format!("{} {}", self.name, name_of(i))).collect()
+    }
+}
+
+/// Half-widths over their figures below this are no matter, whatever they rest on.
+const ROUGH: f64 = 0.05;
 
 /// Half-widths by name: of a workload, or of a service.
 pub(super) fn confidence(widths: &[Option<f64>]) -> Confidence {
@@ -125,7 +155,7 @@ const SMALL_RATIO: f64 = 0.01;
 
 /// How imprecise figures of a workload or service are: the greatest half-width over its figure, and which that is. Waits are judged by the
 /// response times they are a part of, small ratios by one in a hundred, queue lengths by at least one request.
-pub(super) fn worst(together: &[f64], widths: &[Option<f64>]) -> (f64, usize) {
+fn worst(together: &[f64], widths: &[Option<f64>]) -> (f64, usize) {
     let mut worst = (0.0, 0);
     for (i, (value, width)) in together.iter().zip(widths).enumerate() {
         if !value.is_finite() {

@@ -7,12 +7,15 @@ use super::engine::Engine;
 use super::figures::{self, BUSY_WORKERS, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
 use super::queue::Usage;
 use super::record::{Elsewhere, Record, Sample, place_of};
-use crate::network::{Network, ServiceId};
+use crate::discipline::Discipline;
+use crate::distribution::Distribution;
+use crate::network::{Network, ServiceId, Visit};
 use crate::prediction::{
     Accuracy, Ended, Overload, Prediction, ServiceResult, Share, Simulation, Times, Widths, WorkloadResult,
 };
 use crate::system::Metric;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 
 /// Servers that are busy for more than this share of the time are where things pile up.
 const FULL: f64 = 0.98;
@@ -22,6 +25,9 @@ const HELD: f64 = 0.995;
 
 /// Points of the curve of a time.
 const POINTS: usize = 400;
+
+/// Names in one sentence.
+const NAMED: usize = 3;
 
 /// Said of runs that cannot go on.
 const ENDLESS: &str = "requests multiply without end: does an operation send to itself, or is retried work never done?";
@@ -84,6 +90,10 @@ pub(super) fn prediction(
     let (worst, least_certain) = collected.worst();
     let mut notes = finish.notes;
     notes.extend(finish.endless.then(|| ENDLESS.to_string()));
+    if stable {
+        notes.extend(rarities(collected));
+        notes.extend(heavy_tails(network));
+    }
     Prediction {
         stable,
         workloads: overdue_workloads.iter().enumerate().map(|(w, is)| workload(collected, &capacity, w, *is)).collect(),
@@ -108,13 +118,44 @@ pub(super) fn prediction(
     }
 }
 
+/// What happened in one run alone, so that intervals say little.
+fn rarities(collected: &Collected<'_>) -> Option<String> {
+    let names = collected.resting_on_one();
+    let (first, more) = names.split_at(names.len().min(NAMED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let runs = collected.runs();
+    (!first.is_empty()).then(|| {
+        format!(
+            "what decides it happened in one run of {runs} alone, so the truth may lie outside the interval: {}{more}",
+            first.join(", ")
+        )
+    })
+}
+
+/// Services with work so heavy in its tail that the waits it causes have no variance.
+fn heavy_tails(network: &Network) -> Option<String> {
+    let heavy = |visit: &&Visit| {
+        let station = &network.stations[visit.station];
+        visit.time.moment(3).is_infinite() && station.discipline != Discipline::Ps && station.queue.is_none()
+    };
+    let names: BTreeSet<&str> =
+        network.visits.iter().filter(heavy).map(|visit| network.stations[visit.station].name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "work with so heavy a tail makes waits without variance, so the truth may lie outside the intervals of means and far percentiles: {}",
+            names.join(", ")
+        )
+    })
+}
+
 fn workload(collected: &Collected<'_>, capacity: &Capacity, w: usize, overdue: bool) -> WorkloadResult {
     let Collected { network, together, figures, .. } = collected;
     let requests = &together.workloads[w];
     let [arrival_rate, throughput, error_rate, ..] = figures.workloads[w];
     let response =
         if overdue { Times::default() } else { times(&requests.response, &figures.workloads[w][RESPONSE..]) };
-    let mut confidence = figures::confidence(&collected.workload_widths(w));
+    let mut confidence = figures::confidence(&collected.workload(w).widths());
     if overdue {
         confidence.response = Widths::default();
     }
@@ -137,7 +178,7 @@ fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdu
     let own = &figures.services[id];
     let of = |sample: &Sample, from: usize| if overdue { Times::default() } else { times(sample, &own[from..]) };
     let number = |at: usize| Some(own[at]).filter(|value| value.is_finite());
-    let mut confidence = figures::confidence(&collected.service_widths(id));
+    let mut confidence = figures::confidence(&collected.service(id).widths());
     if overdue {
         (confidence.response, confidence.wait, confidence.queue_length) = Default::default();
     }

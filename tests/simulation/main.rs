@@ -240,3 +240,24 @@ fn the_analytic_p95_is_as_near_as_it_says() {
         agrees(model, utilization(&runs.services[0]), prediction.services[0].utilization.unwrap());
     }
 }
+
+fn notes(model: &str, requests: u64) -> Vec<String> {
+    let effort = Effort { seed: 3, requests: Some(requests), ..Effort::default() };
+    simulate(&compiled(model), &effort, &|_| true).prediction.simulation.unwrap().notes
+}
+
+#[test]
+fn intervals_that_say_little_say_so() {
+    // Of 25,000 calls in each of 16 runs, 60 servers with 33 busy ones let some wait about once in all.
+    let rare = notes(&station("cores = 60", "\"0.1s\"", "rate = \"330/s\""), 400_000);
+    assert!(rare.len() == 1 && rare[0].contains("one run of 16 alone") && rare[0].contains("s mean wait"), "{rare:?}");
+    let heavy =
+        |keys| notes(&station(keys, "{ dist = \"lomax\", mean = \"0.1s\", shape = 2.5 }", "rate = \"5/s\""), 20_000);
+    let found = heavy("");
+    assert!(found.iter().any(|note| note.contains("waits without variance") && note.ends_with("s")), "{found:?}");
+    // Nobody waits for a share, nor long for a place among few.
+    for keys in ["discipline = \"ps\"", "queue = 5", "cores = \"unlimited\""] {
+        let found = heavy(keys);
+        assert!(!found.iter().any(|note| note.contains("variance")), "{found:?}");
+    }
+}
