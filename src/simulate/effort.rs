@@ -252,6 +252,9 @@ impl Task<'_> {
         loop {
             let mut courses = self.engines(passes..passes + batch);
             let going = self.advance(&mut courses, end);
+            if going && !self.is_hopeless() {
+                self.drain(&mut courses);
+            }
             let hopeless = self.is_hopeless();
             deadlocked.extend(self.deadlocks(&courses));
             spans.extend(self::spans(&mut courses));
@@ -276,8 +279,14 @@ impl Task<'_> {
                     (.., true) => Ended::Complete,
                     _ => Ended::Enough,
                 };
-                let deadlocked = deadlocked.into_iter().collect();
-                let finish = Finish { ended, balances: false, deadlocked, endless: hopeless, notes: Vec::new() };
+                let deadlocked: Vec<String> = deadlocked.into_iter().collect();
+                let left = collected.together.workloads.iter().map(|workload| workload.arrivals - workload.answered());
+                let left: u64 = if going && !hopeless && deadlocked.is_empty() { left.sum() } else { 0 };
+                let note = || {
+                    format!("{left} requests were not answered until long after its end: no response time counts them")
+                };
+                let notes = (left > 0).then(note).into_iter().collect();
+                let finish = Finish { ended, balances: false, deadlocked, endless: hopeless, notes };
                 let prediction = outcome::prediction(&collected, self.effort, self.wanted(), finish);
                 return Simulated { prediction, replications, spans };
             }

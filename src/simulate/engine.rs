@@ -125,6 +125,8 @@ pub(super) struct Engine<'n> {
     pub spans: Option<Box<Spans>>,
     /// When what is measured began.
     pub since: f64,
+    /// No more requests come: only those under way are waited for, and time is no longer measured.
+    closing: bool,
     /// Events so far.
     pub events: u64,
 }
@@ -176,6 +178,7 @@ impl<'n> Engine<'n> {
             ledgers: Ledgers::new(network),
             spans: None,
             since: 0.0,
+            closing: false,
             events: 0,
         };
         engine.furnish();
@@ -254,7 +257,16 @@ impl<'n> Engine<'n> {
         std::mem::replace(&mut self.record, Record::new(self.network))
     }
 
+    /// Ends what is measured, but for the answers to requests that have come.
+    pub fn close(&mut self) {
+        self.enter_usage();
+        self.closing = true;
+    }
+
     fn enter_usage(&mut self) {
+        if self.closing {
+            return;
+        }
         self.record.time = self.now - self.since;
         self.record.events = self.events;
         self.record.stations = self.station_usage();
@@ -269,7 +281,9 @@ impl<'n> Engine<'n> {
 
     /// Enters the next arrival of a workload, or the return of a user who begins to think.
     pub fn announce(&mut self, workload: usize) {
-        if let Some(time) = self.arrivals[workload].next(self.now) {
+        if !self.closing
+            && let Some(time) = self.arrivals[workload].next(self.now)
+        {
             self.calendar.enter(time.max(self.now), ARRIVAL + workload as u32);
         }
     }
@@ -297,6 +311,9 @@ impl<'n> Engine<'n> {
     }
 
     pub fn arrive(&mut self, workload: usize) {
+        if self.closing {
+            return;
+        }
         if !self.is_closed(workload) {
             self.announce(workload);
         }

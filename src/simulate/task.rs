@@ -79,24 +79,46 @@ impl<'t> Task<'t> {
     /// The same for so many events each at most; with more to do before that time there is no hope.
     pub fn advance_within(&self, courses: &mut [Course<'_>], end: f64, most: u64) -> bool {
         courses.par_iter_mut().for_each(|course| {
-            let goes_on = || !self.stopped.load(Relaxed) && !self.hopeless.load(Relaxed);
-            while course.engine.now < end && goes_on() {
-                let before = course.engine.events;
-                course.ending = course.engine.run_until(end, SLICE);
-                if course.is_hopeless() || course.engine.events > most {
+            while course.engine.now < end && self.goes_on() {
+                self.step(course, end);
+                if course.engine.events > most {
                     self.hopeless.store(true, Relaxed);
-                }
-                let events = self.events.fetch_add(course.engine.events - before, Relaxed) + SLICE;
-                let precision = Some(f64::from_bits(self.precision.load(Relaxed))).filter(|p| p.is_finite());
-                // Nothing can be told before the first figures.
-                let expected = self.expected.load(Relaxed);
-                let share = if expected == 0 { 0.0 } else { (events as f64 / expected as f64).min(1.0) };
-                if !(self.watch)(&Progress { share, precision, events }) {
-                    self.stopped.store(true, Relaxed);
                 }
             }
         });
         !self.stopped.load(Relaxed)
+    }
+
+    /// Lets all engines answer the requests that have come, as far as they take no longer than those before; no more come.
+    pub fn drain(&self, courses: &mut [Course<'_>]) {
+        courses.par_iter_mut().for_each(|course| {
+            course.engine.close();
+            let most = 2 * course.engine.events + SLICE;
+            while course.engine.now < f64::MAX && course.engine.events < most && self.goes_on() {
+                self.step(course, f64::MAX);
+            }
+        });
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.stopped.load(Relaxed) && !self.hopeless.load(Relaxed)
+    }
+
+    /// Lets an engine run for a while, and tells how far all have come.
+    fn step(&self, course: &mut Course<'_>, end: f64) {
+        let before = course.engine.events;
+        course.ending = course.engine.run_until(end, SLICE);
+        if course.is_hopeless() {
+            self.hopeless.store(true, Relaxed);
+        }
+        let events = self.events.fetch_add(course.engine.events - before, Relaxed) + SLICE;
+        let precision = Some(f64::from_bits(self.precision.load(Relaxed))).filter(|p| p.is_finite());
+        // Nothing can be told before the first figures.
+        let expected = self.expected.load(Relaxed);
+        let share = if expected == 0 { 0.0 } else { (events as f64 / expected as f64).min(1.0) };
+        if !(self.watch)(&Progress { share, precision, events }) {
+            self.stopped.store(true, Relaxed);
+        }
     }
 
     /// Whether a run cannot go on.

@@ -296,6 +296,23 @@ fn a_profile_changes_the_rate_and_comes_again() {
 }
 
 #[test]
+fn what_is_under_way_at_the_end_of_a_profile_is_waited_for() {
+    // Ten seconds of requests that take eight each, a tenth of them after 60 s more: all are answered, and none comes later.
+    let model = "[service.s]\noperations.o.steps = [ { delay = { constant = \"8s\" } }, \
+        { choose = [ { weight = 0.1, steps = [ { delay = { constant = \"60s\" } } ] }, { weight = 0.9, steps = [] } ] } ]\n\
+        [workload.w]\nentry = \"s.o\"\nprofile = [ { at = \"0s\", rate = \"40/s\" }, { at = \"10s\", rate = \"0/s\" } ]\n";
+    let simulated = simulate(&compiled(model), &Effort { replications: Some(16), ..Effort::default() }, &|_| true);
+    for run in &simulated.replications {
+        let requests = &run.record.workloads[0];
+        assert_eq!((run.record.time, requests.arrivals), (10.0, requests.successes()));
+    }
+    let w = &simulated.prediction.workloads[0];
+    agrees("throughput", throughput(w), 40.0);
+    agrees("mean", mean(w), 8.0 + 0.1 * 60.0);
+    agrees("p95", p95(w), 68.0);
+}
+
+#[test]
 fn the_shortest_of_two_queues() {
     // Two queues of one server each, a request goes to the one with fewer in it: a chain on both numbers.
     let chain = stationary((0u32, 0u32), |(a, b)| {
