@@ -159,14 +159,20 @@ fn programs_do_what_they_say() {
 
 #[test]
 fn a_replication_is_the_same_wherever_it_runs() {
-    let network = compiled(&station("instances = 3\nbalancer = \"power-of-two\"", "\"0.1s\"", "rate = \"24/s\""));
-    let six = Effort { replications: Some(6), ..effort(500.0) };
-    let runs = simulate(&network, &six, &|_| true);
-    let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    assert_eq!(single.install(|| simulate(&network, &six, &|_| true)), runs);
-    let some = Effort { first: 3, replications: Some(2), ..six.clone() };
-    assert_eq!(simulate(&network, &some, &|_| true).replications, runs.replications[3..5]);
-    assert_ne!(runs.replications[3].record, runs.replications[4].record);
+    // Event by event, and place by place.
+    for balancer in ["power-of-two", "random"] {
+        let keys = format!("instances = 3\nbalancer = \"{balancer}\"");
+        let network = compiled(&station(&keys, "\"0.1s\"", "rate = \"24/s\""));
+        let six = Effort { replications: Some(6), ..effort(500.0) };
+        let runs = simulate(&network, &six, &|_| true);
+        let with = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for threads in [1, 16] {
+            assert_eq!(with(threads).install(|| simulate(&network, &six, &|_| true)), runs);
+        }
+        let some = Effort { first: 3, replications: Some(2), ..six.clone() };
+        assert_eq!(simulate(&network, &some, &|_| true).replications, runs.replications[3..5]);
+        assert_ne!(runs.replications[3].record, runs.replications[4].record);
+    }
 }
 
 #[test]
