@@ -20,25 +20,31 @@ pub const BATCH: usize = 5;
 
 /// How many observations at the beginning to leave out; `None` when the series is too short to tell.
 pub fn truncation(observations: &[f64]) -> Option<usize> {
+    let most = observations.len() / BATCH;
+    (most > 0).then(|| truncation_within(observations, most)).filter(|left_out| *left_out <= most / 2 * BATCH)
+}
+
+/// The same for a series that is known to have settled after at most so many batches.
+pub fn truncation_within(observations: &[f64], most: usize) -> usize {
     let means: Vec<f64> =
         observations.chunks_exact(BATCH).map(|batch| batch.iter().sum::<f64>() / BATCH as f64).collect();
     // From the end, so that each sum of squares follows from the next.
     let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
-    let mut best = (f64::INFINITY, means.len());
+    let mut best = (f64::INFINITY, means.len().min(most));
     for (left_out, value) in means.iter().enumerate().rev() {
         count += 1.0;
         let off = value - mean;
         mean += off / count;
         squares += off * (value - mean);
         // The last few values are alike by chance.
-        if count >= BATCH as f64 {
+        if count >= BATCH as f64 && left_out <= most {
             let error = squares / (count * count);
             if error <= best.0 {
                 best = (error, left_out);
             }
         }
     }
-    (best.1 <= means.len() / 2 && !means.is_empty()).then_some(best.1 * BATCH)
+    best.1 * BATCH
 }
 
 #[cfg(test)]

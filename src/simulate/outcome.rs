@@ -126,7 +126,7 @@ fn rarities(collected: &Collected<'_>) -> Option<String> {
     let runs = collected.runs();
     (!first.is_empty()).then(|| {
         format!(
-            "what decides it happened in one run of {runs} alone, so the truth may lie outside the interval: {}{more}",
+            "these rest on what happened in one of {runs} runs alone, so the truth may lie outside their intervals: {}{more}",
             first.join(", ")
         )
     })

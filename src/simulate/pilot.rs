@@ -8,7 +8,8 @@ use super::engine::Engine;
 use super::outcome;
 use super::record::Record;
 use super::task::{Course, Task};
-use crate::math::warmup::truncation;
+use crate::math::estimate::drift;
+use crate::math::warmup::{BATCH, truncation, truncation_within};
 use crate::unit::{PerSecond, Seconds};
 
 /// Runs of a first look.
@@ -27,6 +28,15 @@ const POINTS: usize = 500;
 /// The rule ends the warm-up where what is left of it drowns in the noise of a few short runs; in many long ones it would
 /// show. So it is taken to last that many times as long.
 const SURPLUS: f64 = 2.0;
+
+/// Workloads that are many.
+const MANY: usize = 5;
+
+/// Many workloads of which one may seem to drift by chance.
+const DRIFTING_OF: usize = 20;
+
+/// Points that are put together to see whether they drift.
+const LATE: usize = 25;
 
 /// Requests under way in the last third over those in the middle third: 1 in steady state, 5/3 on a straight line.
 const STRAIGHT: f64 = 1.45;
@@ -90,10 +100,7 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
             (0..POINTS).map(at).collect()
         };
         let means: Vec<Vec<f64>> = (0..workloads).map(mean).collect();
-        let busy = means.iter().filter(|points| points.iter().any(|point| *point > 0.0));
-        let settled: Option<usize> =
-            busy.map(|points| truncation(points)).try_fold(0, |most, d| d.map(|d| d.max(most)));
-        if let Some(left_out) = settled {
+        if let Some(left_out) = settled(&means) {
             let warmup = SURPLUS * left_out as f64 * step;
             return Some(Pilot { warmup, length, answers: answers(&courses), settles: true, grows: false });
         }
@@ -114,6 +121,30 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
     }
 }
 
+/// How many points of each workload to leave out so that all have settled; `None` where they are too few to tell.
+///
+/// The rule often cannot tell of a single series that it has settled. Of many workloads it is asked about their average,
+/// and nearly all of them must not seem to change.
+fn settled(means: &[Vec<f64>]) -> Option<usize> {
+    let busy: Vec<&Vec<f64>> = means.iter().filter(|points| points.iter().any(|point| *point > 0.0)).collect();
+    let each: Option<Vec<usize>> = busy.iter().map(|points| truncation(points)).collect();
+    if each.is_some() || busy.len() < MANY {
+        return each.map(|cuts| cuts.into_iter().max().unwrap_or(0));
+    }
+    let drifting = busy.iter().filter(|points| !is_level(points)).count();
+    let share = |points: &[f64], i: usize| points[i] * points.len() as f64 / points.iter().sum::<f64>();
+    let average: Vec<f64> = (0..POINTS).map(|i| busy.iter().map(|points| share(points, i)).sum()).collect();
+    (drifting <= busy.len() / DRIFTING_OF).then(|| truncation_within(&average, POINTS / 2 / BATCH))
+}
+
+/// Whether the second half of a series shows no drift.
+fn is_level(points: &[f64]) -> bool {
+    let late = &points[points.len() / 2..];
+    let means: Vec<f64> =
+        late.chunks_exact(LATE).map(|points| points.iter().sum::<f64>() / points.len() as f64).collect();
+    drift(&means).is_none()
+}
+
 /// Requests of all workloads that a run answers per second, on average.
 fn answers(courses: &[Course<'_>]) -> Option<PerSecond> {
     let time: Seconds = courses.iter().map(|course| course.engine.now).sum();
@@ -126,4 +157,28 @@ fn grows(points: &[f64]) -> bool {
     let sum = |points: &[f64]| points.iter().sum::<f64>();
     let (middle, end) = (sum(&points[third..2 * third]), sum(&points[2 * third..3 * third]));
     end > STRAIGHT * middle && end > 10.0 * third as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::random::Stream;
+
+    #[test]
+    fn many_workloads_settle_together_unless_some_change() {
+        let mut stream = Stream::new(6, 0, 0);
+        let mut series = |change: f64| -> Vec<f64> {
+            (0..POINTS).map(|i| 9.0 * (1.0 - (-0.05 * i as f64).exp()) + change * i as f64 + stream.normal()).collect()
+        };
+        // What ends on a quiet stretch seems to settle there only.
+        let mut quiet = series(0.0);
+        quiet[POINTS - 60..].fill(9.0);
+        assert_eq!((truncation(&quiet), is_level(&quiet)), (None, true));
+        assert_eq!(settled(std::slice::from_ref(&quiet)), None);
+        let mut all: Vec<Vec<f64>> = (0..30).map(|_| series(0.0)).collect();
+        all.push(quiet);
+        assert!(settled(&all).is_some_and(|cut| (30..200).contains(&cut)));
+        all.extend((0..3).map(|_| series(0.05)));
+        assert_eq!(settled(&all), None);
+    }
 }
