@@ -147,6 +147,14 @@ pub fn merge(network: &Network, effort: &Effort, mut replications: Vec<Replicati
     Ok(Simulated { prediction, replications, spans: Vec::new() })
 }
 
+/// Requests that were under way long after the end of their time, in a sentence.
+fn unanswered(record: &Record) -> Option<String> {
+    let left: u64 = record.workloads.iter().map(|workload| workload.arrivals - workload.answered()).sum();
+    let sentence =
+        || format!("{left} requests were not answered until long after the end: no response time counts them");
+    (left > 0).then(sentence)
+}
+
 /// What was written down of single requests.
 fn spans(courses: &mut [Course<'_>]) -> Vec<Span> {
     courses.iter_mut().filter_map(|course| course.engine.spans.take()).flat_map(|spans| spans.in_order()).collect()
@@ -280,12 +288,8 @@ impl Task<'_> {
                     _ => Ended::Enough,
                 };
                 let deadlocked: Vec<String> = deadlocked.into_iter().collect();
-                let left = collected.together.workloads.iter().map(|workload| workload.arrivals - workload.answered());
-                let left: u64 = if going && !hopeless && deadlocked.is_empty() { left.sum() } else { 0 };
-                let note = || {
-                    format!("{left} requests were not answered until long after its end: no response time counts them")
-                };
-                let notes = (left > 0).then(note).into_iter().collect();
+                let drained = going && !hopeless && deadlocked.is_empty();
+                let notes = unanswered(&collected.together).filter(|_| drained).into_iter().collect();
                 let finish = Finish { ended, balances: false, deadlocked, endless: hopeless, notes };
                 let prediction = outcome::prediction(&collected, self.effort, self.wanted(), finish);
                 return Simulated { prediction, replications, spans };

@@ -51,7 +51,7 @@ impl Stages {
         graph.answer();
         let order = graph.order()?;
         let meetings = graph.meetings(&order);
-        graph.knows.allow(!meetings.is_empty()).then(|| graph.stages(&order, &meetings))
+        graph.features.allow(!meetings.is_empty()).then(|| graph.stages(&order, &meetings))
     }
 }
 
@@ -88,7 +88,7 @@ enum Source {
 
 /// What may happen at all.
 #[derive(Debug, Default)]
-struct Knows {
+struct Features {
     /// Arrivals or work, then delays or ways, with times that have a probability.
     fixed_work: bool,
     fixed_times: bool,
@@ -98,12 +98,14 @@ struct Knows {
     failures: bool,
 }
 
-impl Knows {
+impl Features {
     /// Whether requests may be simulated place by place, if streams meet or not.
     fn allow(&self, meetings: bool) -> bool {
-        let fixed = self.fixed_work || self.fixed_times;
+        // With work of any length no two requests come at the same moment, and one alone is at several places only if it sends.
+        let meet_in_order = !self.fixed_work && !(self.sends && self.fixed_times);
         // A branch that fails ends its fork before the others.
-        !(meetings && (self.fixed_work || self.sends && fixed) || self.forks && (fixed || self.failures))
+        let join_in_order = !self.fixed_work && !self.fixed_times && !self.failures;
+        (!meetings || meet_in_order) && (!self.forks || join_in_order)
     }
 }
 
@@ -118,7 +120,7 @@ struct Graph<'n> {
     /// Where each operation ends, and where its answers go.
     ends: Vec<Vec<Node>>,
     returns: Vec<Vec<Node>>,
-    knows: Knows,
+    features: Features,
 }
 
 impl<'n> Graph<'n> {
@@ -131,7 +133,7 @@ impl<'n> Graph<'n> {
             next: Vec::new(),
             ends: vec![Vec::new(); network.operations.len()],
             returns: vec![Vec::new(); network.operations.len()],
-            knows: Knows::default(),
+            features: Features::default(),
         }
     }
 
@@ -162,7 +164,7 @@ impl<'n> Graph<'n> {
 
     /// How requests of a workload come.
     fn come(&mut self, load: &Load) -> Option<()> {
-        self.knows.fixed_work |= match load {
+        self.features.fixed_work |= match load {
             Load::Closed { .. } => return None,
             Load::Open { arrivals: ArrivalLaw::Renewal(law), .. } => !law.sampler().is_continuous(),
             Load::Open { arrivals: ArrivalLaw::Trace(_), .. } => true,
@@ -179,7 +181,7 @@ impl<'n> Graph<'n> {
         if service.workers.is_some() || !alone && !matches!(service.balancer, Balancer::Random | Balancer::RoundRobin) {
             return None;
         }
-        self.knows.failures |= service.limit.is_some();
+        self.features.failures |= service.limit.is_some();
         let first = self.reach(place, Within::Operation(operation));
         // Nothing is remembered of who passes.
         if alone && service.limit.is_none() {
@@ -198,16 +200,16 @@ impl<'n> Graph<'n> {
                 if station.discipline != Discipline::Fcfs || station.queue.is_some() {
                     return None;
                 }
-                self.knows.fixed_work |= !self.law(law).is_continuous();
+                self.features.fixed_work |= !self.law(law).is_continuous();
                 self.pass_time(place, within);
             }
             Instruction::Delay { law } => {
-                self.knows.fixed_times |= !self.law(law).is_continuous();
+                self.features.fixed_times |= !self.law(law).is_continuous();
                 self.pass_time(place, within);
             }
             Instruction::Call { call } => self.call(place, call, within)?,
             Instruction::Send { operation } => {
-                self.knows.sends = true;
+                self.features.sends = true;
                 let entry = self.enter(operation as usize)?;
                 self.link(node, entry);
                 self.lead(node, place + 1, within);
@@ -219,7 +221,7 @@ impl<'n> Graph<'n> {
             Instruction::Lookup { hit, .. } => [hit, place + 1].into_iter().for_each(|to| self.lead(node, to, within)),
             Instruction::Jump { place: to } => self.lead(node, to, within),
             Instruction::Fail { .. } => {
-                self.knows.failures = true;
+                self.features.failures = true;
                 self.lead(node, place + 1, within);
             }
             Instruction::Fork { fork } => self.fork(node, fork, within)?,
@@ -262,7 +264,7 @@ impl<'n> Graph<'n> {
                 if !law.is_positive() {
                     return None;
                 }
-                self.knows.fixed_times |= !law.is_continuous();
+                self.features.fixed_times |= !law.is_continuous();
                 self.link(Node::Place(place), Node::Behind(place));
                 self.lead(Node::Back(place), place + 1, within);
                 (Node::Behind(place), Node::Back(place))
@@ -280,7 +282,7 @@ impl<'n> Graph<'n> {
         if kept.needed as usize != kept.branches.len() || kept.branches.is_empty() {
             return None;
         }
-        self.knows.forks = true;
+        self.features.forks = true;
         kept.branches.iter().for_each(|branch| self.lead(node, *branch, Within::Branch(fork)));
         self.lead(Node::Join(fork), kept.after, within);
         Some(())
