@@ -143,7 +143,7 @@ fn heavy_tails(network: &Network) -> Option<String> {
     let names: Vec<&str> = names.into_iter().collect();
     (!names.is_empty()).then(|| {
         format!(
-            "work with so heavy a tail makes waits without variance, so the truth may lie outside the intervals of means and far percentiles: {}",
+            "work without a third moment makes waits without variance, so the truth may lie outside the intervals of means and far percentiles: {}",
             names.join(", ")
         )
     })
