@@ -1,12 +1,12 @@
 //! Place by place instead of event by event: all that happens behind one step in a stretch of time, then all behind the
 //! next one.
 //!
-//! Each request has the time of its own step; servers that take requests first come, first served know only when each is
-//! free again, so that a wait is a recursion (Kiefer and Wolfowitz, 1955; with one server Lindley, 1952). `stages` says
-//! where that holds and in which order the places come.
+//! Each request has the time of its own step, and first come, first served is a recursion (`line`). `stages` says where that
+//! holds and in which order the places come.
 
 use super::engine::{Ending, Engine, MOST_FRAMES, NUMBER};
 use super::frames::{Frame, Frames, Phase};
+use super::line::Line;
 use super::program::{Instruction, NONE, Place};
 use super::queue::Usage;
 use super::stages::{Stage, Stages};
@@ -14,66 +14,6 @@ use super::stages::{Stage, Stages};
 /// Events of a stretch of time, for each buffer: enough that looking at the buffers costs little, few enough that what is
 /// under way stays in the memory next to the processor.
 const EVENTS: u64 = 24;
-
-/// Servers that take requests first come, first served.
-#[derive(Debug)]
-struct Line {
-    servers: u64,
-    /// When each that was ever needed has done what came so far, as a heap with the first at its top.
-    free: Vec<f64>,
-    /// Of all that came so far, to its end.
-    busy: f64,
-    waiting: f64,
-    number: u64,
-    /// How they were used before what is measured began.
-    before: Usage,
-}
-
-impl Line {
-    fn new(servers: u64) -> Line {
-        Line { servers, free: Vec::new(), busy: 0.0, waiting: 0.0, number: 0, before: Usage::default() }
-    }
-
-    /// A request comes; returns when it is taken up.
-    #[inline]
-    fn serve(&mut self, now: f64, work: f64) -> f64 {
-        let first = self.free.first().copied().unwrap_or(f64::INFINITY);
-        let begin =
-            if first <= now || self.free.len() as u64 == self.servers { first.max(now) } else { self.need(now) };
-        let end = begin + work;
-        self.waiting += begin - now;
-        self.busy += work;
-        self.number += 1;
-        let free = self.free.as_mut_slice();
-        let mut place = 0;
-        while let Some(child) = free.get(2 * place + 1) {
-            let other = free.get(2 * place + 2).copied().unwrap_or(f64::INFINITY);
-            let next = 2 * place + 1 + usize::from(other < *child);
-            let earlier = child.min(other);
-            if earlier >= end {
-                break;
-            }
-            free[place] = earlier;
-            place = next;
-        }
-        free[place] = end;
-        begin
-    }
-
-    /// One more server is needed; it is put at the top.
-    #[cold]
-    fn need(&mut self, now: f64) -> f64 {
-        let mut place = self.free.len();
-        self.free.push(now);
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            self.free[place] = self.free[parent];
-            place = parent;
-        }
-        self.free[0] = now;
-        now
-    }
-}
 
 /// A network that is simulated place by place.
 #[derive(Debug)]
@@ -243,13 +183,7 @@ impl Engine<'_> {
     pub fn usage_by_place(&self) -> Option<Vec<Usage>> {
         let by_place = self.by_place.as_ref()?;
         let each = by_place.lines.iter().zip(self.used_in_all(by_place));
-        let since = |(Line { before, .. }, all): (&Line, Usage)| Usage {
-            busy: all.busy - before.busy,
-            waiting: all.waiting - before.waiting,
-            departures: all.departures - before.departures,
-            growth: all.growth - before.growth,
-        };
-        Some(each.map(since).collect())
+        Some(each.map(|(line, all)| line.since(all)).collect())
     }
 
     /// Forgets how they were used before.
@@ -257,14 +191,13 @@ impl Engine<'_> {
         let Some(by_place) = &self.by_place else { return };
         let all = self.used_in_all(by_place);
         let lines = self.by_place.iter_mut().flat_map(|by_place| &mut by_place.lines);
-        lines.zip(all).for_each(|(line, all)| line.before = all);
+        lines.zip(all).for_each(|(line, all)| line.forget(all));
     }
 
     /// How they were used from the beginning, those that wait now as growth: by all that came, less what of it is still to
     /// be.
     fn used_in_all(&self, by_place: &ByPlace<'_>) -> Vec<Usage> {
-        let all = |line: &Line| Usage { busy: line.busy, waiting: line.waiting, departures: line.number, growth: 0 };
-        let mut used: Vec<Usage> = by_place.lines.iter().map(all).collect();
+        let mut used: Vec<Usage> = by_place.lines.iter().map(Line::all).collect();
         for (end, number) in by_place.buffers.iter().flatten() {
             let frame = &self.frames[*number];
             if let (Phase::Work, Instruction::Work { station, .. }) =

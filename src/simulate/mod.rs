@@ -5,7 +5,7 @@
 //! asks others (`calls`) and splits up (`forks`), at servers (`seats`) that are had one each (`queue`) or not (`share`), at the instance
 //! that `balance` chooses, past caches (`lru`). `record` counts, `ledger` keeps where the time went, `spans` writes single
 //! requests down, `deadlock` finds what will never go on. Where `stages` finds that no request comes back to a place, things
-//! happen in the order of places instead (`by_place`).
+//! happen in the order of places instead (`by_place`, `line`).
 //!
 //! A `task` runs engines side by side: `pilot` finds how long they take to settle, `horizon` whether time ends by itself,
 //! `effort` how long to measure, `follow` how things change; `collected` puts runs together,
@@ -26,6 +26,7 @@ mod forks;
 mod frames;
 mod horizon;
 mod ledger;
+mod line;
 mod lru;
 mod outcome;
 mod pilot;

@@ -37,12 +37,7 @@ impl Engine<'_> {
         match self.program.code[frame.place as usize] {
             Instruction::Work { station, law } => self.work(number, station, law),
             Instruction::Shared { station, law } => self.work_shared(number, station, law),
-            Instruction::Delay { law } => {
-                let time = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
-                (frame.since, frame.phase) = (self.now, Phase::Delay);
-                self.later(time, number);
-                Then::Waits
-            }
+            Instruction::Delay { law } => self.delay(number, law),
             Instruction::Call { call } => self.call(number, call),
             Instruction::Send { operation } => {
                 frame.place += 1;
@@ -98,6 +93,15 @@ impl Engine<'_> {
             Instruction::End if frame.kind == Kind::Branch => self.branch_over(number, true),
             Instruction::End => self.answer(number, true),
         }
+    }
+
+    /// A frame passes time.
+    fn delay(&mut self, number: u32, law: u32) -> Then {
+        let time = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
+        let frame = &mut self.frames[number];
+        (frame.since, frame.phase) = (self.now, Phase::Delay);
+        self.later(time, number);
+        Then::Waits
     }
 
     /// A frame needs a server for itself.
