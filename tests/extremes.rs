@@ -171,3 +171,30 @@ fn many_visits_by_chance_stay_a_distribution() {
         }
     }
 }
+
+#[test]
+fn what_most_requests_meet_is_seen_below_a_long_way_that_some_take() {
+    // Two milliseconds, and for two of five an answer after 1.2 s: half of all are over when 0.6 exp(-t/2ms) = 0.1.
+    let way = |shape: &str, probability: f64| {
+        solve(&format!(
+            "[service.s]\ncores = \"unlimited\"\n\
+            operations.o.steps = [ {{ work = \"2ms\" }}, {{ call = \"slow\", probability = {probability} }} ]\n\
+            [external.slow]\nlatency = {{ dist = \"erlang\", mean = \"1.2s\", k = {shape} }}\n\
+            [workload.w]\nentry = \"s.o\"\nrate = \"10/s\"\n"
+        ))
+        .workloads
+        .remove(0)
+    };
+    for shape in ["4", "60"] {
+        let times = way(shape, 0.4).response;
+        let median = times.percentiles[0].unwrap();
+        assert!((median / (2e-3 * 6f64.ln()) - 1.0).abs() < 1e-3, "{shape}: {median}");
+        assert!(times.percentiles[1].unwrap() > 0.5, "{times:?}");
+    }
+    // Nearly all are over at once: every percentile but the last.
+    let times = way("60", 0.005).response;
+    for (i, tail) in [0.5, 0.25, 0.1, 0.05, 0.01].into_iter().enumerate() {
+        let exact = 2e-3 * (0.995f64 / (tail - 0.005)).ln();
+        assert!((times.percentiles[i].unwrap() / exact - 1.0).abs() < 2e-3, "{i}: {times:?} {exact}");
+    }
+}

@@ -39,10 +39,22 @@ impl Rungs {
         self.last = self.last.max(other.last);
     }
 
+    /// The next ones below.
+    fn below(self) -> Rungs {
+        Rungs { first: self.first - LOWER, last: self.first - 1 }
+    }
+
     fn contains(&self, rung: i32) -> bool {
         (self.first..=self.last).contains(&rung)
     }
 }
+
+/// What a tail must reach at its lowest point, a little more than its median.
+const SEEN: f64 = 0.55;
+
+/// Rungs that are added at once below those at which too little is seen, and how often.
+const LOWER: i32 = 4;
+const MOST_ROUNDS: usize = 16;
 
 /// A point of a tail: time, probability to exceed it, density there.
 pub(super) type Point = (f64, f64, f64);
@@ -114,16 +126,18 @@ impl<'s> Composed<'s> {
         let branches = self.branches_of(level);
         let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
         let slots: Vec<usize> = self.slots_callees_first().filter(of_level).collect();
-        let mut all = Rungs::NONE;
-        slots.iter().map(|slot| own[*slot]).chain(branches.iter().map(|b| b.rungs)).for_each(|rungs| all.join(rungs));
-        // On each rung the points of all slots, then those of the branches.
-        let look = |sheet: &mut Sheet, rung: i32| -> Vec<Option<Point>> {
+        // All slots, then the branches.
+        let roughs: Vec<Option<Rough>> =
+            slots.iter().map(|slot| self.rough[*slot]).chain(branches.iter().map(|b| Some(b.rough))).collect();
+        // On a rung the points of those that are wanted there.
+        let look = |sheet: &mut Sheet, rung: i32, wanted: &[Rungs], needed: &dyn Fn(usize) -> bool| {
             let t = self.ladder.time(rung);
-            self.fill(sheet, self.ladder.line(rung), level, &|slot| needed[slot].contains(rung));
+            self.fill(sheet, self.ladder.line(rung), level, needed);
             let of_branches: Vec<Option<Point>> = branches
                 .iter()
-                .map(|branch| {
-                    branch.rungs.contains(rung).then(|| {
+                .zip(&wanted[slots.len()..])
+                .map(|(branch, wanted)| {
+                    wanted.contains(rung).then(|| {
                         let mut values = sheet.take();
                         self.multiply(branch.steps, branch.class, &self.chances, sheet, &mut values);
                         self.link(&branch.links, branch.class, sheet, &mut values);
@@ -134,30 +148,32 @@ impl<'s> Composed<'s> {
                 })
                 .collect();
             // Last, because they leave no row as callers want it.
-            let of_slots = slots.iter().map(|slot| {
-                let success = self.rough[*slot].map(|rough| rough.success).filter(|_| own[*slot].contains(rung))?;
+            let of_slots = slots.iter().zip(wanted).map(|(slot, wanted)| {
+                let success = self.rough[*slot].map(|rough| rough.success).filter(|_| wanted.contains(rung))?;
                 Some(point(t, success, self.linked_row(*slot, sheet)?))
             });
             of_slots.chain(of_branches).collect()
         };
-        let rungs: Vec<i32> = (all.first..=all.last).collect();
-        let sheet = || Sheet::new(self.rough.len(), NODES);
-        let looks = each_in(self.solution.network, &rungs, sheet, |sheet, rung| look(sheet, *rung));
-        let points = |i: usize| -> Vec<Point> {
-            let mut own = Vec::with_capacity(looks.len());
-            own.extend(looks.iter().filter_map(|points| points[i]));
-            own
+        let wanted: Vec<Rungs> = slots.iter().map(|slot| own[*slot]).chain(branches.iter().map(|b| b.rungs)).collect();
+        // What is looked at once more was not expected there.
+        let round = |rounds: usize, rungs: &[i32], wanted: &[Rungs]| {
+            let sheet = || Sheet::new(self.rough.len(), NODES);
+            let seen = |slot: usize, rung: i32| rounds > 0 || needed[slot].contains(rung);
+            each_in(self.solution.network, rungs, sheet, |sheet, rung| {
+                look(sheet, *rung, wanted, &|slot| seen(slot, *rung))
+            })
         };
+        let points = climb_down(&roughs, wanted, &round);
         for slot in &slots {
             self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }
         let numbered: Vec<(usize, usize)> =
             slots.iter().copied().enumerate().filter(|(_, slot)| self.tails[*slot].is_none()).collect();
-        let curve = |(i, slot): &(usize, usize)| Some(self.rough[*slot]?.tail(&points(*i)));
+        let curve = |(i, slot): &(usize, usize)| Some(self.rough[*slot]?.tail(&points[*i]));
         let tails = each(self.solution.network, &numbered, curve);
         numbered.iter().zip(tails).for_each(|((_, slot), tail)| self.tails[*slot] = tail);
         let tails =
-            branches.iter().enumerate().map(|(i, branch)| self.branch_tail(branch, &points(slots.len() + i))).collect();
+            branches.iter().enumerate().map(|(i, branch)| self.branch_tail(branch, &points[slots.len() + i])).collect();
         self.finish_parallels(&branches, tails);
     }
 
@@ -173,6 +189,36 @@ impl<'s> Composed<'s> {
     fn branch_tail(&self, branch: &Branch<'_>, points: &[Point]) -> Tail {
         self.single_formula(branch.steps, branch.class).unwrap_or_else(|| branch.rough.tail(points))
     }
+}
+
+/// The points of several tails on the rungs that are wanted of each, and on as many below as it takes to see most of it.
+/// `look` gives those of a round: for each rung one for each tail, where it is wanted.
+fn climb_down(
+    roughs: &[Option<Rough>],
+    mut wanted: Vec<Rungs>,
+    look: &dyn Fn(usize, &[i32], &[Rungs]) -> Vec<Vec<Option<Point>>>,
+) -> Vec<Vec<Point>> {
+    let mut points: Vec<Vec<Point>> = vec![Vec::new(); wanted.len()];
+    for round in 0..MOST_ROUNDS {
+        let mut all = Rungs::NONE;
+        wanted.iter().for_each(|rungs| all.join(*rungs));
+        let rungs: Vec<i32> = (all.first..=all.last).collect();
+        if rungs.is_empty() {
+            break;
+        }
+        let looks = look(round, &rungs, &wanted);
+        for (i, (points, wanted)) in points.iter_mut().zip(&mut wanted).enumerate() {
+            points.splice(..0, looks.iter().filter_map(|look| look[i]));
+            *wanted = if is_late(roughs[i], points.first()) { wanted.below() } else { Rungs::NONE };
+        }
+    }
+    points
+}
+
+/// Whether half of all, or nearly all that take any time, lie below the lowest point of a tail: a long way that some take
+/// moves the mean far from what most meet.
+fn is_late(rough: Option<Rough>, lowest: Option<&Point>) -> bool {
+    rough.zip(lowest).is_some_and(|(rough, (_, tail, _))| *tail < SEEN.min(0.9 * (1.0 - rough.atom)))
 }
 
 /// The tail and density at `t` of a time with this transform, among the successful.
