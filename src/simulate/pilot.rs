@@ -38,6 +38,10 @@ const DRIFTING_OF: usize = 20;
 /// Points that are put together to see whether they drift.
 const LATE: usize = 25;
 
+/// Where all users wait, their number tells nothing of how long they have waited: a look takes at least so many response
+/// times, and the warm-up two.
+const RESPONSES: f64 = 8.0;
+
 /// Requests under way in the last third over those in the middle third: 1 in steady state, 5/3 on a straight line.
 const STRAIGHT: f64 = 1.45;
 
@@ -100,8 +104,9 @@ pub(super) fn look(task: &Task<'_>) -> Option<Pilot> {
             (0..POINTS).map(at).collect()
         };
         let means: Vec<Vec<f64>> = (0..workloads).map(mean).collect();
-        if let Some(left_out) = settled(&means) {
-            let warmup = SURPLUS * left_out as f64 * step;
+        let response = longest_response(&courses, &means);
+        if let Some(left_out) = settled(&means).filter(|_| length >= RESPONSES * response) {
+            let warmup = SURPLUS * (left_out as f64 * step).max(response);
             return Some(Pilot { warmup, length, answers: answers(&courses), settles: true, grows: false });
         }
         let events: u64 = courses.iter().map(|course| course.engine.events).max().unwrap_or(0);
@@ -143,6 +148,18 @@ fn is_level(points: &[f64]) -> bool {
     let means: Vec<f64> =
         late.chunks_exact(LATE).map(|points| points.iter().sum::<f64>() / points.len() as f64).collect();
     drift(&means).is_none()
+}
+
+/// The longest mean response time of a workload, by Little's law; endless for one that gets no answers.
+fn longest_response(courses: &[Course<'_>], means: &[Vec<f64>]) -> Seconds {
+    let time: Seconds = courses.iter().map(|course| course.engine.now).sum();
+    let of_workload = |(w, points): (usize, &Vec<f64>)| {
+        let late = &points[points.len() / 2..];
+        let present = late.iter().sum::<f64>() / late.len() as f64;
+        let answered: u64 = courses.iter().map(|course| course.engine.record.workloads[w].answered()).sum();
+        if present > 0.0 { present * time / answered as f64 } else { 0.0 }
+    };
+    means.iter().enumerate().map(of_workload).fold(0.0, f64::max)
 }
 
 /// Requests of all workloads that a run answers per second, on average.

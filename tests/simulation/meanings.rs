@@ -254,6 +254,18 @@ fn users_think_between_an_answer_and_their_next_request() {
 }
 
 #[test]
+fn users_who_all_wait_are_given_time_to_settle() {
+    // The server is always busy, so 100 cycles a second of 300 users: 3 s each, 10 ms of them to think. The first ones
+    // wait less, though as many are there as ever after.
+    let model = super::station("", "\"10ms\"", "users = 300\nthink = \"10ms\"");
+    let effort = Effort { seed: 4, requests: Some(40_000), replications: Some(16), ..Effort::default() };
+    let prediction = simulate(&compiled(&model), &effort, &|_| true).prediction;
+    assert!(prediction.simulation.as_ref().unwrap().warmup > 5.0);
+    agrees("response", mean(&prediction.workloads[0]), 2.99);
+    agrees("throughput", throughput(&prediction.workloads[0]), 100.0);
+}
+
+#[test]
 fn bursts_are_poisson_at_two_rates() {
     // On for 2 s and off for 6 s on average, four times as fast while on: λ_off = 4 · 8 / (4 · 2 + 6), a queue in a random
     // environment.
