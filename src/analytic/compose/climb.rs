@@ -59,6 +59,9 @@ const MOST_ROUNDS: usize = 16;
 /// A point of a tail: time, probability to exceed it, density there.
 pub(super) type Point = (f64, f64, f64);
 
+/// The points of all tails on a rung, where they are wanted.
+type Look = Vec<Option<Point>>;
+
 impl<'s> Composed<'s> {
     /// Every operation and branch on the rungs it is needed on, level by level.
     pub(super) fn climb(&mut self) {
@@ -163,7 +166,7 @@ impl<'s> Composed<'s> {
                 look(sheet, *rung, wanted, &|slot| seen(slot, *rung))
             })
         };
-        let points = climb_down(&roughs, wanted, &round);
+        let points = climb_down(&roughs, wanted, round);
         for slot in &slots {
             self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }
@@ -196,7 +199,7 @@ impl<'s> Composed<'s> {
 fn climb_down(
     roughs: &[Option<Rough>],
     mut wanted: Vec<Rungs>,
-    look: &dyn Fn(usize, &[i32], &[Rungs]) -> Vec<Vec<Option<Point>>>,
+    look: impl Fn(usize, &[i32], &[Rungs]) -> Vec<Look>,
 ) -> Vec<Vec<Point>> {
     let mut points: Vec<Vec<Point>> = vec![Vec::new(); wanted.len()];
     for round in 0..MOST_ROUNDS {
