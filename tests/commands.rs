@@ -163,6 +163,21 @@ fn a_plan_that_cannot_be_exits_with_one_and_a_reason() {
 }
 
 #[test]
+fn users_are_solved_but_not_planned_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("users.toml");
+    let model = "[service.s]\noperations.o.work = \"10ms\"\n[workload.w]\nentry = \"s.o\"\nusers = 30\nthink = \"100ms\"\n\
+        [[objective]]\nworkload = \"w\"\np95 = \"1s\"\n";
+    std::fs::write(&file, model).unwrap();
+    let file = file.to_str().unwrap();
+    // One server is busy all the time: 30 users in 0.3 s, of which they think a third.
+    let mean = json(&["solve", file, "--format", "json"], 0)["workloads"]["w"]["response"]["mean"].as_f64().unwrap();
+    assert!((mean - 0.2).abs() < 1e-6, "{mean}");
+    let refused = plimsoll(&["plan", file]).code(2).get_output().stderr.clone();
+    assert!(String::from_utf8_lossy(&refused).contains("cannot be made yet"));
+}
+
+#[test]
 fn a_wrong_command_exits_with_two_and_a_missing_file_with_three() {
     plimsoll(&["solve"]).code(2);
     plimsoll(&["solve", "models"]).code(2);

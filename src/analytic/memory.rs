@@ -111,7 +111,7 @@ fn durations(network: &Network, flows: &Flows, utilization: &[f64]) -> Vec<Secon
 }
 
 /// Time that some steps spend in no queue, those that they call left out.
-fn delays(steps: &[Step]) -> Seconds {
+pub(super) fn delays(steps: &[Step]) -> Seconds {
     let each = steps.iter().map(|step| match step {
         Step::Delay(law) => law.mean(),
         Step::Call(call) => call.probability * f64::from(call.times) * call.network.as_ref().map_or(0.0, Law::mean),

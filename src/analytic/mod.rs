@@ -1,10 +1,12 @@
 //! The analytic engine: flows, then stations, then whole response-time distributions through the call graph.
 //!
 //! In the order of the data: `support` says what this engine cannot solve; `memory` how long each queue remembers;
-//! `traffic` how variable the arrivals at each station are; `stations` what each class of requests meets there;
+//! `traffic` how variable the arrivals at each station are; `stations` what each class of requests meets there, or `closed`
+//! where users wait for their answers;
 //! `compose` puts the response-time distributions of operations together; `saturation` and `breakdown` explain the result.
 
 mod breakdown;
+mod closed;
 mod compose;
 mod memory;
 mod results;
@@ -15,12 +17,14 @@ mod tails;
 mod traffic;
 mod trust;
 
-pub use support::{circle, unsupported};
+pub use closed::unsolved_users;
+pub use support::{circle, unsupported, waiting_users};
 
 use crate::math::rows::Rows;
 use crate::network::flows::{Flows, flows};
 use crate::network::{Network, StationId};
 use crate::prediction::{Prediction, laws};
+use closed::Users;
 use memory::Memory;
 use rayon::prelude::*;
 use stations::StationState;
@@ -75,11 +79,14 @@ fn each_in<I: Sync, W, T: Send>(
     }
 }
 
-/// Predicts the steady state of a network of open workloads, in which nothing stands that [`unsupported`] names.
+/// Predicts the steady state of a network in which nothing stands that [`unsupported`], [`circle`] or [`unsolved_users`] name.
 pub fn solve(network: &Network) -> Prediction {
-    let rates: Vec<f64> = network.workloads.iter().map(|workload| workload.rate()).collect();
-    let solution = steady_state(network, rates);
-    let prediction = results::predict(&solution);
+    let users = Users::of(network);
+    let solution = match &users {
+        Some(users) => users.steady_state(network),
+        None => steady_state(network, network.workloads.iter().map(|workload| workload.rate()).collect()),
+    };
+    let prediction = results::predict(&solution, users.as_ref());
     debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));
     prediction
 }

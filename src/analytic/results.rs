@@ -1,6 +1,7 @@
 //! From a solved network to the prediction people read.
 
 use super::breakdown::breakdown;
+use super::closed::Users;
 use super::compose::Composed;
 use super::saturation::Offered;
 use super::tails::{Tail, is_formula, mixed_curve, mixed_exceeding, mixed_times};
@@ -8,14 +9,14 @@ use super::trust;
 use super::{Solution, each};
 use crate::discipline::Delay;
 use crate::distribution::Law;
-use crate::network::{ServiceId, Step, VisitId};
+use crate::network::{OperationId, ServiceId, Step, VisitId};
 use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::Metric;
 
 /// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
 const REFINED: usize = 64;
 
-pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
+pub(super) fn predict(solution: &Solution<'_>, users: Option<&Users>) -> Prediction {
     let composed = Composed::new(solution);
     let offered = Offered::new(solution);
     let network = solution.network;
@@ -24,8 +25,8 @@ pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
     let together = offered.together();
     Prediction {
         stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some())),
-        workloads: each(network, &workloads, |w| workload(solution, &composed, &offered, *w)),
-        services: each(network, &services, |id| service(solution, &composed, &offered, *id)),
+        workloads: each(network, &workloads, |w| workload(solution, &composed, &offered, users, *w)),
+        services: each(network, &services, |id| service(solution, &composed, &offered, users, *id)),
         bottleneck: together.map(|(_, station)| network.stations[station].name.clone()),
         headroom: together.map(|(factor, _)| factor),
         overloads: overloads(solution, &offered),
@@ -33,7 +34,13 @@ pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
     }
 }
 
-fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, w: usize) -> WorkloadResult {
+fn workload(
+    solution: &Solution<'_>,
+    composed: &Composed<'_>,
+    offered: &Offered,
+    users: Option<&Users>,
+    w: usize,
+) -> WorkloadResult {
     let network = solution.network;
     let workload = &network.workloads[w];
     let class = workload.class;
@@ -55,7 +62,7 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
             if total > 0.0 {
                 let mut times = distribution(&parts, mean);
                 refined(solution, composed, w, &parts, &mut times);
-                times
+                drawn_together(users, composed, &workload.mix, class, times)
             } else {
                 Times::default()
             }
@@ -82,8 +89,27 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
     }
 }
 
+/// Times of some operations with their shares, as they are where users wait for their answers.
+fn drawn_together(
+    users: Option<&Users>,
+    composed: &Composed<'_>,
+    mix: &[(OperationId, f64)],
+    class: usize,
+    times: Times,
+) -> Times {
+    let Some((users, mean)) = users.zip(times.mean) else { return times };
+    let second = |(operation, share): &(OperationId, f64)| {
+        let (mean, variance) = (composed.mean(*operation, class)?, composed.response_variance(*operation, class)?);
+        Some(share * (variance + mean * mean))
+    };
+    match mix.iter().map(second).sum::<Option<f64>>() {
+        Some(second) => users.drawn_together(mix, second - mean * mean, times),
+        None => times,
+    }
+}
+
 /// Mean, percentiles and curve of a mixture of tails by weight.
-fn distribution(parts: &[(f64, &Tail)], mean: f64) -> Times {
+pub(super) fn distribution(parts: &[(f64, &Tail)], mean: f64) -> Times {
     let times = mixed_times(parts, mean);
     let highest = times.percentiles[5].unwrap_or(mean);
     Times { curve: mixed_curve(parts, highest), ..times }
@@ -142,7 +168,13 @@ fn polish(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> O
     t.is_finite().then_some(t)
 }
 
-fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, id: ServiceId) -> ServiceResult {
+fn service(
+    solution: &Solution<'_>,
+    composed: &Composed<'_>,
+    offered: &Offered,
+    users: Option<&Users>,
+    id: ServiceId,
+) -> ServiceResult {
     let network = solution.network;
     let service = &network.services[id];
     let arrival_rate: f64 = service.operations.iter().flat_map(|o| &solution.flows.operations[*o]).sum();
@@ -163,6 +195,9 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
     }
     let throughput: f64 = runs.iter().map(|(rate, o, class)| rate * solution.flows.success[*o][*class]).sum();
     let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * composed.success(*o, *class)).sum();
+    let response = responses(composed, &runs, network.operations.len() <= REFINED);
+    let mix: Vec<(OperationId, f64)> = runs.iter().map(|(rate, o, _)| (*o, rate / arrival_rate)).collect();
+    let response = drawn_together(users, composed, &mix, 0, response);
     let stations: Vec<usize> = service.cores.iter().chain(&service.devices).copied().collect();
     let highest = stations.iter().map(|s| offered.utilization(*s)).fold(0.0, f64::max);
     ServiceResult {
@@ -175,7 +210,7 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
         error_rate: if arrival_rate > 0.0 { (1.0 - succeeded / arrival_rate).clamp(0.0, 1.0) } else { 0.0 },
         queue_length: service.cores.map_or(Some(0.0), |s| solution.stations[s].queue_length),
         wait: waits(solution, composed, id, &runs),
-        response: responses(composed, &runs, network.operations.len() <= REFINED),
+        response,
         workers_utilization: None,
         saturation_rate: (highest > 0.0 && arrival_rate > 0.0).then(|| arrival_rate / highest),
         devices: service

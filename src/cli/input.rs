@@ -80,6 +80,11 @@ impl Model {
         self.refuse(problems, output)
     }
 
+    /// Refuses users who wait for their answers: more instances change what they ask for, and no bound on counts holds.
+    pub(crate) fn without_users(&self, system: &System, output: &OutputArgs) -> Result<(), Failure> {
+        self.refuse(analytic::waiting_users(system), output)
+    }
+
     /// Refuses what changes from the command line made wrong.
     pub(crate) fn correct(&self, system: &System, output: &OutputArgs) -> Result<(), Failure> {
         self.refuse(mistakes(system), output)
@@ -103,7 +108,8 @@ fn mistakes(system: &System) -> Vec<Problem> {
 pub(crate) fn unsupported(system: &System) -> Vec<Problem> {
     let mut problems = analytic::unsupported(system);
     if problems.is_empty() && mistakes(system).is_empty() {
-        problems.extend(analytic::circle(&compile(system)));
+        let network = compile(system);
+        problems.extend(analytic::circle(&network).or_else(|| analytic::unsolved_users(&network)));
     }
     problems
 }

@@ -45,6 +45,7 @@ impl PlanCommand {
         }
         for (_, system) in &systems {
             model.supported(system, &self.output)?;
+            model.without_users(system, &self.output)?;
         }
         let survive = match self.survive {
             None => Survive::Nothing,

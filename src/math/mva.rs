@@ -65,41 +65,123 @@ impl Scaled {
             }
         }
         let peak = values.iter().copied().fold(0.0, f64::max);
-        values.iter_mut().for_each(|v| *v /= peak);
-        Scaled { values, ln_scale: self.ln_scale + other.ln_scale + peak.ln() }
+        if peak > 0.0 {
+            values.iter_mut().for_each(|v| *v /= peak);
+            Scaled { values, ln_scale: self.ln_scale + other.ln_scale + peak.ln() }
+        } else {
+            Scaled { values, ln_scale: 0.0 }
+        }
+    }
+
+    /// This and so many times another.
+    fn plus(&self, other: &Scaled, times: f64) -> Scaled {
+        let ln_scale = self.ln_scale.max(other.ln_scale);
+        let (own, others) = ((self.ln_scale - ln_scale).exp(), times * (other.ln_scale - ln_scale).exp());
+        let values = self.values.iter().zip(&other.values).map(|(a, b)| own * a + others * b).collect();
+        Scaled { values, ln_scale }
     }
 }
 
 /// Solves a closed network of `users` with exponential service (or processor sharing with any), exactly.
 pub fn solve(users: u32, think: f64, stations: &[Station]) -> Closed {
-    let n = users as usize;
-    // Measured in the bottleneck's demand its factors stay near one, where they matter; smaller ones may vanish.
-    let bottleneck = stations.iter().filter_map(|s| s.servers.map(|m| s.demand / f64::from(m))).fold(0.0, f64::max);
-    let total = think + stations.iter().map(|s| s.demand).sum::<f64>();
-    let unit = if bottleneck > 0.0 { bottleneck } else { total };
-    if n == 0 || unit == 0.0 {
+    let Some(network) = Network::new(users, think, stations) else {
         return Closed { throughput: 0.0, response: 0.0, stations: vec![(0.0, 0.0); stations.len()] };
+    };
+    let throughput = network.throughput();
+    let present = network.marginals().into_iter().zip(stations).map(|(chances, station)| {
+        let jobs = chances.iter().zip(0..).map(|(chance, k)| f64::from(k) * chance).sum();
+        (jobs, throughput * station.demand / f64::from(station.servers.unwrap_or(1)))
+    });
+    Closed { throughput, response: f64::from(users) / throughput - think, stations: present.collect() }
+}
+
+/// The chance of each number of jobs at each station of a closed network of `users`, from none on: `[station][jobs]`.
+///
+/// An arrival at a station finds as many as there are at any time with one user less (Lavenberg and Reiser, 1980; Sevcik
+/// and Mitrani, 1981).
+pub fn present(users: u32, think: f64, stations: &[Station]) -> Vec<Vec<f64>> {
+    Network::new(users, think, stations).map_or_else(|| vec![vec![1.0]; stations.len()], |network| network.marginals())
+}
+
+/// For a value of the number of jobs at each station (`values[station][jobs]`) the variance of its sum over all stations, and
+/// its variance at each.
+pub fn variances(users: u32, think: f64, stations: &[Station], values: &[Vec<f64>]) -> (f64, Vec<f64>) {
+    let Some(network) = Network::new(users, think, stations) else { return (0.0, vec![0.0; stations.len()]) };
+    let n = users as usize;
+    // Weights, then weights times the sum of the values and times its square, of all stations so far.
+    let none = Scaled { values: vec![0.0; n + 1], ln_scale: 0.0 };
+    let mut all = [network.thinking.clone(), none.clone(), none];
+    for (factor, values) in network.factors.iter().zip(values) {
+        let times = |power: i32| Scaled {
+            values: factor.values.iter().zip(values).map(|(weight, value)| weight * value.powi(power)).collect(),
+            ln_scale: factor.ln_scale,
+        };
+        let [zeroth, first, second] = [factor.clone(), times(1), times(2)];
+        let mixed = all[1].convolve(&first);
+        all = [
+            all[0].convolve(&zeroth),
+            all[1].convolve(&zeroth).plus(&all[0].convolve(&first), 1.0),
+            all[2].convolve(&zeroth).plus(&mixed, 2.0).plus(&all[0].convolve(&second), 1.0),
+        ];
     }
-    let factors: Vec<Scaled> = stations.iter().map(|s| weights(s.demand / unit, s.servers, n)).collect();
-    let thinking = weights(think / unit, None, n);
-    // What stands before and after each station, so that each can be left out without dividing.
-    let mut before = vec![thinking];
-    for factor in &factors {
-        before.push(before[before.len() - 1].convolve(factor));
+    let moment = |k: usize| (all[k].ln_scale - all[0].ln_scale).exp() * all[k].values[n] / all[0].values[n];
+    let own = network.marginals().into_iter().zip(values).map(|(chances, values)| {
+        let moment = |power| chances.iter().zip(values).map(|(chance, value)| chance * value.powi(power)).sum::<f64>();
+        moment(2) - moment(1).powi(2)
+    });
+    (moment(2) - moment(1).powi(2), own.collect())
+}
+
+/// A closed network, its weights ready.
+struct Network {
+    users: usize,
+    /// What times are measured in: in the bottleneck's demand its factors stay near one, where they matter.
+    unit: f64,
+    thinking: Scaled,
+    factors: Vec<Scaled>,
+    /// What stands before each station, and before none: all.
+    before: Vec<Scaled>,
+}
+
+impl Network {
+    /// `None` without users, or without any demand.
+    fn new(users: u32, think: f64, stations: &[Station]) -> Option<Network> {
+        let n = users as usize;
+        let bottleneck = stations.iter().filter_map(|s| s.servers.map(|m| s.demand / f64::from(m))).fold(0.0, f64::max);
+        let total = think + stations.iter().map(|s| s.demand).sum::<f64>();
+        let unit = if bottleneck > 0.0 { bottleneck } else { total / f64::from(users.max(1)) };
+        if n == 0 || unit == 0.0 {
+            return None;
+        }
+        let factors: Vec<Scaled> = stations.iter().map(|s| weights(s.demand / unit, s.servers, n)).collect();
+        let thinking = weights(think / unit, None, n);
+        let mut before = vec![thinking.clone()];
+        for factor in &factors {
+            before.push(before[before.len() - 1].convolve(factor));
+        }
+        Some(Network { users: n, unit, thinking, factors, before })
     }
-    let all = before[stations.len()].clone();
-    let throughput = all.values[n - 1] / all.values[n] / unit;
-    let mut after = Scaled::one(n + 1);
-    let mut present = vec![(0.0, 0.0); stations.len()];
-    for i in (0..stations.len()).rev() {
-        let others = before[i].convolve(&after);
-        let ratio = (others.ln_scale + factors[i].ln_scale - all.ln_scale).exp() / all.values[n];
-        let jobs: f64 = (1..=n).map(|k| k as f64 * factors[i].values[k] * others.values[n - k]).sum::<f64>() * ratio;
-        let busy = throughput * stations[i].demand / f64::from(stations[i].servers.unwrap_or(1));
-        present[i] = (jobs, busy);
-        after = after.convolve(&factors[i]);
+
+    fn throughput(&self) -> f64 {
+        let all = &self.before[self.factors.len()].values;
+        all[self.users - 1] / all[self.users] / self.unit
     }
-    Closed { throughput, response: f64::from(users) / throughput - think, stations: present }
+
+    /// The chance of each number of jobs at each station. What stands before and after a station is known, so that each
+    /// can be left out without dividing.
+    fn marginals(&self) -> Vec<Vec<f64>> {
+        let (n, all) = (self.users, &self.before[self.factors.len()]);
+        let mut after = Scaled::one(n + 1);
+        let mut chances = Vec::with_capacity(self.factors.len());
+        for (factor, before) in self.factors.iter().zip(&self.before).rev() {
+            let others = before.convolve(&after);
+            let ratio = (others.ln_scale + factor.ln_scale - all.ln_scale).exp() / all.values[n];
+            chances.push((0..=n).map(|k| factor.values[k] * others.values[n - k] * ratio).collect());
+            after = after.convolve(factor);
+        }
+        chances.reverse();
+        chances
+    }
 }
 
 /// `D^k / Π min(j, m)` for `k` from 0 to `n`.

@@ -417,3 +417,49 @@ fn outcomes(case: &Case, number: usize) -> Vec<Outcome<'_>> {
     }
     outcomes
 }
+
+/// A prediction whose figures have no width.
+fn without_widths(mut prediction: Prediction) -> Prediction {
+    let none = Widths { mean: Some(0.0), percentiles: [Some(0.0); Metric::PERCENTILES.len()] };
+    let confidence = Confidence {
+        arrival_rate: Some(0.0),
+        throughput: Some(0.0),
+        error_rate: Some(0.0),
+        response: none.clone(),
+        utilization: Some(0.0),
+        queue_length: Some(0.0),
+        workers_utilization: None,
+        wait: none,
+    };
+    for workload in &mut prediction.workloads {
+        workload.accuracy = Accuracy::Simulated(Box::new(confidence.clone()));
+    }
+    prediction.services.iter_mut().for_each(|service| service.confidence = Some(Box::new(confidence.clone())));
+    prediction
+}
+
+#[test]
+fn closed_networks_are_solved_as_the_tables_say() {
+    let mut tally = Tally::default();
+    for mut case in cases() {
+        // With exponential work the order of service does not matter to one class of users.
+        let users = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
+        if !matches!(case.system.workloads.as_slice(), [workload] if users(workload)) {
+            continue;
+        }
+        case.system.services.iter_mut().for_each(|service| service.discipline = Discipline::Fcfs);
+        let network = compile(&case.system);
+        if plimsoll::analytic::unsolved_users(&network).is_some() {
+            continue;
+        }
+        let prediction = without_widths(plimsoll::analytic::solve(&network));
+        for row in &case.rows {
+            let what = format!("{} {}", row.what, row.metric);
+            let found = figure(&prediction, &case.servers, &row.metric).map(|(value, _)| value);
+            // Percentiles are read from a tail.
+            let read = if row.metric.contains("response_p") { 1e-3 } else { 1e-7 };
+            tally.check(&row.family, &what, found, row.want, row.allowed + read * row.want.abs());
+        }
+    }
+    tally.finish(470);
+}

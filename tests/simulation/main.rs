@@ -267,3 +267,35 @@ fn intervals_that_say_little_say_so() {
         assert!(!found.iter().any(|note| note.contains("variance")), "{found:?}");
     }
 }
+
+/// Closed networks of several stations have no exact percentiles: what is analysed against what is simulated.
+#[test]
+fn users_are_predicted_as_they_are_simulated() {
+    let services = |a: &str, b: &str| {
+        format!(
+            "[service.a]\noperations.o.steps = [ {{ work = \"50ms\" }}, {a} ]\n[service.b]\n{b}\noperations.o.work = \"50ms\"\n"
+        )
+    };
+    let users =
+        |users: u32, think: &str| format!("[workload.w]\nentry = \"a.o\"\nusers = {users}\nthink = \"{think}\"\n");
+    let cases = [
+        // Two queues in turn: who is here is not there.
+        services("{ call = \"b.o\" }", "") + &users(10, "1ms"),
+        services("{ call = \"b.o\", network = \"20ms\" }", "cores = 2") + &users(15, "500ms"),
+        // By chance, and twice.
+        services("{ call = \"b.o\", probability = 0.3 }", "") + &users(12, "200ms"),
+        services("{ call = \"b.o\", times = 2 }", "") + &users(12, "200ms"),
+        // Nearly constant times.
+        services("{ call = \"b.o\" }", "cores = 3") + &users(150, "10ms"),
+    ];
+    for model in &cases {
+        let network = compiled(model);
+        assert_eq!(analytic::unsolved_users(&network), None, "{model}");
+        let analysed = analytic::solve(&network).workloads.remove(0);
+        let simulated = &simulate(&network, &effort(1_500.0), &|_| true).prediction.workloads[0];
+        agrees(model, mean(simulated), analysed.response.mean.unwrap());
+        agrees(model, throughput(simulated), analysed.throughput);
+        let (p95, got) = (p95(simulated), analysed.response.p95().unwrap());
+        assert!((got / p95.value - 1.0).abs() < 0.03 + 3.5 * p95.half_width / p95.value, "{got} {p95:?}\n{model}");
+    }
+}

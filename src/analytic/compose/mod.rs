@@ -116,6 +116,12 @@ impl<'s> Composed<'s> {
         self.means[self.slot(operation, class)].map(|mean| mean.all)
     }
 
+    /// Variance of an operation's response time; `None` when overloaded.
+    pub(super) fn response_variance(&self, operation: OperationId, class: usize) -> Option<f64> {
+        let slot = self.slot(operation, class);
+        self.rough[slot].map(|rough| self.widened(rough, &self.linked[slot], class).variance)
+    }
+
     /// Tail of an operation's response time; `None` when overloaded.
     pub(super) fn tail(&self, operation: OperationId, class: usize) -> Option<&Tail> {
         self.tails[self.slot(operation, class)].as_ref()
