@@ -212,7 +212,7 @@ fn hindrance(network: &Network, workload: &Workload) -> Option<&'static str> {
     let many = |users: u32| users > MOST_USERS || users as usize * network.stations.len() > MOST_STATES;
     if matches!(workload.load, Load::Closed { users, .. } if many(users)) {
         return Some(
-            "users who wait for their answers are solved up to 2,000 of them, and 40,000 by the number of queues, only",
+            "users who wait for their answers are solved up to 2,000 of them only, less with more than 20 queues",
         );
     }
     let one_queue = |service: &Service| service.instances == 1 || service.balancer == Balancer::Shared;
