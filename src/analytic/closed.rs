@@ -27,7 +27,7 @@ use super::{Solution, support};
 use crate::discipline::{Delay, Discipline, Knowledge};
 use crate::distribution::{Gamma, Law};
 use crate::math::mva;
-use crate::network::flows::{Flows, flows};
+use crate::network::flows::{Flows, flows, flows_from};
 use crate::network::{Network, Operation, OperationId, Service, Step, Visit, Workload};
 use crate::prediction::Times;
 use crate::system::check::Problem;
@@ -42,20 +42,19 @@ const NARROW: f64 = 0.25;
 
 /// What a closed network is solved with.
 #[derive(Debug)]
-pub(super) struct Users {
+pub(super) struct Users<'n> {
+    network: &'n Network,
     number: u32,
     /// Time that a cycle spends at no station.
     away: f64,
     stations: Vec<mva::Station>,
     /// How often a cycle visits each.
     visits: Vec<f64>,
-    /// The same of a run of each operation.
-    runs: Vec<Vec<f64>>,
 }
 
-impl Users {
+impl<'n> Users<'n> {
     /// Those of a network whose workload is closed.
-    pub fn of(network: &Network) -> Option<Users> {
+    pub fn of(network: &'n Network) -> Option<Users<'n>> {
         let [workload] = network.workloads.as_slice() else { return None };
         let Load::Closed { users, think } = &workload.load else { return None };
         let flows = flows(network, &[1.0], &|_, _| 0.0);
@@ -63,17 +62,17 @@ impl Users {
         for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
             demands[visit.station] += rates[0] * visit.time.mean();
         }
-        let runs = visits_of_runs(network);
-        let visits = mixed(&runs, &workload.mix);
+        let visits = visits(network, &workload.mix);
         let servers = network.stations.iter().map(|station| station.servers.saturating_mul(station.instances));
         let stations = demands.into_iter().zip(servers).map(|(demand, m)| mva::Station { demand, servers: Some(m) });
         let passed = network.operations.iter().zip(flows.operations.iter());
         let away = think.mean() + passed.map(|(operation, rates)| rates[0] * delays(&operation.steps)).sum::<f64>();
-        Some(Users { number: *users, away, stations: stations.collect(), visits, runs })
+        Some(Users { network, number: *users, away, stations: stations.collect(), visits })
     }
 
     /// The network in steady state.
-    pub fn steady_state<'n>(&self, network: &'n Network) -> Solution<'n> {
+    pub fn steady_state(self) -> Solution<'n> {
+        let network = self.network;
         let throughput = mva::solve(self.number, self.away, &self.stations).throughput;
         let flows: Flows = flows(network, &[throughput], &|_, _| 0.0);
         let present = mva::present(self.number, self.away, &self.stations);
@@ -81,7 +80,7 @@ impl Users {
         let state = |i: usize| self.station(i, throughput, &present[i], &found[i]);
         let stations = (0..network.stations.len()).map(state).collect();
         let memories = vec![Memory::default(); network.stations.len()];
-        Solution { network, rates: vec![throughput], flows, memories, stations }
+        Solution { network, rates: vec![throughput], flows, memories, stations, users: Some(self) }
     }
 
     /// Time of a visit to a station in service.
@@ -140,7 +139,7 @@ impl Users {
     /// `variance` is that of independent waits.
     pub fn drawn_together(&self, mix: &[(OperationId, f64)], variance: f64, times: Times) -> Times {
         let Some(mean) = times.mean.filter(|_| variance > 0.0) else { return times };
-        let common = self.covariance(&mixed(&self.runs, mix));
+        let common = self.covariance(&visits(self.network, mix));
         if common.abs() <= 1e-9 * variance {
             return times;
         }
@@ -162,40 +161,12 @@ impl Users {
     }
 }
 
-/// How often a run of each operation visits each station, those it asks included: `[operation][station]`.
-fn visits_of_runs(network: &Network) -> Vec<Vec<f64>> {
-    let mut runs = vec![vec![0.0; network.stations.len()]; network.operations.len()];
-    for &operation in network.order.iter().rev() {
-        let mut visits = vec![0.0; network.stations.len()];
-        add_visits(network, &network.operations[operation].steps, 1.0, &runs, &mut visits);
-        runs[operation] = visits;
-    }
-    runs
-}
-
-fn add_visits(network: &Network, steps: &[Step], times: f64, runs: &[Vec<f64>], visits: &mut [f64]) {
-    for step in steps {
-        match step {
-            Step::Visit(visit) => visits[network.visits[*visit].station] += times,
-            Step::Call(call) => {
-                let times = times * call.probability * f64::from(call.times);
-                visits.iter_mut().zip(&runs[call.target]).for_each(|(sum, visits)| *sum += times * visits);
-            }
-            Step::Choose { ways, .. } => {
-                ways.iter().for_each(|(weight, steps)| add_visits(network, steps, times * weight, runs, visits));
-            }
-            Step::Repeat { times: more, steps } => add_visits(network, steps, times * f64::from(*more), runs, visits),
-            Step::Hold { steps, .. } => add_visits(network, steps, times, runs, visits),
-            // No network with these is solved here.
-            Step::Parallel { .. } | Step::Send(_) | Step::Delay(_) | Step::Fail(_) => {}
-        }
-    }
-}
-
-/// Visits of operations by their shares.
-fn mixed(runs: &[Vec<f64>], mix: &[(OperationId, f64)]) -> Vec<f64> {
-    let stations = runs.first().map_or(0, Vec::len);
-    (0..stations).map(|i| mix.iter().map(|(operation, share)| share * runs[*operation][i]).sum()).collect()
+/// How often runs of operations, with their shares, visit each station, those that they ask included.
+fn visits(network: &Network, mix: &[(OperationId, f64)]) -> Vec<f64> {
+    let flows = flows_from(network, std::iter::once((1.0, mix)), &|_, _| 0.0);
+    let mut visits = vec![0.0; network.stations.len()];
+    network.visits.iter().zip(flows.visits.iter()).for_each(|(visit, rates)| visits[visit.station] += rates[0]);
+    visits
 }
 
 /// What keeps a closed workload from being solved; none where there is no such workload, or it can be.

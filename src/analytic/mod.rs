@@ -54,6 +54,8 @@ struct Solution<'n> {
     /// What the queue of each station remembers.
     memories: Vec<Memory>,
     stations: Vec<StationState>,
+    /// Those who wait for their answers, where all do.
+    users: Option<Users<'n>>,
 }
 
 /// From so many operations on a network is solved on several threads; the figures are the same.
@@ -81,12 +83,11 @@ fn each_in<I: Sync, W, T: Send>(
 
 /// Predicts the steady state of a network in which nothing stands that [`unsupported`], [`circle`] or [`unsolved_users`] name.
 pub fn solve(network: &Network) -> Prediction {
-    let users = Users::of(network);
-    let solution = match &users {
-        Some(users) => users.steady_state(network),
+    let solution = match Users::of(network) {
+        Some(users) => users.steady_state(),
         None => steady_state(network, network.workloads.iter().map(|workload| workload.rate()).collect()),
     };
-    let prediction = results::predict(&solution, users.as_ref());
+    let prediction = results::predict(&solution);
     debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));
     prediction
 }
@@ -118,7 +119,7 @@ fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
         }
         rounds += 1;
         if moved < TOLERANCES.flows || rounds == MAX_ROUNDS {
-            return Solution { network, rates, flows, memories, stations };
+            return Solution { network, rates, flows, memories, stations, users: None };
         }
     }
 }

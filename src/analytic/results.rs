@@ -1,7 +1,6 @@
 //! From a solved network to the prediction people read.
 
 use super::breakdown::breakdown;
-use super::closed::Users;
 use super::compose::Composed;
 use super::saturation::Offered;
 use super::tails::{Tail, is_formula, mixed_curve, mixed_exceeding, mixed_times};
@@ -16,7 +15,7 @@ use crate::system::Metric;
 /// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
 const REFINED: usize = 64;
 
-pub(super) fn predict(solution: &Solution<'_>, users: Option<&Users>) -> Prediction {
+pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
     let composed = Composed::new(solution);
     let offered = Offered::new(solution);
     let network = solution.network;
@@ -25,8 +24,8 @@ pub(super) fn predict(solution: &Solution<'_>, users: Option<&Users>) -> Predict
     let together = offered.together();
     Prediction {
         stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some())),
-        workloads: each(network, &workloads, |w| workload(solution, &composed, &offered, users, *w)),
-        services: each(network, &services, |id| service(solution, &composed, &offered, users, *id)),
+        workloads: each(network, &workloads, |w| workload(solution, &composed, &offered, *w)),
+        services: each(network, &services, |id| service(solution, &composed, &offered, *id)),
         bottleneck: together.map(|(_, station)| network.stations[station].name.clone()),
         headroom: together.map(|(factor, _)| factor),
         overloads: overloads(solution, &offered),
@@ -34,13 +33,7 @@ pub(super) fn predict(solution: &Solution<'_>, users: Option<&Users>) -> Predict
     }
 }
 
-fn workload(
-    solution: &Solution<'_>,
-    composed: &Composed<'_>,
-    offered: &Offered,
-    users: Option<&Users>,
-    w: usize,
-) -> WorkloadResult {
+fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, w: usize) -> WorkloadResult {
     let network = solution.network;
     let workload = &network.workloads[w];
     let class = workload.class;
@@ -62,7 +55,7 @@ fn workload(
             if total > 0.0 {
                 let mut times = distribution(&parts, mean);
                 refined(solution, composed, w, &parts, &mut times);
-                drawn_together(users, composed, &workload.mix, class, times)
+                drawn_together(solution, composed, &workload.mix, class, times)
             } else {
                 Times::default()
             }
@@ -91,13 +84,13 @@ fn workload(
 
 /// Times of some operations with their shares, as they are where users wait for their answers.
 fn drawn_together(
-    users: Option<&Users>,
+    solution: &Solution<'_>,
     composed: &Composed<'_>,
     mix: &[(OperationId, f64)],
     class: usize,
     times: Times,
 ) -> Times {
-    let Some((users, mean)) = users.zip(times.mean) else { return times };
+    let Some((users, mean)) = solution.users.as_ref().zip(times.mean) else { return times };
     let second = |(operation, share): &(OperationId, f64)| {
         let (mean, variance) = (composed.mean(*operation, class)?, composed.response_variance(*operation, class)?);
         Some(share * (variance + mean * mean))
@@ -168,13 +161,7 @@ fn polish(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> O
     t.is_finite().then_some(t)
 }
 
-fn service(
-    solution: &Solution<'_>,
-    composed: &Composed<'_>,
-    offered: &Offered,
-    users: Option<&Users>,
-    id: ServiceId,
-) -> ServiceResult {
+fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, id: ServiceId) -> ServiceResult {
     let network = solution.network;
     let service = &network.services[id];
     let arrival_rate: f64 = service.operations.iter().flat_map(|o| &solution.flows.operations[*o]).sum();
@@ -197,7 +184,7 @@ fn service(
     let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * composed.success(*o, *class)).sum();
     let response = responses(composed, &runs, network.operations.len() <= REFINED);
     let mix: Vec<(OperationId, f64)> = runs.iter().map(|(rate, o, _)| (*o, rate / arrival_rate)).collect();
-    let response = drawn_together(users, composed, &mix, 0, response);
+    let response = drawn_together(solution, composed, &mix, 0, response);
     let stations: Vec<usize> = service.cores.iter().chain(&service.devices).copied().collect();
     let highest = stations.iter().map(|s| offered.utilization(*s)).fold(0.0, f64::max);
     ServiceResult {

@@ -1,6 +1,6 @@
 //! How often everything is visited: success probabilities from the callees up, rates from the workloads down.
 
-use super::{Call, Network, StationId, Step};
+use super::{Call, Network, OperationId, StationId, Step};
 use crate::math::rows::Rows;
 use crate::unit::PerSecond;
 
@@ -20,6 +20,16 @@ pub type Refusals<'r> = &'r dyn Fn(StationId, usize) -> f64;
 
 /// Flows for workloads that ask at these rates.
 pub fn flows(network: &Network, rates: &[PerSecond], refusal: Refusals<'_>) -> Flows {
+    let mixes = network.workloads.iter().map(|workload| workload.mix.as_slice());
+    flows_from(network, rates.iter().copied().zip(mixes), refusal)
+}
+
+/// Flows where each workload begins so many runs of these operations, by their shares, instead of its own.
+pub fn flows_from<'m>(
+    network: &Network,
+    begun: impl Iterator<Item = (PerSecond, &'m [(OperationId, f64)])>,
+    refusal: Refusals<'_>,
+) -> Flows {
     let success = successes(network, refusal);
     let workloads = network.workloads.len();
     let mut flows = Flows {
@@ -27,9 +37,9 @@ pub fn flows(network: &Network, rates: &[PerSecond], refusal: Refusals<'_>) -> F
         operations: Rows::of(0.0, network.operations.len(), workloads),
         visits: Rows::of(0.0, network.visits.len(), workloads),
     };
-    for (w, workload) in network.workloads.iter().enumerate() {
-        for (operation, share) in &workload.mix {
-            flows.operations[*operation][w] += rates[w] * share;
+    for (w, (rate, mix)) in begun.enumerate() {
+        for (operation, share) in mix {
+            flows.operations[*operation][w] += rate * share;
         }
     }
     for &operation in &network.order {
