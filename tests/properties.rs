@@ -222,7 +222,6 @@ proptest! {
         let no_files = |_: &str| Err("none".to_string());
         if let Ok(read) = document::read(&text, &no_files)
             && analytic::unsupported(&read.system).is_empty()
-            && analytic::circle(&network::compile(&read.system)).is_none()
         {
             prop_assert_eq!(laws::broken(&predict(&read.system), 1e-6), Vec::<String>::new());
         }

@@ -2,8 +2,8 @@
 
 use super::Solution;
 use super::compose::Composed;
-use crate::discipline::Knowledge;
-use crate::network::{OperationId, Step, flows};
+use crate::discipline::{Delay, Knowledge};
+use crate::network::{OperationId, PoolKind, Step, flows};
 use crate::prediction::Share;
 use crate::system::ArrivalLaw;
 
@@ -50,6 +50,8 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         queueing: vec![0.0; network.services.len()],
         service_time: vec![0.0; network.services.len()],
         network: 0.0,
+        retries: 0.0,
+        pools: vec![0.0; network.pools.len()],
         doubt: 0.0,
         fork: 0.0,
         stations: vec![(0.0, 0.0); network.stations.len()],
@@ -107,6 +109,10 @@ struct Walk<'a> {
     queueing: Vec<f64>,
     service_time: Vec<f64>,
     network: f64,
+    /// Time that goes by before the attempts that succeed.
+    retries: f64,
+    /// Time in the queue of each pool.
+    pools: Vec<f64>,
     /// Queueing times by the errors to expect of them.
     doubt: f64,
     fork: f64,
@@ -146,7 +152,26 @@ impl Walk<'_> {
                     self.runs[call.target] += runs;
                     self.network += runs * call.network.as_ref().map_or(0.0, |law| law.mean());
                 }
-                Step::Hold { steps, .. } => self.steps(steps, runs, service),
+                Step::Hold { pool, steps } => {
+                    let gate = &self.solution.gates[*pool];
+                    let waiting = runs * gate.wait.as_ref().map_or(0.0, Delay::mean);
+                    if let Knowledge::Approximate { p95_error } = gate.knowledge {
+                        self.doubt += p95_error * waiting;
+                    }
+                    self.pools[*pool] += waiting;
+                    self.steps(steps, runs, service);
+                }
+                Step::Guarded(guarded) => {
+                    let parts = self.composed.parts_of_guarded(guarded, self.class);
+                    let Some((lost, last)) = parts.filter(|(lost, last)| lost + last.all > 0.0) else { continue };
+                    self.retries += runs * lost;
+                    let once = self.composed.mean_of(&guarded.attempt, self.class).map_or(0.0, |mean| mean.all);
+                    if once > 0.0 {
+                        self.steps(&guarded.attempt, runs * last.all / once, service);
+                    } else {
+                        self.retries += runs * last.all;
+                    }
+                }
                 Step::Repeat { times, steps } => self.steps(steps, runs * f64::from(*times), service),
                 Step::Choose { ways, .. } => {
                     let chance = |(weight, steps): &(f64, Vec<Step>)| {
@@ -177,6 +202,16 @@ impl Walk<'_> {
     fn shares(self, w: usize) -> Vec<Share> {
         let network = self.solution.network;
         let rate = self.solution.rates[w];
+        let mut queueing = self.queueing;
+        let mut others = Vec::new();
+        for (pool, waiting) in network.pools.iter().zip(&self.pools) {
+            match (pool.kind, pool.per) {
+                (PoolKind::Workers { .. }, Some(service)) => queueing[service] += waiting,
+                _ => others.push((pool.title(), *waiting, 0.0)),
+            }
+        }
+        others.push(("network".to_string(), 0.0, self.network));
+        others.push(("retries".to_string(), self.retries, 0.0));
         let mut shares: Vec<Share> = network
             .services
             .iter()
@@ -185,21 +220,20 @@ impl Walk<'_> {
                 let runs: f64 = service.operations.iter().map(|o| self.solution.flows.operations[*o][w]).sum();
                 Share {
                     service: service.name.clone(),
-                    queueing: self.queueing[s],
+                    queueing: queueing[s],
                     service_time: self.service_time[s],
                     visits: if rate > 0.0 { runs / rate } else { 0.0 },
                 }
             })
             .filter(|share| share.visits > 0.0 || share.queueing + share.service_time > 0.0)
             .collect();
-        if self.network > 0.0 {
-            shares.push(Share {
-                service: "network".to_string(),
-                queueing: 0.0,
-                service_time: self.network,
-                visits: 1.0,
-            });
-        }
+        let others = others.into_iter().filter(|(_, queueing, service_time)| queueing + service_time > 0.0);
+        shares.extend(others.map(|(service, queueing, service_time)| Share {
+            service,
+            queueing,
+            service_time,
+            visits: 1.0,
+        }));
         shares
     }
 }

@@ -27,7 +27,7 @@ use super::{Solution, support};
 use crate::discipline::{Delay, Discipline, Knowledge};
 use crate::distribution::{Gamma, Law};
 use crate::math::mva;
-use crate::network::flows::{Flows, flows, flows_from};
+use crate::network::flows::{Flows, Losses, flows, flows_from};
 use crate::network::{Network, Operation, OperationId, Service, Step, Visit, Workload};
 use crate::prediction::Times;
 use crate::system::check::Problem;
@@ -57,7 +57,7 @@ impl<'n> Users<'n> {
     pub fn of(network: &'n Network) -> Option<Users<'n>> {
         let [workload] = network.workloads.as_slice() else { return None };
         let Load::Closed { users, think } = &workload.load else { return None };
-        let flows = flows(network, &[1.0], &|_, _| 0.0);
+        let flows = flows(network, &[1.0], &Losses::none(network));
         let mut demands = vec![0.0; network.stations.len()];
         for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
             demands[visit.station] += rates[0] * visit.time.mean();
@@ -74,13 +74,23 @@ impl<'n> Users<'n> {
     pub fn steady_state(self) -> Solution<'n> {
         let network = self.network;
         let throughput = mva::solve(self.number, self.away, &self.stations).throughput;
-        let flows: Flows = flows(network, &[throughput], &|_, _| 0.0);
+        let losses = Losses::none(network);
+        let flows: Flows = flows(network, &[throughput], &losses);
         let present = mva::present(self.number, self.away, &self.stations);
         let found = mva::present(self.number.saturating_sub(1), self.away, &self.stations);
         let state = |i: usize| self.station(i, throughput, &present[i], &found[i]);
         let stations = (0..network.stations.len()).map(state).collect();
         let memories = vec![Memory::default(); network.stations.len()];
-        Solution { network, rates: vec![throughput], flows, memories, stations, users: Some(self) }
+        Solution {
+            network,
+            rates: vec![throughput],
+            flows,
+            losses,
+            memories,
+            stations,
+            gates: Vec::new(),
+            users: Some(self),
+        }
     }
 
     /// Time of a visit to a station in service.
@@ -163,7 +173,7 @@ impl<'n> Users<'n> {
 
 /// How often runs of operations, with their shares, visit each station, those that they ask included.
 fn visits(network: &Network, mix: &[(OperationId, f64)]) -> Vec<f64> {
-    let flows = flows_from(network, std::iter::once((1.0, mix)), &|_, _| 0.0);
+    let flows = flows_from(network, std::iter::once((1.0, mix)), &Losses::none(network));
     let mut visits = vec![0.0; network.stations.len()];
     network.visits.iter().zip(flows.visits.iter()).for_each(|(visit, rates)| visits[visit.station] += rates[0]);
     visits

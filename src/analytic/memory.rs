@@ -56,7 +56,7 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
         visits[visit.station].iter_mut().zip(own).for_each(|(sum, rate)| *sum += rate);
     }
     let utilization: Vec<f64> =
-        work.iter().zip(&network.stations).map(|((work, _), place)| (work / place.total_servers()).min(1.0)).collect();
+        work.iter().zip(&network.stations).map(|((work, _), place)| (work / place.capacity()).min(1.0)).collect();
     let durations = durations(network, flows, &utilization);
     let memory = |station: usize| {
         let (place, visits, (work, second)) = (&network.stations[station], &visits[station], work[station]);
@@ -114,6 +114,7 @@ fn durations(network: &Network, flows: &Flows, utilization: &[f64]) -> Vec<Secon
 pub(super) fn delays(steps: &[Step]) -> Seconds {
     let each = steps.iter().map(|step| match step {
         Step::Delay(law) => law.mean(),
+        Step::Guarded(guarded) => delays(&guarded.attempt) * guarded.call.probability * f64::from(guarded.call.times),
         Step::Call(call) => call.probability * f64::from(call.times) * call.network.as_ref().map_or(0.0, Law::mean),
         Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * delays(steps)).sum(),
         Step::Hold { steps, .. } => delays(steps),

@@ -6,9 +6,13 @@
 //! `compose` puts the response-time distributions of operations together; `saturation` and `breakdown` explain the result.
 
 mod breakdown;
+mod circles;
 mod closed;
 mod compose;
+mod feedback;
+mod layers;
 mod memory;
+mod prepared;
 mod results;
 mod saturation;
 mod stations;
@@ -18,14 +22,18 @@ mod traffic;
 mod trust;
 
 pub use closed::unsolved_users;
-pub use support::{circle, unsupported, waiting_users};
+pub use support::{unsupported, waiting_users};
 
 use crate::math::rows::Rows;
-use crate::network::flows::{Flows, flows};
-use crate::network::{Network, StationId};
+use crate::network::Network;
+use crate::network::flows::{Flows, Losses, flows};
 use crate::prediction::{Prediction, laws};
 use closed::Users;
+use compose::Composed;
+use feedback::{Feedback, Step};
+use layers::Gate;
 use memory::Memory;
+use prepared::prepared;
 use rayon::prelude::*;
 use stations::StationState;
 
@@ -51,11 +59,28 @@ struct Solution<'n> {
     /// Arrival rate of each workload.
     rates: Vec<f64>,
     flows: Flows,
+    /// What does not get through, and what becomes of guarded calls.
+    losses: Losses,
     /// What the queue of each station remembers.
     memories: Vec<Memory>,
     stations: Vec<StationState>,
+    /// One for each pool.
+    gates: Vec<Gate>,
     /// Those who wait for their answers, where all do.
     users: Option<Users<'n>>,
+}
+
+impl Solution<'_> {
+    /// What is refused; what is stuck in a queue that grows without end is neither answer nor error.
+    fn refusals(&self) -> Losses {
+        Losses {
+            stations: Rows::from_fn(self.stations.len(), self.network.classes, |station, class| {
+                self.stations[station].classes[class].refused
+            }),
+            pools: self.gates.iter().map(|gate| gate.refused).collect(),
+            tries: self.losses.tries.clone(),
+        }
+    }
 }
 
 /// From so many operations on a network is solved on several threads; the figures are the same.
@@ -81,45 +106,57 @@ fn each_in<I: Sync, W, T: Send>(
     }
 }
 
-/// Predicts the steady state of a network in which nothing stands that [`unsupported`], [`circle`] or [`unsolved_users`] name.
+/// Predicts the steady state of a network in which nothing stands that [`unsupported`] or [`unsolved_users`] name.
 pub fn solve(network: &Network) -> Prediction {
-    let solution = match Users::of(network) {
-        Some(users) => users.steady_state(),
-        None => steady_state(network, network.workloads.iter().map(|workload| workload.rate()).collect()),
+    let network = prepared(network);
+    let prediction = match Users::of(&network) {
+        Some(users) => {
+            let solution = users.steady_state();
+            results::predict(&solution, &Composed::new(&solution))
+        }
+        None => settled(&network, network.workloads.iter().map(|workload| workload.rate()).collect()),
     };
-    let prediction = results::predict(&solution);
     debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));
     prediction
 }
 
-/// The fixed point of flows, variability and stations.
-fn steady_state(network: &Network, rates: Vec<f64>) -> Solution<'_> {
-    // The part of the requests of each class that a station does not let through: refused, or stuck for ever.
-    let mut held = Rows::of(0.0, network.stations.len(), network.classes);
-    // The last correction of each, and how much of the next is made: less after each one that went too far.
-    let mut steps = Rows::of((0.0f64, 1.0f64), network.stations.len(), network.classes);
+/// The fixed point over what becomes of guarded calls, which depends on how long they take.
+fn settled(network: &Network, rates: Vec<f64>) -> Prediction {
+    let mut feedback = Feedback::of(network);
+    loop {
+        let solution = steady_state(network, rates.clone(), feedback.losses());
+        let composed = Composed::new(&solution);
+        if feedback.is_settled(&solution, &composed) {
+            return results::predict(&solution, &composed);
+        }
+    }
+}
+
+/// The fixed point of flows, variability, stations and pools, begun with these losses; what becomes of guarded calls is given.
+fn steady_state(network: &Network, rates: Vec<f64>, mut losses: Losses) -> Solution<'_> {
+    // The last correction of what does not get through a station or pool, and how much of the next is made: less after each
+    // one that went too far.
+    let mut steps = Rows::of(Step::WHOLE, network.stations.len(), network.classes);
+    let mut gate_steps = vec![Step::WHOLE; network.pools.len()];
     let mut rounds = 0;
     loop {
-        let stop = |station: StationId, class: usize| held[station][class];
-        let flows = flows(network, &rates, &stop);
+        let flows = flows(network, &rates, &losses);
         let memories = memory::memories(network, &flows, &rates);
-        let variability = traffic::variability(network, &flows, &memories, &held);
-        let stations = stations::solve(network, &flows, &variability);
+        let variability = traffic::variability(network, &flows, &memories, &losses.stations);
+        let mut stations = stations::solve(network, &flows, &variability);
+        let gates = layers::solve(network, &flows, &losses, &variability, &mut stations);
         let mut moved = 0.0f64;
         for (station, state) in stations.iter().enumerate() {
-            for (class, (held, (last, part))) in held[station].iter_mut().zip(&mut steps[station]).enumerate() {
-                let correction = state.held(class) - *held;
-                if correction * *last < 0.0 {
-                    *part *= 0.5;
-                }
-                moved = moved.max(correction.abs());
-                *held += *part * correction;
-                *last = correction;
+            for (class, (held, step)) in losses.stations[station].iter_mut().zip(&mut steps[station]).enumerate() {
+                moved = moved.max(step.towards(held, state.held(class)));
             }
+        }
+        for ((held, step), gate) in losses.pools.iter_mut().zip(&mut gate_steps).zip(&gates) {
+            moved = moved.max(step.towards(held, gate.held()));
         }
         rounds += 1;
         if moved < TOLERANCES.flows || rounds == MAX_ROUNDS {
-            return Solution { network, rates, flows, memories, stations, users: None };
+            return Solution { network, rates, flows, losses, memories, stations, gates, users: None };
         }
     }
 }

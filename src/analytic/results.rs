@@ -5,30 +5,32 @@ use super::compose::Composed;
 use super::saturation::Offered;
 use super::tails::{Tail, is_formula, mixed_curve, mixed_exceeding, mixed_times};
 use super::trust;
-use super::{Solution, each};
+use super::{Solution, TOLERANCES, each};
 use crate::discipline::Delay;
 use crate::distribution::Law;
-use crate::network::{OperationId, ServiceId, Step, VisitId};
+use crate::math::roots;
+use crate::network::{Network, OperationId, Pool, PoolId, PoolKind, ServiceId, Step};
 use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::Metric;
 
 /// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
 const REFINED: usize = 64;
 
-pub(super) fn predict(solution: &Solution<'_>) -> Prediction {
-    let composed = Composed::new(solution);
+pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Prediction {
     let offered = Offered::new(solution);
     let network = solution.network;
     let workloads: Vec<usize> = (0..network.workloads.len()).collect();
     let services: Vec<ServiceId> = (0..network.services.len()).collect();
     let together = offered.together();
     Prediction {
-        stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some())),
-        workloads: each(network, &workloads, |w| workload(solution, &composed, &offered, *w)),
-        services: each(network, &services, |id| service(solution, &composed, &offered, *id)),
-        bottleneck: together.map(|(_, station)| network.stations[station].name.clone()),
+        stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some()))
+            && solution.gates.iter().all(|gate| gate.wait.is_some() && !gate.dead),
+        workloads: each(network, &workloads, |w| workload(solution, composed, &offered, *w)),
+        services: each(network, &services, |id| service(solution, composed, &offered, *id)),
+        bottleneck: together.map(|(_, resource)| resource_name(network, resource)),
         headroom: together.map(|(factor, _)| factor),
         overloads: overloads(solution, &offered),
+        deadlocked: dead(solution),
         simulation: None,
     }
 }
@@ -129,9 +131,12 @@ fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, parts: &[
         let coarse = || (mixed_exceeding(parts, t * 1.002) / mixed_exceeding(parts, t * 0.998)).ln() / 0.004;
         Some((tail, density.map_or_else(coarse, |density| -t * density / tail)))
     };
+    // Between rungs a tail is smooth, but for what is given up or tried again after a while.
+    let stepped = solution.network.guards > 0;
     for (slot, (_, level)) in times.percentiles.iter_mut().zip(Metric::PERCENTILES) {
         if let Some(start) = *slot {
-            *slot = Some(polish(start, 1.0 - level, &look).unwrap_or(start));
+            let found = if stepped { search(start, 1.0 - level, &look) } else { polish(start, 1.0 - level, &look) };
+            *slot = Some(found.unwrap_or(start));
         }
     }
     for i in 1..times.percentiles.len() {
@@ -140,6 +145,26 @@ fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, parts: &[
             (this, _) => this,
         };
     }
+}
+
+/// A percentile of a tail that may be flat for a while, from one that is right to some rungs.
+fn search(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> Option<f64> {
+    let excess = |t: f64| look(t).map_or(f64::NAN, |(tail, _)| (tail.max(1e-12) / level).ln());
+    let (mut low, mut high) = (start, start);
+    let at_start = excess(start);
+    for _ in 0..24 {
+        let end = if at_start > 0.0 { &mut high } else { &mut low };
+        *end *= if at_start > 0.0 { 1.15 } else { 1.0 / 1.15 };
+        let here = excess(*end);
+        if here.is_nan() {
+            return None;
+        }
+        if (here > 0.0) != (at_start > 0.0) {
+            return Some(roots::bracketed(low, high, TOLERANCES.percentiles, excess));
+        }
+        if at_start > 0.0 { low = high } else { high = low }
+    }
+    None
 }
 
 /// Newton steps from a percentile that is right to a thousandth, on the logarithms of time and tail.
@@ -186,7 +211,9 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
     let mix: Vec<(OperationId, f64)> = runs.iter().map(|(rate, o, _)| (*o, rate / arrival_rate)).collect();
     let response = drawn_together(solution, composed, &mix, 0, response);
     let stations: Vec<usize> = service.cores.iter().chain(&service.devices).copied().collect();
-    let highest = stations.iter().map(|s| offered.utilization(*s)).fold(0.0, f64::max);
+    let workers = workers(network, id);
+    let gate = workers.map(|pool| network.stations.len() + pool);
+    let highest = stations.iter().chain(&gate).map(|s| offered.utilization(*s)).fold(0.0, f64::max);
     ServiceResult {
         name: service.name.clone(),
         external: service.external,
@@ -195,10 +222,14 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
         arrival_rate,
         throughput,
         error_rate: if arrival_rate > 0.0 { (1.0 - succeeded / arrival_rate).clamp(0.0, 1.0) } else { 0.0 },
-        queue_length: service.cores.map_or(Some(0.0), |s| solution.stations[s].queue_length),
+        queue_length: service
+            .cores
+            .map_or(Some(0.0), |s| solution.stations[s].queue_length)
+            .zip(workers.map_or(Some(0.0), |pool| solution.gates[pool].waiting))
+            .map(|(cores, workers)| cores + workers),
         wait: waits(solution, composed, id, &runs),
         response,
-        workers_utilization: None,
+        workers_utilization: workers.map(|pool| solution.gates[pool].utilization),
         saturation_rate: (highest > 0.0 && arrival_rate > 0.0).then(|| arrival_rate / highest),
         devices: service
             .devices
@@ -207,6 +238,26 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
             .collect(),
         confidence: None,
     }
+}
+
+/// The name of a station, or of a pool, these after the stations.
+fn resource_name(network: &Network, resource: usize) -> String {
+    match network.stations.get(resource) {
+        Some(station) => station.name.clone(),
+        None => network.pools[resource - network.stations.len()].title(),
+    }
+}
+
+/// The names of what ends up held by requests that wait for one another.
+fn dead(solution: &Solution<'_>) -> Vec<String> {
+    let pools = solution.network.pools.iter().zip(&solution.gates).filter(|(_, gate)| gate.dead);
+    pools.map(|(pool, _)| if pool.kind == PoolKind::Named { pool.title() } else { pool.name.clone() }).collect()
+}
+
+/// The pool of a service's workers.
+fn workers(network: &Network, id: ServiceId) -> Option<PoolId> {
+    let own = |pool: &Pool| pool.per == Some(id) && matches!(pool.kind, PoolKind::Workers { .. });
+    network.pools.iter().position(own)
 }
 
 /// Response times of a service over its runs; with `fine` the curve has points of its own, else the percentiles are its
@@ -237,15 +288,15 @@ fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)], fine: bool) 
 
 /// Time in the queues of a service, by each of its runs.
 fn waits(solution: &Solution<'_>, composed: &Composed<'_>, id: ServiceId, runs: &[(f64, usize, usize)]) -> Times {
+    let own = Own { solution, composed, id };
     let mut parts: Vec<(f64, Option<Tail>, f64)> = Vec::new();
     for (rate, operation, class) in runs {
-        let mut visits = Vec::new();
-        own_visits(&solution.network.operations[*operation].steps, 1.0, &mut visits);
-        visits.retain(|(visit, _)| solution.network.stations[solution.network.visits[*visit].station].service == id);
-        match wait_of(composed, &visits, *class) {
-            Some((tail, mean)) => parts.push((*rate, tail, mean)),
-            None => return Times::default(),
+        let mut waits = Vec::new();
+        if own.collect(&solution.network.operations[*operation].steps, *class, 1.0, &mut waits).is_none() {
+            return Times::default();
         }
+        let (tail, mean) = wait_of(composed, &waits);
+        parts.push((*rate, tail, mean));
     }
     let total: f64 = parts.iter().map(|(rate, _, _)| rate).sum();
     if total <= 0.0 {
@@ -261,40 +312,70 @@ fn waits(solution: &Solution<'_>, composed: &Composed<'_>, id: ServiceId, runs: 
     mixed_times(&tails, mean)
 }
 
-/// The visits some steps make themselves, with how often.
-fn own_visits(steps: &[Step], weight: f64, found: &mut Vec<(VisitId, f64)>) {
-    for step in steps {
+/// The queues of one service.
+struct Own<'a> {
+    solution: &'a Solution<'a>,
+    composed: &'a Composed<'a>,
+    id: ServiceId,
+}
+
+/// A wait that a run meets with some weight: how often, its law, and its mean with all time beyond the work.
+type Met<'a> = (f64, &'a Delay, f64);
+
+impl<'a> Own<'a> {
+    /// The waits that some steps meet in queues of the service; `None` when one grows without end.
+    fn collect(&self, steps: &[Step], class: usize, weight: f64, found: &mut Vec<Met<'a>>) -> Option<()> {
+        steps.iter().try_for_each(|step| self.step(step, class, weight, found))
+    }
+
+    fn step(&self, step: &Step, class: usize, weight: f64, found: &mut Vec<Met<'a>>) -> Option<()> {
+        let network = self.solution.network;
         match step {
-            Step::Visit(visit) => found.push((*visit, weight)),
-            Step::Hold { steps, .. } => own_visits(steps, weight, found),
-            Step::Repeat { times, steps } => own_visits(steps, weight * f64::from(*times), found),
-            Step::Choose { ways, .. } => ways.iter().for_each(|(w, steps)| own_visits(steps, weight * w, found)),
-            Step::Parallel { branches, .. } => branches.iter().for_each(|steps| own_visits(steps, weight, found)),
-            Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+            Step::Visit(visit) => {
+                if network.stations[network.visits[*visit].station].service == self.id {
+                    let (wait, _) = self.composed.met(*visit, class)?;
+                    found.push((weight, wait, self.composed.queueing(*visit, class)?));
+                }
+                Some(())
+            }
+            Step::Hold { pool, steps } => {
+                let Pool { kind, per, .. } = &network.pools[*pool];
+                if matches!(kind, PoolKind::Workers { .. }) && *per == Some(self.id) {
+                    let wait = self.solution.gates[*pool].wait.as_ref()?;
+                    found.push((weight, wait, wait.mean()));
+                }
+                self.collect(steps, class, weight, found)
+            }
+            Step::Repeat { times, steps } => self.collect(steps, class, weight * f64::from(*times), found),
+            Step::Choose { ways, .. } => {
+                ways.iter().try_for_each(|(share, steps)| self.collect(steps, class, weight * share, found))
+            }
+            Step::Parallel { branches, .. } => {
+                branches.iter().try_for_each(|steps| self.collect(steps, class, weight, found))
+            }
+            Step::Delay(_) | Step::Call(_) | Step::Guarded(_) | Step::Send(_) | Step::Fail(_) => Some(()),
         }
     }
 }
 
-/// The total wait of several visits: exact for one; otherwise a gamma with the right mean and variance, waits taken as
-/// independent. `None` when a queue grows without end.
-fn wait_of(composed: &Composed<'_>, visits: &[(VisitId, f64)], class: usize) -> Option<(Option<Tail>, f64)> {
-    if let [(visit, weight)] = visits
+/// The total of several waits: exact for one; otherwise a gamma with the right mean and variance, waits taken as independent.
+fn wait_of(composed: &Composed<'_>, waits: &[Met<'_>]) -> (Option<Tail>, f64) {
+    let some: Vec<&Met<'_>> =
+        waits.iter().filter(|(_, wait, own)| *own > 0.0 || !matches!(wait, Delay::None)).collect();
+    if let [(weight, wait, own)] = some.as_slice()
         && *weight == 1.0
-        && let (wait, _) = composed.met(*visit, class)?
-        && composed.queueing(*visit, class)? <= wait.mean()
+        && *own <= wait.mean()
     {
         let law = Law::constant(0.0);
         let tail = if is_formula(wait, &law) {
-            Tail::Single { wait: wait.clone(), law }
+            Tail::Single { wait: (*wait).clone(), law }
         } else {
             Tail::on_ladder(wait, &law, composed.ladder())
         };
-        return Some((Some(tail), wait.mean()));
+        return (Some(tail), wait.mean());
     }
     let (mut mean, mut variance, mut none) = (0.0, 0.0, 1.0);
-    for (visit, weight) in visits {
-        let (wait, _) = composed.met(*visit, class)?;
-        let own = composed.queueing(*visit, class)?;
+    for (weight, wait, own) in waits {
         let extra = own - wait.mean();
         mean += weight * own;
         let second = wait.second_moment().min(1e4 * own * own) + 2.0 * extra * own;
@@ -305,19 +386,31 @@ fn wait_of(composed: &Composed<'_>, visits: &[(VisitId, f64)], class: usize) -> 
         none *= if *weight <= 1.0 { 1.0 - weight * busy } else { (1.0 - busy).powf(*weight) };
     }
     if mean <= 0.0 {
-        return Some((None, 0.0));
+        return (None, 0.0);
     }
-    let some = (1.0 - none).max(1e-12);
-    let conditional = mean / some;
-    let second = (variance + mean * mean) / some;
-    let cv = (second / (conditional * conditional) - 1.0).clamp(1e-2, 1e3).sqrt();
-    let law = Law::Gamma(crate::distribution::Gamma { mean: conditional, cv });
-    let tail = Tail::Single { wait: Delay::Of { probability: some, law }, law: Law::constant(0.0) };
-    Some((Some(tail), mean))
+    let wait = Delay::with_moments((1.0 - none).max(1e-12), mean, variance + mean * mean);
+    (Some(Tail::Single { wait, law: Law::constant(0.0) }), mean)
 }
 
 fn overloads(solution: &Solution<'_>, offered: &Offered) -> Vec<Overload> {
     let network = solution.network;
+    let full = network.pools.iter().zip(&solution.gates).enumerate().filter(|(_, (_, gate))| gate.wait.is_none());
+    let gates = full.map(|(id, (pool, gate))| {
+        let offered = offered.utilization(network.stations.len() + id);
+        match (pool.kind, pool.per) {
+            (PoolKind::Workers { .. }, Some(service)) => {
+                Overload::new(pool.title(), &network.services[service], gate.load, offered)
+            }
+            // More of it are not more instances of anything.
+            _ => Overload {
+                station: pool.title(),
+                service: pool.title(),
+                load: gate.load,
+                instances_needed: 0,
+                external: true,
+            },
+        }
+    });
     network
         .stations
         .iter()
@@ -328,5 +421,6 @@ fn overloads(solution: &Solution<'_>, offered: &Offered) -> Vec<Overload> {
             let service = &network.services[station.service];
             Overload::new(station.name.clone(), service, state.load, offered.utilization(id))
         })
+        .chain(gates)
         .collect()
 }

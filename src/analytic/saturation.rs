@@ -2,10 +2,10 @@
 
 use super::Solution;
 use crate::distribution::Distribution;
-use crate::network::flows::flows;
-use crate::network::{Network, StationId};
+use crate::network::flows::{Losses, flows};
+use crate::network::{Network, Station};
 
-/// Offered work without any loss, in busy servers: `[station][workload]`.
+/// Offered work without any loss, in busy servers of each station, and the use of each pool: `[resource][workload]`.
 pub(super) struct Offered {
     load: Vec<Vec<f64>>,
     capacity: Vec<f64>,
@@ -16,8 +16,9 @@ impl Offered {
         let network = solution.network;
         let held = |class| solution.stations.iter().any(|station| station.held(class) > 0.0);
         let without_loss;
-        let flows = if (0..network.classes).any(held) {
-            without_loss = flows(network, &solution.rates, &|_, _| 0.0);
+        let flows = if (0..network.classes).any(held) || solution.gates.iter().any(|gate| gate.held() > 0.0) {
+            let losses = Losses { tries: solution.losses.tries.clone(), ..Losses::none(network) };
+            without_loss = flows(network, &solution.rates, &losses);
             &without_loss
         } else {
             &solution.flows
@@ -29,16 +30,23 @@ impl Offered {
                 *sum += rate * mean;
             }
         }
-        Offered { load, capacity: capacities(network) }
+        let mut capacity = capacities(network);
+        for (pool, gate) in solution.gates.iter().enumerate() {
+            let asked = &flows.pools[pool];
+            let all: f64 = asked.iter().sum();
+            load.push(asked.iter().map(|rate| if all > 0.0 { gate.load * rate / all } else { 0.0 }).collect());
+            capacity.push(1.0);
+        }
+        Offered { load, capacity }
     }
 
-    /// Work over capacity at a station.
-    pub(super) fn utilization(&self, station: StationId) -> f64 {
+    /// Work over capacity at a station, or use of a pool, these after the stations.
+    pub(super) fn utilization(&self, station: usize) -> f64 {
         self.load[station].iter().sum::<f64>() / self.capacity[station]
     }
 
-    /// The factor by which all workloads together could grow, and the station that then saturates.
-    pub(super) fn together(&self) -> Option<(f64, StationId)> {
+    /// The factor by which all workloads together could grow, and the station that then saturates; pools come after the stations.
+    pub(super) fn together(&self) -> Option<(f64, usize)> {
         (0..self.load.len())
             .map(|station| (1.0 / self.utilization(station), station))
             .filter(|(factor, _)| factor.is_finite())
@@ -58,5 +66,5 @@ impl Offered {
 }
 
 fn capacities(network: &Network) -> Vec<f64> {
-    network.stations.iter().map(|station| station.total_servers()).collect()
+    network.stations.iter().map(Station::capacity).collect()
 }

@@ -4,11 +4,11 @@ use super::each;
 use super::traffic::Variability;
 use crate::discipline::busy::Interruptions;
 use crate::discipline::fcfs::{self, Arrivals, Queue, Waiting};
-use crate::discipline::{Delay, Discipline, Knowledge, balancer, lifo, priority, ps};
+use crate::discipline::{Delay, Discipline, Knowledge, balancer, contended, lifo, priority, ps};
 use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
 use crate::network::flows::Flows;
 use crate::network::{Network, Station};
-use crate::system::Balancer;
+use crate::system::{Balancer, Contention};
 use crate::unit::PerSecond;
 
 /// Error of the waits where batches are known by their variability alone.
@@ -55,6 +55,8 @@ pub(super) enum Treatment {
     Interrupted(Interruptions),
     /// Shared with all present, in a station that looks like this queue.
     Shared(Queue),
+    /// So many times slower, because servers slow each other down.
+    Slowed(f64),
 }
 
 impl StationState {
@@ -114,7 +116,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         service: fast(all.law()),
         servers: station.servers.saturating_mul(station.instances),
     };
-    let load = queue.utilization();
+    let load = queue.offered_load() / station.capacity();
     let memoryless = all.parts.len() <= 1 && queue.service.is_exponential() && station.discipline == Discipline::Fcfs;
     let mut state = StationState {
         load,
@@ -124,7 +126,9 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         poisson: variability.poisson,
         memoryless: memoryless && station.queue.is_none() && station.balancer == Balancer::Shared,
     };
-    if station.queue.is_some() {
+    if let Some(contention) = station.contention {
+        contended(station, &queue, contention, demands.len(), &mut state);
+    } else if station.queue.is_some() {
         limited(station, &queue, demands.len(), &mut state);
     } else if station.discipline.uses_priority() {
         by_priority(station, &queue, demands, &mut state);
@@ -319,6 +323,39 @@ fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut
         left = (left - load).max(0.0);
     }
     state.queue_length = waiting;
+}
+
+/// A station whose servers slow each other down.
+fn contended(station: &Station, queue: &Queue, contention: Contention, classes: usize, state: &mut StationState) {
+    let shared = station.instances == 1 || station.balancer == Balancer::Shared;
+    let (own, instances, groups) = if shared {
+        (queue.clone(), station.instances, 1.0)
+    } else {
+        (one_instance(station, queue), 1, f64::from(station.instances))
+    };
+    let places = station.queue.map(|places| places.saturating_mul(instances));
+    let sharing = station.discipline == Discipline::Ps;
+    let Some(found) = contended::solve(&own, contention, instances, sharing, places) else {
+        state.queue_length = None;
+        state.utilization = 1.0;
+        state.classes = vec![overloaded((1.0 - 1.0 / state.load).max(0.0)); classes];
+        return;
+    };
+    let passed = own.arrival_rate * (1.0 - found.refused);
+    let mut treatment = Treatment::Slowed(found.slowdown);
+    state.queue_length = Some(groups * passed * found.wait.mean());
+    state.utilization = (found.busy / f64::from(own.servers)).min(1.0);
+    if sharing {
+        let alike = ps::with_slowdown(&own, found.stretch);
+        state.queue_length = Some((groups * passed * own.service.mean() * (found.stretch - 1.0)).max(0.0));
+        treatment = Treatment::Shared(alike);
+    }
+    let simple = station.discipline == Discipline::Fcfs || sharing;
+    let plain = shared || matches!(station.balancer, Balancer::Random | Balancer::RoundRobin);
+    let knowledge =
+        if simple && plain { found.knowledge } else { found.knowledge.and(Knowledge::Approximate { p95_error: 0.3 }) };
+    let class = ClassState { wait: Some(found.wait), treatment, refused: found.refused, stuck: 0.0, knowledge };
+    state.classes = vec![class; classes];
 }
 
 /// A station with a limited queue: any load, and refusals.

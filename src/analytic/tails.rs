@@ -178,6 +178,42 @@ pub(super) fn is_formula(wait: &Delay, law: &Law) -> bool {
     }
 }
 
+/// Knots of a law with this tail and about this mean, all below `end`.
+pub(super) fn knots(exceeding: impl Fn(f64) -> f64, mean: f64, end: f64) -> Vec<(f64, f64)> {
+    let (mut low, mut high) = (mean, mean);
+    while exceeding(low) < 0.999 && low > 1e-6 * mean {
+        low *= 0.7;
+    }
+    while exceeding(high) > 1e-6 && high < (1e6 * mean).min(end) {
+        high = (high * 1.3).min(end);
+    }
+    let ratio = (high / low).powf(1.0 / (KNOTS - 1) as f64);
+    let mut knots: Vec<(f64, f64)> = vec![(0.0, 1.0)];
+    for i in 0..KNOTS {
+        let t = low * ratio.powi(i as i32);
+        let tail = exceeding(t).min(knots[i].1);
+        knots.push((t, tail));
+    }
+    knots[KNOTS].1 = 0.0;
+    knots
+}
+
+/// The mean of a time with this tail, of which `scale` is the order, looked at up to `end`.
+pub(super) fn mean_of(exceeding: impl Fn(f64) -> f64, scale: f64, end: f64) -> f64 {
+    // Kinks where constants end: panels, from zero to where nothing is left.
+    let mut sum = 0.0;
+    let mut from = 0.0;
+    let mut to = (scale / 64.0).min(end);
+    loop {
+        let piece: f64 = quadrature::panel(from, to).map(|(t, w)| w * exceeding(t)).sum();
+        sum += piece;
+        if to >= end || (exceeding(to) < 1e-8 && to > scale) || to > scale * 1e6 {
+            return sum;
+        }
+        (from, to) = (to, (to * 1.15 + scale / 64.0).min(end));
+    }
+}
+
 impl OrderStatistic {
     fn chances(&self, t: f64) -> Vec<f64> {
         self.parts.iter().map(|(success, tail)| success * (1.0 - tail.exceeding(t))).collect()
@@ -222,39 +258,7 @@ impl OrderStatistic {
         if self.parts.iter().all(|(_, tail)| formula(tail)) {
             return quadrature::half_line(scale, |t| self.exceeding(t));
         }
-        // Kinks where constants end: panels, from zero to where nothing is left.
-        let mut sum = 0.0;
-        let mut from = 0.0;
-        let mut to = scale / 64.0;
-        loop {
-            let piece: f64 = quadrature::panel(from, to).map(|(t, w)| w * self.exceeding(t)).sum();
-            sum += piece;
-            if (self.exceeding(to) < 1e-8 && to > scale) || to > scale * 1e6 {
-                return sum;
-            }
-            (from, to) = (to, to * 1.15 + scale / 64.0);
-        }
-    }
-
-    /// Knots of its law beyond `shift`, for a mean of `beyond`.
-    pub fn knots(&self, shift: f64, beyond: f64) -> Vec<(f64, f64)> {
-        let exceeding = |t: f64| self.exceeding(shift + t);
-        let (mut low, mut high) = (beyond, beyond);
-        while exceeding(low) < 0.999 && low > 1e-6 * beyond {
-            low *= 0.7;
-        }
-        while exceeding(high) > 1e-6 && high < 1e6 * beyond {
-            high *= 1.3;
-        }
-        let ratio = (high / low).powf(1.0 / (KNOTS - 1) as f64);
-        let mut knots: Vec<(f64, f64)> = vec![(0.0, 1.0)];
-        for i in 0..KNOTS {
-            let t = low * ratio.powi(i as i32);
-            let tail = exceeding(t).min(knots[i].1);
-            knots.push((t, tail));
-        }
-        knots[KNOTS].1 = 0.0;
-        knots
+        mean_of(|t| self.exceeding(t), scale, f64::INFINITY)
     }
 
     /// The chance that each part is the one that ends the wait: the last of all, the first of any.

@@ -58,12 +58,15 @@ impl Way {
                     && network.visits[*visit].time.has_closed_transform();
                 (self.stations.insert(station) && known).then_some(())
             }
+            // What is given up or tried again depends on how long it takes.
+            Step::Guarded(_) => None,
             Step::Call(call) if call.times == 0 || call.probability == 0.0 => Some(()),
             Step::Call(call) if call.times > 1 => None,
             Step::Call(call) => self.steps(solution, &network.operations[call.target].steps),
             Step::Choose { ways, .. } => {
                 ways.iter().filter(|(weight, _)| *weight > 0.0).try_for_each(|(_, steps)| self.steps(solution, steps))
             }
+            Step::Hold { pool, .. } if solution.gates[*pool].knowledge != Knowledge::Exact => None,
             Step::Hold { steps, .. } => self.steps(solution, steps),
             Step::Repeat { times, steps } => {
                 if *times > 1 {

@@ -109,7 +109,7 @@ pub(crate) fn unsupported(system: &System) -> Vec<Problem> {
     let mut problems = analytic::unsupported(system);
     if problems.is_empty() && mistakes(system).is_empty() {
         let network = compile(system);
-        problems.extend(analytic::circle(&network).or_else(|| analytic::unsolved_users(&network)));
+        problems.extend(analytic::unsolved_users(&network));
     }
     problems
 }

@@ -137,12 +137,12 @@ pub(crate) fn warnings(model: &input::Model, prediction: &Prediction) -> Vec<Str
             ratio::print(overload.load)
         ));
     }
+    let dead = prediction.deadlocked.iter();
+    warnings.extend(
+        dead.map(|name| format!("{name} is deadlocked: requests that wait for it hold all of it, and none can go on")),
+    );
     if let Some(simulation) = &prediction.simulation {
-        let dead = simulation
-            .deadlocked
-            .iter()
-            .map(|name| format!("{name} is deadlocked: requests that wait for it hold all of it, and none can go on"));
-        warnings.extend(dead.chain(simulation.notes.iter().cloned()));
+        warnings.extend(simulation.notes.iter().cloned());
         if simulation.ended == Ended::Stopped {
             warnings.push("the simulation was stopped: these are the figures it had reached".to_string());
         }

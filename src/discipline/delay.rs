@@ -1,7 +1,7 @@
 //! The law of a waiting time: mostly zero or a few exponentials, whatever the queue.
 
 use super::fcfs::Periodic;
-use crate::distribution::{Distribution, Law};
+use crate::distribution::{Distribution, Gamma, Law};
 use crate::math::{inversion, inversion::Line, roots, special};
 use crate::unit::{PerSecond, Seconds};
 use num_complex::Complex64;
@@ -95,6 +95,37 @@ impl Delay {
             }
             delay => delay,
         }
+    }
+
+    /// The same wait in so many times the time; that of M/D/c as a gamma with its moments.
+    pub fn scaled(self, factor: f64) -> Delay {
+        if factor == 1.0 {
+            return self;
+        }
+        if factor < 1e-9 {
+            return Delay::None;
+        }
+        match self {
+            Delay::Exponentials(_) | Delay::None => self.shortened(factor),
+            Delay::Erlangs { weights, rate } => Delay::Erlangs { weights, rate: rate / factor },
+            Delay::Pollaczek { arrival_rate, service } => {
+                Delay::Pollaczek { arrival_rate: arrival_rate / factor, service: service.scaled(factor) }
+            }
+            Delay::Of { probability, law } => Delay::Of { probability, law: law.scaled(factor) },
+            Delay::Periodic(_) => {
+                Delay::with_moments(self.probability(), factor * self.mean(), factor * factor * self.second_moment())
+            }
+        }
+    }
+
+    /// With this probability a gamma so that mean and mean square of the whole are these; otherwise zero.
+    pub fn with_moments(probability: f64, mean: Seconds, second: f64) -> Delay {
+        if probability <= 0.0 || mean <= 0.0 {
+            return Delay::None;
+        }
+        let conditional = mean / probability;
+        let cv = (second / probability / (conditional * conditional) - 1.0).clamp(1e-2, 1e3).sqrt();
+        Delay::Of { probability, law: Law::Gamma(Gamma { mean: conditional, cv }) }
     }
 
     /// Probability to wait at all.

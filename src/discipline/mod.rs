@@ -5,6 +5,7 @@
 
 pub mod balancer;
 pub mod busy;
+pub mod contended;
 mod delay;
 pub mod fcfs;
 pub mod lifo;

@@ -25,6 +25,9 @@ struct Knot {
 /// Inverted tails are right to about this.
 const NOISE: f64 = 1e-6;
 
+/// After the last point a tail falls by at least so many times its part as the time grows.
+const LEAST_FALL: f64 = 1.5;
+
 /// Below this the tail is rounding.
 const FLOOR: f64 = 1e-13;
 
@@ -158,7 +161,6 @@ impl Curve {
         }
         if target < last.y {
             let rate = self.last_rate();
-            // Where it does not fall at the end, the end is all that is known.
             return last.x.exp() + if rate > 0.0 { (last.y - target) / rate } else { 0.0 };
         }
         let i = (self.knots.partition_point(|knot| knot.y >= target) - 1).min(self.knots.len() - 2);
@@ -173,10 +175,12 @@ impl Curve {
         [from.y, da, 3.0 * rise - 2.0 * da - db, da + db - 2.0 * rise]
     }
 
-    /// How fast the tail falls between the last two points, per unit of time.
+    /// How fast the tail falls between the last two points, per unit of time; at least as fast as it takes for a mean
+    /// to exist: a tail is flat for a while where nothing ends.
     fn last_rate(&self) -> f64 {
         let [.., before, last] = self.knots.as_slice() else { return 0.0 };
-        (before.y - last.y) / (last.x.exp() - before.x.exp())
+        let end = last.x.exp();
+        ((before.y - last.y) / (end - before.x.exp())).max(LEAST_FALL / end)
     }
 }
 

@@ -5,8 +5,10 @@
 //! then [`mva`], [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
 
 pub mod birth_death;
+pub mod bucket;
 pub mod cache;
 pub mod curve;
+pub mod equivalent;
 pub mod erlang;
 pub mod estimate;
 pub mod histogram;

@@ -1,8 +1,8 @@
 //! System to network: names become numbers.
 
 use super::{
-    Cache, CacheId, Network, Operation, OperationId, Pool, PoolId, Service, ServiceId, Station, StationId, Step, Visit,
-    Workload,
+    Cache, CacheId, Network, Operation, OperationId, Pool, PoolId, PoolKind, Service, ServiceId, Station, StationId,
+    Step, Visit, Workload,
 };
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Lattice, Law};
@@ -50,6 +50,7 @@ pub fn compile(system: &System) -> Network {
         classes,
         visits: compiler.visits,
         parallels: compiler.parallels,
+        guards: compiler.guards,
         unit,
     }
 }
@@ -102,6 +103,10 @@ fn delays<'a>(steps: &'a mut [Step], found: &mut Vec<&'a mut Law>) {
         match step {
             Step::Delay(law) => found.push(law),
             Step::Call(call) => found.extend(&mut call.network),
+            Step::Guarded(guarded) => {
+                found.extend(&mut guarded.call.network);
+                delays(&mut guarded.attempt, found);
+            }
             Step::Choose { ways, .. } => ways.iter_mut().for_each(|(_, steps)| delays(steps, found)),
             Step::Repeat { steps, .. } | Step::Hold { steps, .. } => delays(steps, found),
             Step::Parallel { branches, .. } => branches.iter_mut().for_each(|steps| delays(steps, found)),
@@ -116,6 +121,7 @@ fn pools(system: &System) -> Vec<Pool> {
         name: pool.name.clone(),
         size: pool.size,
         per: pool.per.as_ref().and_then(number),
+        kind: PoolKind::Named,
     };
     system.pools.iter().map(pool).collect()
 }
@@ -141,6 +147,7 @@ struct Compiler<'a> {
     pools: HashMap<&'a str, PoolId>,
     visits: Vec<Visit>,
     parallels: usize,
+    guards: usize,
 }
 
 impl<'a> Compiler<'a> {
@@ -168,6 +175,7 @@ impl<'a> Compiler<'a> {
             pools,
             visits: Vec::new(),
             parallels: 0,
+            guards: 0,
         }
     }
 
@@ -280,7 +288,14 @@ impl<'a> Compiler<'a> {
                 self.visit(Some(station), time.clone())
             }
             system::Step::Delay(law) => Step::Delay(law.clone()),
-            system::Step::Call(call) => Step::Call(call.aimed_at(*self.ids.get(&aim(&call.target))?)),
+            system::Step::Call(call) => {
+                let call = call.aimed_at(*self.ids.get(&aim(&call.target))?);
+                if call.is_plain() {
+                    return Some(Step::Call(call));
+                }
+                self.guards += 1;
+                Step::guarded(call, self.guards - 1)
+            }
             system::Step::Parallel { branches, wait } => {
                 self.parallels += 1;
                 let number = self.parallels - 1;
@@ -351,10 +366,11 @@ impl<'a> Compiler<'a> {
 }
 
 /// Whom each operation asks, in any way.
-fn callees(steps: &[Step], found: &mut Vec<OperationId>) {
+pub(crate) fn callees(steps: &[Step], found: &mut Vec<OperationId>) {
     for step in steps {
         match step {
             Step::Call(call) => found.push(call.target),
+            Step::Guarded(guarded) => found.push(guarded.call.target),
             Step::Send(target) => found.push(*target),
             Step::Parallel { branches, .. } => branches.iter().for_each(|steps| callees(steps, found)),
             Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| callees(steps, found)),
@@ -365,7 +381,7 @@ fn callees(steps: &[Step], found: &mut Vec<OperationId>) {
 }
 
 /// Kahn's order: an operation after all that ask it. Operations on a cycle are left out.
-fn callers_first(operations: &[Operation]) -> Vec<OperationId> {
+pub(crate) fn callers_first(operations: &[Operation]) -> Vec<OperationId> {
     let calls: Vec<Vec<OperationId>> = operations
         .iter()
         .map(|operation| {
@@ -388,14 +404,4 @@ fn callers_first(operations: &[Operation]) -> Vec<OperationId> {
         next += 1;
     }
     order
-}
-
-/// The name of an operation that calls itself by way of others, if there is one: [`Network::order`] lacks it.
-pub fn unsolved_cycle(network: &Network) -> Option<&str> {
-    if network.order.len() == network.operations.len() {
-        return None;
-    }
-    let mut seen = vec![false; network.operations.len()];
-    network.order.iter().for_each(|id| seen[*id] = true);
-    seen.iter().position(|seen| !seen).map(|id| network.operations[id].name.as_str())
 }

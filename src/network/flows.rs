@@ -1,10 +1,10 @@
 //! How often everything is visited: success probabilities from the callees up, rates from the workloads down.
 
-use super::{Call, Network, OperationId, StationId, Step};
+use super::{Call, GuardId, Network, OperationId, PoolId, StationId, Step};
 use crate::math::rows::Rows;
-use crate::unit::PerSecond;
+use crate::unit::{PerSecond, Seconds};
 
-/// Rates through the network, given the chance of a refusal at each station.
+/// Rates through the network, given what is lost on the way.
 #[derive(Debug, Clone)]
 pub struct Flows {
     /// Success probability of each operation, per class of urgency: `[operation][class]`.
@@ -13,29 +13,100 @@ pub struct Flows {
     pub operations: Rows<PerSecond>,
     /// Times each visit is made per second, refused ones included, for each workload: `[visit][workload]`.
     pub visits: Rows<PerSecond>,
+    /// Times one of each pool is asked for per second, for each workload: `[pool][workload]`.
+    pub pools: Rows<PerSecond>,
 }
 
-/// Chance that a visit of a class is refused at a station.
-pub type Refusals<'r> = &'r dyn Fn(StationId, usize) -> f64;
+/// What does not get through, and what is done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Losses {
+    /// Chance that a visit of a class gets no further: `[station][class]`.
+    pub stations: Rows<f64>,
+    /// Chance that whoever wants one of a pool gets none: `[pool]`.
+    pub pools: Vec<f64>,
+    /// What becomes of guarded calls: `[guard][class]`.
+    pub tries: Rows<Tries>,
+}
+
+/// What becomes of a guarded call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tries {
+    /// Chance that an attempt succeeds.
+    pub attempt: f64,
+    /// Chance that an attempt ends because its time is over.
+    pub late: f64,
+    /// Chance that a second copy of an attempt is sent.
+    pub copied: f64,
+    /// Chance that an attempt fails when the one before has failed.
+    pub again: f64,
+    /// Chance that the call succeeds.
+    pub success: f64,
+    /// Attempts that are made, on average.
+    pub attempts: f64,
+    /// Mean time until the call succeeds or fails, in seconds.
+    pub time: Seconds,
+}
+
+impl Tries {
+    /// A call that is answered at once.
+    pub const PLAIN: Tries =
+        Tries { attempt: 1.0, late: 0.0, copied: 0.0, again: 0.0, success: 1.0, attempts: 1.0, time: 0.0 };
+
+    /// These with as many retries, which fail with the chance `again`.
+    pub fn retried(self, again: f64, retries: u32) -> Tries {
+        let failed = 1.0 - self.attempt;
+        let success = 1.0 - failed * all_of(again, retries);
+        Tries { again, success, attempts: 1.0 + failed * geometric_sum(again, retries), ..self }
+    }
+
+    /// Times that the operation runs which is asked.
+    pub fn runs(&self) -> f64 {
+        self.attempts * (1.0 + self.copied)
+    }
+}
+
+impl Losses {
+    /// Nothing is lost.
+    pub fn none(network: &Network) -> Losses {
+        Losses {
+            stations: Rows::of(0.0, network.stations.len(), network.classes),
+            pools: vec![0.0; network.pools.len()],
+            tries: Rows::of(Tries::PLAIN, network.guards, network.classes),
+        }
+    }
+
+    fn visit(&self, station: StationId, class: usize) -> f64 {
+        1.0 - self.stations[station][class]
+    }
+
+    fn pool(&self, pool: PoolId) -> f64 {
+        1.0 - self.pools[pool]
+    }
+
+    fn tries(&self, guard: GuardId, class: usize) -> &Tries {
+        &self.tries[guard][class]
+    }
+}
 
 /// Flows for workloads that ask at these rates.
-pub fn flows(network: &Network, rates: &[PerSecond], refusal: Refusals<'_>) -> Flows {
+pub fn flows(network: &Network, rates: &[PerSecond], losses: &Losses) -> Flows {
     let mixes = network.workloads.iter().map(|workload| workload.mix.as_slice());
-    flows_from(network, rates.iter().copied().zip(mixes), refusal)
+    flows_from(network, rates.iter().copied().zip(mixes), losses)
 }
 
 /// Flows where each workload begins so many runs of these operations, by their shares, instead of its own.
 pub fn flows_from<'m>(
     network: &Network,
     begun: impl Iterator<Item = (PerSecond, &'m [(OperationId, f64)])>,
-    refusal: Refusals<'_>,
+    losses: &Losses,
 ) -> Flows {
-    let success = successes(network, refusal);
+    let success = successes(network, losses);
     let workloads = network.workloads.len();
     let mut flows = Flows {
         success,
         operations: Rows::of(0.0, network.operations.len(), workloads),
         visits: Rows::of(0.0, network.visits.len(), workloads),
+        pools: Rows::of(0.0, network.pools.len(), workloads),
     };
     for (w, (rate, mix)) in begun.enumerate() {
         for (operation, share) in mix {
@@ -46,7 +117,7 @@ pub fn flows_from<'m>(
         for (w, workload) in network.workloads.iter().enumerate() {
             let rate = flows.operations[operation][w];
             if rate > 0.0 {
-                let walk = Walk { network, refusal, workload: w, class: workload.class };
+                let walk = Walk { network, losses, workload: w, class: workload.class };
                 walk.steps(&network.operations[operation].steps, rate, &mut flows);
             }
         }
@@ -55,37 +126,33 @@ pub fn flows_from<'m>(
 }
 
 /// Success probability of each operation for each class, callees first: `[operation][class]`.
-pub fn successes(network: &Network, refusal: Refusals<'_>) -> Rows<f64> {
+pub fn successes(network: &Network, losses: &Losses) -> Rows<f64> {
     let mut success = Rows::of(1.0, network.operations.len(), network.classes);
     for &operation in network.order.iter().rev() {
         for class in 0..network.classes {
             success[operation][class] =
-                sequence_success(network, &network.operations[operation].steps, class, &success, refusal);
+                sequence_success(network, &network.operations[operation].steps, class, &success, losses);
         }
     }
     success
 }
 
 /// Chance that all of some steps succeed.
-pub fn sequence_success(
-    network: &Network,
-    steps: &[Step],
-    class: usize,
-    success: &Rows<f64>,
-    refusal: Refusals<'_>,
-) -> f64 {
-    steps.iter().map(|step| step_success(network, step, class, success, refusal)).product()
+pub fn sequence_success(network: &Network, steps: &[Step], class: usize, success: &Rows<f64>, losses: &Losses) -> f64 {
+    steps.iter().map(|step| step_success(network, step, class, success, losses)).product()
 }
 
-fn step_success(network: &Network, step: &Step, class: usize, success: &Rows<f64>, refusal: Refusals<'_>) -> f64 {
-    let inner = |steps: &[Step]| sequence_success(network, steps, class, success, refusal);
+fn step_success(network: &Network, step: &Step, class: usize, success: &Rows<f64>, losses: &Losses) -> f64 {
+    let inner = |steps: &[Step]| sequence_success(network, steps, class, success, losses);
+    let made = |call: &Call, one: f64| 1.0 - call.probability + call.probability * all_of(one, call.times);
     match step {
-        Step::Visit(visit) => 1.0 - refusal(network.visits[*visit].station, class),
+        Step::Visit(visit) => losses.visit(network.visits[*visit].station, class),
         Step::Delay(_) | Step::Send(_) => 1.0,
         Step::Fail(chance) => 1.0 - chance,
-        Step::Call(call) => 1.0 - call.probability + call.probability * all_of(success[call.target][class], call.times),
+        Step::Call(call) => made(call, success[call.target][class]),
+        Step::Guarded(guarded) => made(&guarded.call, losses.tries(guarded.id, class).success),
         Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
-        Step::Hold { steps, .. } => inner(steps),
+        Step::Hold { pool, steps } => losses.pool(*pool) * inner(steps),
         Step::Repeat { times, steps } => all_of(inner(steps), *times),
         Step::Parallel { branches, needed, .. } => {
             let each: Vec<f64> = branches.iter().map(|steps| inner(steps)).collect();
@@ -122,14 +189,17 @@ pub fn all_of(chance: f64, times: u32) -> f64 {
 }
 
 /// The sum of the first `times` powers of `p`: how many of a row of calls are made when the first failure ends it.
-fn geometric_sum(p: f64, times: u32) -> f64 {
+pub fn geometric_sum(p: f64, times: u32) -> f64 {
     let n = f64::from(times);
+    if times == 1 {
+        return 1.0;
+    }
     if (1.0 - p).abs() < 1e-12 { n } else { (1.0 - all_of(p, times)) / (1.0 - p) }
 }
 
 struct Walk<'a> {
     network: &'a Network,
-    refusal: Refusals<'a>,
+    losses: &'a Losses,
     workload: usize,
     class: usize,
 }
@@ -147,7 +217,7 @@ impl Walk<'_> {
         match step {
             Step::Visit(visit) => {
                 flows.visits[*visit][self.workload] += rate;
-                rate * (1.0 - (self.refusal)(self.network.visits[*visit].station, self.class))
+                rate * self.losses.visit(self.network.visits[*visit].station, self.class)
             }
             Step::Delay(_) => rate,
             Step::Fail(chance) => rate * (1.0 - chance),
@@ -155,13 +225,23 @@ impl Walk<'_> {
                 flows.operations[*target][self.workload] += rate;
                 rate
             }
-            Step::Call(call) => self.call(call, rate, flows),
+            Step::Call(call) => {
+                let success = flows.success[call.target][self.class];
+                self.call(call, success, 1.0, rate, flows)
+            }
+            Step::Guarded(guarded) => {
+                let tries = self.losses.tries(guarded.id, self.class);
+                self.call(&guarded.call, tries.success, tries.runs(), rate, flows)
+            }
             Step::Choose { ways, .. } => {
                 ways.iter().map(|(weight, steps)| self.steps(steps, rate * weight, flows)).sum()
             }
-            Step::Hold { steps, .. } => self.steps(steps, rate, flows),
+            Step::Hold { pool, steps } => {
+                flows.pools[*pool][self.workload] += rate;
+                self.steps(steps, rate * self.losses.pool(*pool), flows)
+            }
             Step::Repeat { times, steps } => {
-                let success = sequence_success(self.network, steps, self.class, &flows.success, self.refusal);
+                let success = sequence_success(self.network, steps, self.class, &flows.success, self.losses);
                 self.steps(steps, rate * geometric_sum(success, *times), flows);
                 rate * all_of(success, *times)
             }
@@ -171,17 +251,17 @@ impl Walk<'_> {
                 }
                 let each: Vec<f64> = branches
                     .iter()
-                    .map(|steps| sequence_success(self.network, steps, self.class, &flows.success, self.refusal))
+                    .map(|steps| sequence_success(self.network, steps, self.class, &flows.success, self.losses))
                     .collect();
                 rate * at_least(&each, *needed)
             }
         }
     }
 
-    fn call(&self, call: &Call, rate: PerSecond, flows: &mut Flows) -> PerSecond {
-        let success = flows.success[call.target][self.class];
+    /// A call that succeeds so often, each made in so many runs of who is asked.
+    fn call(&self, call: &Call, success: f64, runs: f64, rate: PerSecond, flows: &mut Flows) -> PerSecond {
         let made = rate * call.probability;
-        flows.operations[call.target][self.workload] += made * geometric_sum(success, call.times);
+        flows.operations[call.target][self.workload] += made * runs * geometric_sum(success, call.times);
         rate - made + made * all_of(success, call.times)
     }
 }

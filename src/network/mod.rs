@@ -6,9 +6,10 @@
 mod compile;
 pub mod flows;
 
-pub use compile::{compile, unsolved_cycle};
+pub use compile::compile;
+pub(crate) use compile::{callees, callers_first};
 
-use crate::discipline::Discipline;
+use crate::discipline::{Discipline, contended};
 use crate::distribution::Law;
 use crate::system::{self, ArrivalLaw, Balancer, Contention, Hits, Load};
 use crate::unit::{PerSecond, Seconds};
@@ -23,6 +24,8 @@ pub type OperationId = usize;
 pub type ServiceId = usize;
 /// Number of a pool.
 pub type PoolId = usize;
+/// Number of a guarded call.
+pub type GuardId = usize;
 /// Number of a cache.
 pub type CacheId = usize;
 
@@ -49,6 +52,8 @@ pub struct Network {
     pub visits: Vec<Visit>,
     /// Number of parallel steps in all programs.
     pub parallels: usize,
+    /// Number of guarded calls in all programs.
+    pub guards: usize,
     /// The shortest mean of all laws: what times are measured in where only ratios count.
     pub unit: Seconds,
 }
@@ -87,6 +92,36 @@ pub struct Pool {
     pub size: u32,
     /// The service each instance of which has its own; `None` is one pool for all.
     pub per: Option<ServiceId>,
+    /// What kind of things they are.
+    pub kind: PoolKind,
+}
+
+/// What requests hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PoolKind {
+    /// One of a pool that has a name in the model.
+    Named,
+    /// A worker of a service.
+    Workers {
+        /// Requests that may wait for one, of each instance; `None` is no limit.
+        queue: Option<u32>,
+    },
+    /// One of the calls that an external takes per second; those of one second are kept for later.
+    Calls {
+        /// How many there are per second.
+        limit: PerSecond,
+    },
+}
+
+impl Pool {
+    /// Its name for people.
+    pub fn title(&self) -> String {
+        match self.kind {
+            PoolKind::Named => format!("pool {}", self.name),
+            PoolKind::Workers { .. } => format!("{} workers", self.name),
+            PoolKind::Calls { .. } => format!("{} limit", self.name),
+        }
+    }
 }
 
 /// A cache.
@@ -129,6 +164,13 @@ impl Station {
     pub fn total_servers(&self) -> f64 {
         f64::from(self.servers) * f64::from(self.instances)
     }
+
+    /// The work that all servers can do, in servers that do not slow each other down.
+    pub fn capacity(&self) -> f64 {
+        let sharing = self.discipline == Discipline::Ps;
+        let of_one = self.contention.map(|contention| contended::capacity(contention, self.servers, sharing));
+        of_one.unwrap_or(f64::from(self.servers)) * f64::from(self.instances)
+    }
 }
 
 /// A visit that a program makes to a station.
@@ -160,6 +202,8 @@ pub enum Step {
     Delay(Law),
     /// Asks another operation and waits.
     Call(Call),
+    /// The same with timeouts, retries or copies.
+    Guarded(Box<Guarded>),
     /// Several sequences at once; goes on when `needed` of them have succeeded.
     Parallel {
         /// The sequences.
@@ -197,12 +241,19 @@ pub enum Step {
 }
 
 impl Step {
+    /// A guarded call with its number.
+    pub(crate) fn guarded(call: Call, id: GuardId) -> Step {
+        let plain = Call { network: call.network.clone(), ..Call::to(call.target) };
+        Step::Guarded(Box::new(Guarded { call, attempt: vec![Step::Call(plain)], id }))
+    }
+
     /// Looks at each sequence of steps inside this one.
     pub fn inner<'a>(&'a self, mut look: impl FnMut(&'a [Step])) {
         match self {
             Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| look(steps)),
             Step::Repeat { steps, .. } | Step::Hold { steps, .. } => look(steps),
             Step::Parallel { branches, .. } => branches.iter().for_each(|steps| look(steps)),
+            Step::Guarded(guarded) => look(&guarded.attempt),
             Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
         }
     }
@@ -210,6 +261,24 @@ impl Step {
 
 /// A synchronous call, its target a number.
 pub type Call = system::Call<OperationId>;
+
+/// A call that its caller may give up, or make more than once.
+#[derive(Debug, Clone)]
+pub struct Guarded {
+    /// The call.
+    pub call: Call,
+    /// One copy of one attempt: the plain call alone, made for certain.
+    pub attempt: Vec<Step>,
+    /// Number of this call among all guarded ones of the network.
+    pub id: GuardId,
+}
+
+impl Guarded {
+    /// Whether it depends on how long an attempt takes what comes of it.
+    pub fn is_decided_by_time(&self) -> bool {
+        self.call.timeout.is_some() || self.call.hedge.is_some()
+    }
+}
 
 /// Where requests come from.
 #[derive(Debug, Clone)]

@@ -25,6 +25,8 @@ pub struct Prediction {
     pub headroom: Option<f64>,
     /// Resources over capacity.
     pub overloads: Vec<Overload>,
+    /// Services whose workers, and pools that, are held by requests that wait for one another.
+    pub deadlocked: Vec<String>,
     /// How it was simulated; `None` where it was computed.
     pub simulation: Option<Box<Simulation>>,
 }
@@ -224,8 +226,6 @@ pub struct Simulation {
     pub wanted: Option<f64>,
     /// Why it ended.
     pub ended: Ended,
-    /// Services whose workers, and pools that, are held by requests that wait for one another.
-    pub deadlocked: Vec<String>,
     /// What is odd about it, in sentences.
     pub notes: Vec<String>,
 }

@@ -87,7 +87,7 @@ fn title(system: &System) -> String {
 fn headline(system: &System, prediction: &Prediction, verdicts: &[Verdict]) -> Block {
     let missed = verdicts.iter().filter(|v| !v.met).count();
     let name = title(system);
-    let dead = prediction.simulation.as_ref().map_or(&[][..], |simulation| &simulation.deadlocked);
+    let dead = &prediction.deadlocked;
     let (text, tone) = if !dead.is_empty() {
         (format!("{name}: deadlocked, requests wait for one another at {}", enumerate(dead)), Tone::Bad)
     } else if !prediction.stable {

@@ -8,7 +8,6 @@ use super::frames::{Frame, Phase};
 use super::program::{Instruction, NONE};
 use super::queue::Arrival;
 use super::record::{Elsewhere, Spent, place_of};
-use crate::system::Backoff;
 
 /// Which of the timers of a call.
 const TIMEOUT: usize = 0;
@@ -230,10 +229,10 @@ impl Engine<'_> {
         if frame.tries > call.retries {
             return Then::Fails(number);
         }
-        let Some(Backoff { base, factor, max, full_jitter }) = call.backoff else { return self.attempt(number) };
-        let most = (base * factor.powf(f64::from(frame.tries - 1))).min(max);
+        let Some(backoff) = call.backoff else { return self.attempt(number) };
+        let most = backoff.most(frame.tries);
         frame.phase = Phase::Backoff;
-        let time = if full_jitter { most * self.chances[call.chance as usize].uniform() } else { most };
+        let time = if backoff.full_jitter { most * self.chances[call.chance as usize].uniform() } else { most };
         self.later(time, number);
         Then::Waits
     }

@@ -101,6 +101,7 @@ pub(super) fn prediction(
         bottleneck: together.as_ref().map(|(_, name)| name.clone()),
         headroom: together.map(|(load, _)| 1.0 / load),
         overloads: if stable || !finish.deadlocked.is_empty() { Vec::new() } else { overloads(collected) },
+        deadlocked: finish.deadlocked,
         simulation: Some(Box::new(Simulation {
             seed: effort.seed,
             replications: collected.runs() as u64,
@@ -112,7 +113,6 @@ pub(super) fn prediction(
             least_certain,
             wanted,
             ended: finish.ended,
-            deadlocked: finish.deadlocked,
             notes,
         })),
     }

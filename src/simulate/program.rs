@@ -175,6 +175,7 @@ impl Writer<'_> {
                 self.put(Instruction::Delay { law });
             }
             Step::Call(call) => self.call(call),
+            Step::Guarded(guarded) => self.call(&guarded.call),
             Step::Send(operation) => {
                 self.put(Instruction::Send { operation: *operation as u32 });
             }
@@ -221,7 +222,7 @@ impl Writer<'_> {
             probability: call.probability,
             chance,
             network,
-            is_plain: call.timeout.is_none() && call.hedge.is_none() && call.retries == 0,
+            is_plain: call.is_plain(),
             timeout: call.timeout,
             hedge: call.hedge,
             retries: call.retries,

@@ -12,11 +12,12 @@ mod service;
 mod step;
 mod workload;
 
+pub use crate::discipline::contended::Contention;
 pub use edit::{Change, EditError, Kind, Value};
 pub use names::{nearest, nearest_advice};
 pub use objective::{Metric, Objective, Scope};
 pub use path::Path;
-pub use service::{Balancer, Cache, Contention, Device, External, Hits, Pool, Scale, Service};
+pub use service::{Balancer, Cache, Device, External, Hits, Pool, Scale, Service};
 pub use step::{Backoff, Call, Operation, Step, Target, Wait};
 pub use workload::{ArrivalLaw, Load, Workload};
 

@@ -2,6 +2,7 @@
 
 use super::Operation;
 use crate::discipline::Discipline;
+use crate::discipline::contended::Contention;
 use crate::distribution::Law;
 use crate::unit::PerSecond;
 
@@ -94,15 +95,6 @@ impl Balancer {
     pub fn from_word(word: &str) -> Option<Balancer> {
         Self::ALL.iter().find(|(_, w, _)| *w == word).map(|(b, _, _)| *b)
     }
-}
-
-/// Universal Scalability Law slow-down: with `n` in service each runs at `1 / (1 + α (n - 1) + β n (n - 1))`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Contention {
-    /// Contention for shared things.
-    pub alpha: f64,
-    /// Cost of keeping all of them coherent.
-    pub beta: f64,
 }
 
 /// What sizing may choose.

@@ -96,9 +96,9 @@ pub struct Call<T = Target> {
     pub hedge: Option<Seconds>,
 }
 
-impl Call {
-    /// A plain call.
-    pub fn to(target: Target) -> Call {
+impl<T> Call<T> {
+    /// A plain call, made once and for certain.
+    pub fn to(target: T) -> Call<T> {
         Call {
             target,
             times: 1,
@@ -111,8 +111,13 @@ impl Call {
         }
     }
 
+    /// Whether it is made but once, and waited for.
+    pub fn is_plain(&self) -> bool {
+        self.timeout.is_none() && self.retries == 0 && self.hedge.is_none()
+    }
+
     /// The same call with another way to say who is asked.
-    pub fn aimed_at<T>(&self, target: T) -> Call<T> {
+    pub fn aimed_at<U>(&self, target: U) -> Call<U> {
         Call {
             target,
             times: self.times,
@@ -137,6 +142,18 @@ pub struct Backoff {
     pub max: Seconds,
     /// Whether the time is drawn evenly from zero to it.
     pub full_jitter: bool,
+}
+
+impl Backoff {
+    /// The longest it takes before so many-th retry, from the first.
+    pub fn most(&self, retry: u32) -> Seconds {
+        (self.base * self.factor.powf(f64::from(retry.saturating_sub(1)))).min(self.max)
+    }
+
+    /// Its mean before so many-th retry, from the first.
+    pub fn mean(&self, retry: u32) -> Seconds {
+        if self.full_jitter { 0.5 * self.most(retry) } else { self.most(retry) }
+    }
 }
 
 /// Whom a step asks.

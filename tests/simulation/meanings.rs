@@ -432,9 +432,8 @@ fn what_cannot_go_on_is_found_out() {
     let deadlock = "[service.a]\nworkers = 2\noperations.x.steps = [ { work = \"1ms\" }, { call = \"a.y\" } ]\noperations.y.work = \"1ms\"\n[workload.w]\nentry = \"a.x\"\n";
     for load in ["rate = \"400/s\"", "users = 50\nthink = \"10ms\""] {
         let run = simulate(&compiled(&format!("{deadlock}{load}\n")), &Effort::default(), &|_| true).prediction;
-        let simulation = run.simulation.unwrap();
         assert!(!run.stable, "{load}");
-        assert_eq!(simulation.deadlocked, ["a"], "{load}");
+        assert_eq!(run.deadlocked, ["a"], "{load}");
     }
     // Nor is it alive while it waits within a loop, whatever timeout may stand behind the loop.
     let behind = deadlock.replace(
@@ -442,7 +441,7 @@ fn what_cannot_go_on_is_found_out() {
         "{ repeat = 1, steps = [ { call = \"a.y\" } ] }, { call = \"a.y\", timeout = \"10ms\" } ]",
     );
     let run = simulate(&compiled(&format!("{behind}users = 50\nthink = \"10ms\"\n")), &Effort::default(), &|_| true);
-    assert_eq!(run.prediction.simulation.unwrap().deadlocked, ["a"]);
+    assert_eq!(run.prediction.deadlocked, ["a"]);
     // More comes than can be done.
     let run = simulate(&compiled(&super::station("", "\"0.1s\"", "rate = \"12/s\"")), &Effort::default(), &|_| true);
     let run = run.prediction;

@@ -182,6 +182,11 @@ impl Noting<'_, '_> {
                 let once = self.composed.course(steps, self.class);
                 self.among_runs(&once, *times, around, |around| f64::from(*times) * self.steps(steps, around, notes))
             }
+            // What is tried again is left apart.
+            Step::Guarded(guarded) => {
+                self.alone(&guarded.attempt, notes);
+                0.0
+            }
             // Branches are linked by `fork`.
             Step::Parallel { branches, .. } => {
                 branches.iter().for_each(|steps| {

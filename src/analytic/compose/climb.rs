@@ -108,6 +108,12 @@ impl<'s> Composed<'s> {
         for step in steps {
             match step {
                 Step::Call(call) => needed[self.slot(call.target, class)].join(rungs),
+                Step::Guarded(guarded) => {
+                    if let Some((rough, _)) = self.alone(&guarded.attempt, class) {
+                        self.mark(&guarded.attempt, class, Rungs::of(&rough, &self.ladder), needed);
+                    }
+                    self.mark(&guarded.attempt, class, rungs, needed);
+                }
                 Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| self.mark(steps, class, rungs, needed)),
                 Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.mark(steps, class, rungs, needed),
                 Step::Parallel { branches, .. } => {

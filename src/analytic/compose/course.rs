@@ -16,6 +16,7 @@
 use super::Composed;
 use crate::analytic::memory::Memory;
 use crate::analytic::stations::Treatment;
+use crate::discipline::Delay;
 use crate::distribution::Law;
 use crate::network::{Call, StationId, Step, VisitId};
 use std::borrow::Cow;
@@ -204,7 +205,11 @@ impl Composed<'_> {
                     course.follow(&Course::one_of(&[(call.probability, &made)], memories), memories);
                 }
             }
-            Step::Hold { steps, .. } => course.follow(&self.course(steps, class), memories),
+            Step::Hold { pool, steps } => {
+                let wait = self.solution.gates[*pool].wait.as_ref();
+                course.duration += wait.map_or(0.0, Delay::mean);
+                course.follow(&self.course(steps, class), memories);
+            }
             Step::Repeat { times, steps } => {
                 course.follow(&self.course(steps, class).repeated(*times, memories), memories);
             }
@@ -213,7 +218,7 @@ impl Composed<'_> {
                 let ways: Vec<_> = ways.iter().map(|(weight, _)| *weight).zip(&courses).collect();
                 course.follow(&Course::one_of(&ways, memories), memories);
             }
-            Step::Parallel { .. } => {
+            Step::Parallel { .. } | Step::Guarded(_) => {
                 course.duration += self.rough_steps(std::slice::from_ref(step), class).map_or(0.0, |rough| rough.mean);
             }
             Step::Send(_) | Step::Fail(_) => {}

@@ -49,10 +49,11 @@ impl Composed<'_> {
     }
 
     /// The visit that some steps certainly begin with, before any time has passed.
-    fn first(&self, steps: &[Step], depth: usize) -> Option<VisitId> {
+    pub(super) fn first(&self, steps: &[Step], depth: usize) -> Option<VisitId> {
         match steps.iter().find(|step| !matches!(step, Step::Send(_) | Step::Fail(_)))? {
             Step::Visit(visit) => Some(*visit),
             Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.first(steps, depth),
+            Step::Guarded(guarded) if guarded.call.probability == 1.0 => self.first(&guarded.attempt, depth),
             Step::Call(call) if call.probability == 1.0 && call.network.is_none() && depth < 32 => {
                 self.first(&self.solution.network.operations[call.target].steps, depth + 1)
             }
@@ -61,7 +62,7 @@ impl Composed<'_> {
     }
 
     /// How much `n` branches are alike because they wait in the same queue: what they find there is common to them.
-    fn common(&self, visit: VisitId, n: f64, steps: &[Step], class: usize) -> Option<f64> {
+    pub(super) fn common(&self, visit: VisitId, n: f64, steps: &[Step], class: usize) -> Option<f64> {
         let (wait, law) = self.met(visit, class)?;
         let memory = &self.solution.memories[self.solution.network.visits[visit].station];
         let variance = self.rough_steps(steps, class)?.variance;
@@ -130,6 +131,11 @@ impl Walk<'_> {
                 Step::Call(call) => {
                     let made = rate * call.probability * f64::from(call.times);
                     let sum = &mut self.operations[call.target];
+                    *sum = (sum.0 + made * share, sum.1 + made);
+                }
+                Step::Guarded(guarded) => {
+                    let made = rate * guarded.call.probability * f64::from(guarded.call.times);
+                    let sum = &mut self.operations[guarded.call.target];
                     *sum = (sum.0 + made * share, sum.1 + made);
                 }
                 // What is sent goes its own way.

@@ -12,6 +12,7 @@ mod chance;
 mod climb;
 mod course;
 mod fork;
+mod guard;
 mod parallel;
 mod precise;
 mod rough;
@@ -20,15 +21,17 @@ mod sheet;
 use super::Solution;
 use super::memory::Memory;
 use super::stations::{ClassState, Treatment, fast};
-use super::tails::{OrderStatistic, Tail, is_formula};
+use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
 use crate::discipline::{Delay, priority, ps};
-use crate::distribution::Law;
+use crate::distribution::{Distribution, Law};
 use crate::math::ladder::Ladder;
 use crate::math::rows::Rows;
-use crate::network::{Network, OperationId, StationId, Step, Visit, VisitId, flows};
+use crate::network::flows::Losses;
+use crate::network::{Network, OperationId, Step, Visit, VisitId, flows};
 use again::Link;
 use chance::Notes;
 use course::Course;
+use guard::GuardLaw;
 use parallel::ParallelLaw;
 use rough::Rough;
 
@@ -40,8 +43,8 @@ struct Meeting {
 
 /// A mean time, and the part of it that is queueing among requests that arrived together.
 #[derive(Debug, Clone, Copy, Default)]
-struct Mean {
-    all: f64,
+pub(super) struct Mean {
+    pub all: f64,
     forked: f64,
 }
 
@@ -61,10 +64,14 @@ pub(super) struct Composed<'s> {
     meetings: Rows<Option<Meeting>>,
     /// Chance of success: `[operation][class]`.
     success: Rows<f64>,
+    /// What is refused, and what becomes of guarded calls.
+    refusals: Losses,
     /// For each station the share of its requests that arrive together with others of the same request elsewhere.
     simultaneous: Vec<f64>,
     /// `[parallel × classes + class]`.
     parallels: Vec<Option<ParallelLaw>>,
+    /// `[guard × classes + class]`.
+    guards: Vec<Option<GuardLaw>>,
     /// Whether requests of the class get there at all: `[operation × classes + class]`, as everything below.
     live: Vec<bool>,
     rough: Vec<Option<Rough>>,
@@ -84,12 +91,15 @@ impl<'s> Composed<'s> {
     pub(super) fn new(solution: &'s Solution<'s>) -> Composed<'s> {
         let network = solution.network;
         let slots = network.operations.len() * network.classes;
+        let refusals = solution.refusals();
         let mut composed = Composed {
             solution,
             classes: network.classes,
             ladder: Ladder { unit: network.unit },
             meetings: meetings(solution),
-            success: flows::successes(network, &|station, class| refusal(solution, station, class)),
+            success: flows::successes(network, &refusals),
+            refusals,
+            guards: (0..network.guards * network.classes).map(|_| None).collect(),
             simultaneous: fork::simultaneous(network, &solution.flows),
             parallels: (0..network.parallels * network.classes).map(|_| None).collect(),
             live: live(network),
@@ -134,8 +144,7 @@ impl<'s> Composed<'s> {
 
     /// Chance that all of some steps succeed, as if no queue grew without end.
     pub(super) fn sequence_success(&self, steps: &[Step], class: usize) -> f64 {
-        let refusal = |station, class| refusal(self.solution, station, class);
-        flows::sequence_success(self.solution.network, steps, class, &self.success, &refusal)
+        flows::sequence_success(self.solution.network, steps, class, &self.success, &self.refusals)
     }
 
     /// What each branch of a parallel step contributes to its mean, over the branch's own mean.
@@ -160,11 +169,11 @@ impl<'s> Composed<'s> {
     }
 
     fn refusal(&self, visit: VisitId, class: usize) -> f64 {
-        refusal(self.solution, self.solution.network.visits[visit].station, class)
+        self.refusals.stations[self.solution.network.visits[visit].station][class]
     }
 
     /// Exact mean of successful runs, from the means of what is below.
-    fn mean_of(&self, steps: &[Step], class: usize) -> Option<Mean> {
+    pub(super) fn mean_of(&self, steps: &[Step], class: usize) -> Option<Mean> {
         steps.iter().try_fold(Mean::default(), |sum, step| Some(sum.and(self.mean_of_step(step, class)?, 1.0)))
     }
 
@@ -187,7 +196,10 @@ impl<'s> Composed<'s> {
                     if made > 0.0 { f64::from(call.times) * made / (made + 1.0 - call.probability) } else { 0.0 };
                 Mean::default().and(self.means[self.slot(call.target, class)]?.and(network, 1.0), runs)
             }
-            Step::Hold { steps, .. } => self.mean_of(steps, class)?,
+            Step::Hold { pool, steps } => {
+                plain(self.solution.gates[*pool].wait.as_ref()?.mean()).and(self.mean_of(steps, class)?, 1.0)
+            }
+            Step::Guarded(guarded) => self.mean_of_guarded(guarded, class)?,
             Step::Repeat { times, steps } => Mean::default().and(self.mean_of(steps, class)?, f64::from(*times)),
             Step::Choose { ways, .. } => {
                 let (mut total, mut sum) = (0.0, Mean::default());
@@ -209,7 +221,10 @@ impl<'s> Composed<'s> {
         match step {
             Step::Visit(visit) => self.met(*visit, class),
             Step::Delay(law) => Some((&Delay::None, law)),
-            Step::Repeat { times: 1, steps } | Step::Hold { steps, .. } => self.single(steps, class, depth + 1),
+            Step::Repeat { times: 1, steps } => self.single(steps, class, depth + 1),
+            Step::Hold { pool, steps } if self.solution.gates[*pool].wait == Some(Delay::None) => {
+                self.single(steps, class, depth + 1)
+            }
             Step::Call(call) if call.times == 1 && call.probability == 1.0 && call.network.is_none() && depth < 32 => {
                 self.single(&self.solution.network.operations[call.target].steps, class, depth + 1)
             }
@@ -231,10 +246,6 @@ impl<'s> Composed<'s> {
         let together = self.together(branches, class);
         Some(Tail::Parallel(OrderStatistic { parts: parts?, needed: *needed, together }))
     }
-}
-
-fn refusal(solution: &Solution<'_>, station: StationId, class: usize) -> f64 {
-    solution.stations[station].classes[class].refused
 }
 
 /// The operations that requests of each class can get to.
@@ -273,6 +284,7 @@ fn meetings(solution: &Solution<'_>) -> Rows<Option<Meeting>> {
         let wait = class.wait.clone()?;
         Some(match &class.treatment {
             Treatment::Plain => Meeting { wait, law: fast(visit.time.clone()) },
+            Treatment::Slowed(slowdown) => Meeting { wait, law: fast(visit.time.scaled(*slowdown)) },
             Treatment::Interrupted(interruptions) => {
                 Meeting { wait, law: priority::interrupted(&visit.time, interruptions) }
             }

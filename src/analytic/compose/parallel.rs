@@ -3,9 +3,9 @@
 use super::again::Link;
 use super::climb::Rungs;
 use super::rough::{self, Rough};
-use super::{Composed, Mean, OrderStatistic, Tail};
+use super::{Composed, Mean, OrderStatistic, Tail, knots};
 use crate::distribution::{Distribution, Law, Table};
-use crate::network::Step;
+use crate::network::{Guarded, Step};
 
 /// The law of one parallel step for one class.
 pub(super) struct ParallelLaw {
@@ -26,8 +26,28 @@ pub(super) struct Branch<'s> {
     pub links: Vec<Link>,
     /// Where its tail is read; none when it has a formula.
     pub rungs: Rungs,
-    parallel: usize,
-    needed: usize,
+    owner: Owner<'s>,
+}
+
+/// Whose branch it is.
+#[derive(Debug, Clone, Copy)]
+enum Owner<'s> {
+    Parallel {
+        id: usize,
+        needed: usize,
+    },
+    /// The only one of a guarded call.
+    Guard(&'s Guarded),
+}
+
+impl Owner<'_> {
+    /// The parallel step, or the guarded call.
+    fn number(&self) -> (Option<usize>, Option<usize>) {
+        match self {
+            Owner::Parallel { id, .. } => (Some(*id), None),
+            Owner::Guard(guarded) => (None, Some(guarded.id)),
+        }
+    }
 }
 
 impl<'s> Composed<'s> {
@@ -63,10 +83,20 @@ impl<'s> Composed<'s> {
                     for (steps, (rough, links)) in branches.iter().zip(alone) {
                         let closed = self.single_formula(steps, class).is_some();
                         let rungs = if closed { Rungs::NONE } else { Rungs::of(&rough, &self.ladder) };
-                        found.push(Branch { steps, class, rough, links, rungs, parallel: *id, needed: *needed });
+                        let owner = Owner::Parallel { id: *id, needed: *needed };
+                        found.push(Branch { steps, class, rough, links, rungs, owner });
                     }
                 }
-                Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+                Step::Guarded(guarded) if guarded.is_decided_by_time() => {
+                    let Some((rough, links)) = self.alone(&guarded.attempt, class) else { continue };
+                    if rough.level == level {
+                        let closed = self.single_formula(&guarded.attempt, class).is_some();
+                        let rungs = if closed { Rungs::NONE } else { Rungs::of(&rough, &self.ladder) };
+                        let owner = Owner::Guard(guarded);
+                        found.push(Branch { steps: &guarded.attempt, class, rough, links, rungs, owner });
+                    }
+                }
+                Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Guarded(_) | Step::Send(_) | Step::Fail(_) => {}
             }
         }
     }
@@ -74,8 +104,18 @@ impl<'s> Composed<'s> {
     /// The laws of the parallel steps that these branches, with these tails, belong to.
     pub(super) fn finish_parallels(&mut self, branches: &[Branch<'_>], tails: Vec<Tail>) {
         let mut tails = tails.into_iter();
-        for branches in branches.chunk_by(|a, b| (a.parallel, a.class) == (b.parallel, b.class)) {
-            let Branch { parallel, class, needed, .. } = branches[0];
+        for branches in branches.chunk_by(|a, b| (a.owner.number(), a.class) == (b.owner.number(), b.class)) {
+            let Branch { class, owner, .. } = branches[0];
+            let (parallel, needed) = match owner {
+                Owner::Parallel { id, needed } => (id, needed),
+                Owner::Guard(guarded) => {
+                    if let Some(tail) = tails.next() {
+                        let law = self.guard_law(guarded, class, &branches[0].rough, &tail);
+                        self.guards[guarded.id * self.classes + class] = Some(law);
+                    }
+                    continue;
+                }
+            };
             let parts: Vec<(f64, Tail)> = branches.iter().map(|b| b.rough.success).zip(tails.by_ref()).collect();
             let mean = |b: &Branch<'_>| self.mean_of(b.steps, class).unwrap_or(Mean { all: b.rough.mean, forked: 0.0 });
             let means: Vec<Mean> = branches.iter().map(mean).collect();
@@ -97,7 +137,7 @@ fn parallel_law(statistic: &OrderStatistic, means: &[Mean], roughs: &[Rough]) ->
     let law = if beyond <= 1e-12 * mean {
         Law::constant(0.0)
     } else {
-        let knots = statistic.knots(rough.shift, beyond);
+        let knots = knots(|t| statistic.exceeding(rough.shift + t), beyond, f64::INFINITY);
         let table = Table::new(knots);
         let factor = beyond / table.moment(1);
         Law::Table(table.scaled(factor))

@@ -2,7 +2,7 @@
 
 use super::sheet::Sheet;
 use super::{Composed, chance};
-use crate::discipline::Sojourn;
+use crate::discipline::{Delay, Sojourn};
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::PRECISE;
 use crate::network::{OperationId, Step};
@@ -68,7 +68,8 @@ impl Composed<'_> {
                     .iter()
                     .map(|(_, steps)| self.dependent_decay(chance::of_way(&self.chances, steps, class), class))
                     .fold(f64::INFINITY, f64::min),
-                Step::Parallel { .. } => 0.0,
+                Step::Parallel { .. } | Step::Guarded(_) => 0.0,
+                Step::Hold { pool, .. } => self.solution.gates[*pool].wait.as_ref().map_or(0.0, Delay::decay_rate),
                 _ => f64::INFINITY,
             };
             rate.set(rate.get().min(here));

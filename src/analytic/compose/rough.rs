@@ -22,16 +22,42 @@ pub(super) struct Rough {
     pub atom: f64,
     /// How many parallel steps must be known before it.
     pub level: usize,
+    /// Those that fail.
+    pub failure: Failure,
+}
+
+/// How long the runs take that fail.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Failure {
+    pub mean: f64,
+    pub second: f64,
+    /// Share of them that fail before any time has passed.
+    pub at_once: f64,
+}
+
+impl Failure {
+    const AT_ONCE: Failure = Failure { mean: 0.0, second: 0.0, at_once: 1.0 };
 }
 
 impl Rough {
+    /// A wait besides.
+    fn wait(&mut self, wait: &Delay) {
+        if !matches!(wait, Delay::None) {
+            let mean = wait.mean();
+            self.mean += mean;
+            self.variance += bounded_variance(mean, wait.second_moment());
+            self.atom *= 1.0 - wait.probability();
+        }
+    }
+
     /// The tail through these points beyond the constant part.
     pub fn tail(&self, points: &[Point]) -> Tail {
         Tail::Curve { shift: self.shift, curve: Curve::with_density(1.0 - self.atom, points) }
     }
 }
 
-const NOTHING: Rough = Rough { shift: 0.0, mean: 0.0, variance: 0.0, success: 1.0, atom: 1.0, level: 0 };
+const NOTHING: Rough =
+    Rough { shift: 0.0, mean: 0.0, variance: 0.0, success: 1.0, atom: 1.0, level: 0, failure: Failure::AT_ONCE };
 
 impl Composed<'_> {
     /// Rough moments of every operation, callees first.
@@ -64,17 +90,7 @@ impl Composed<'_> {
 
     /// `None` when a queue on the way grows without end.
     pub(super) fn rough_steps(&self, steps: &[Step], class: usize) -> Option<Rough> {
-        let mut sum = NOTHING;
-        for step in steps {
-            let next = self.rough_step(step, class)?;
-            sum.shift += next.shift;
-            sum.mean += next.mean;
-            sum.variance += next.variance;
-            sum.success *= next.success;
-            sum.atom *= next.atom;
-            sum.level = sum.level.max(next.level);
-        }
-        Some(sum)
+        in_turn(steps.iter().map(|step| self.rough_step(step, class)))
     }
 
     fn rough_step(&self, step: &Step, class: usize) -> Option<Rough> {
@@ -82,12 +98,7 @@ impl Composed<'_> {
             Step::Visit(visit) => {
                 let (wait, law) = self.met(*visit, class)?;
                 let mut rough = of_law(law);
-                if !matches!(wait, Delay::None) {
-                    let mean = wait.mean();
-                    rough.mean += mean;
-                    rough.variance += bounded_variance(mean, wait.second_moment());
-                    rough.atom *= 1.0 - wait.probability();
-                }
+                rough.wait(wait);
                 rough.success = 1.0 - self.refusal(*visit, class);
                 Some(rough)
             }
@@ -95,7 +106,14 @@ impl Composed<'_> {
             Step::Send(_) => Some(NOTHING),
             Step::Fail(chance) => Some(Rough { success: 1.0 - chance, ..NOTHING }),
             Step::Call(call) => self.rough_call(call, class),
-            Step::Hold { steps, .. } => self.rough_steps(steps, class),
+            Step::Hold { pool, steps } => {
+                let gate = &self.solution.gates[*pool];
+                let mut rough = NOTHING;
+                rough.wait(gate.wait.as_ref()?);
+                rough.success = 1.0 - gate.refused;
+                in_turn([Some(rough), self.rough_steps(steps, class)].into_iter())
+            }
+            Step::Guarded(guarded) => self.rough_guarded(guarded, class),
             Step::Repeat { times: n, steps } => Some(times(self.rough_steps(steps, class)?, *n)),
             Step::Choose { ways, .. } => {
                 let mut parts = Vec::with_capacity(ways.len());
@@ -130,6 +148,11 @@ impl Composed<'_> {
             inner.mean += network.mean;
             inner.variance += network.variance;
             inner.atom *= network.atom;
+            // The answer that it has failed is on its way as long.
+            let Failure { mean, second, .. } = inner.failure;
+            let both = network.variance + network.mean * network.mean;
+            inner.failure =
+                Failure { mean: mean + network.mean, second: second + 2.0 * mean * network.mean + both, at_once: 0.0 };
         }
         let made = times(inner, call.times);
         let (made, shared) = self.dependent(made, chance::of_call(&self.chances, call, class), class);
@@ -140,6 +163,65 @@ impl Composed<'_> {
         };
         Some(Rough { variance: rough.variance + call.probability * shared, ..rough })
     }
+}
+
+/// Sums over the ways to fail, by their chance.
+#[derive(Default)]
+struct Failures {
+    chance: f64,
+    mean: f64,
+    second: f64,
+    at_once: f64,
+}
+
+impl Failures {
+    /// A failure that comes with this chance after what has gone well before.
+    fn add(&mut self, chance: f64, before: &Rough, failure: Failure) {
+        if chance <= 0.0 {
+            return;
+        }
+        let mean = before.mean + failure.mean;
+        let variance = before.variance + (failure.second - failure.mean * failure.mean).max(0.0);
+        self.chance += chance;
+        self.mean += chance * mean;
+        self.second += chance * (variance + mean * mean);
+        self.at_once += if before.mean == 0.0 { chance * failure.at_once } else { 0.0 };
+    }
+
+    fn all(&self) -> Failure {
+        if self.chance <= 0.0 {
+            return Failure::AT_ONCE;
+        }
+        let share = |sum: f64| sum / self.chance;
+        Failure { mean: share(self.mean), second: share(self.second), at_once: share(self.at_once) }
+    }
+}
+
+/// One after the other; `None` as soon as one of them is.
+fn in_turn(parts: impl Iterator<Item = Option<Rough>>) -> Option<Rough> {
+    let mut sum = NOTHING;
+    let mut failures = Failures::default();
+    for next in parts {
+        let next = next?;
+        failures.add(sum.success * (1.0 - next.success), &sum, next.failure);
+        sum.shift += next.shift;
+        sum.mean += next.mean;
+        sum.variance += next.variance;
+        sum.success *= next.success;
+        sum.atom *= next.atom;
+        sum.level = sum.level.max(next.level);
+    }
+    sum.failure = failures.all();
+    Some(sum)
+}
+
+/// So many calls in a row, made with this chance.
+pub(super) fn called(one: Rough, runs: u32, probability: f64) -> Rough {
+    if runs == 0 || probability == 0.0 {
+        return NOTHING;
+    }
+    let made = times(one, runs);
+    if probability == 1.0 { made } else { mixed(&[(probability, made), (1.0 - probability, NOTHING)]) }
 }
 
 fn of_law(law: &Law) -> Rough {
@@ -167,7 +249,29 @@ fn times(rough: Rough, n: u32) -> Rough {
         success: rough.success.powf(n),
         atom: rough.atom.powf(n),
         level: rough.level,
+        failure: {
+            // About half of the others have gone well before, the first ones more likely the less likely that is.
+            let before = times_before(rough.success, n);
+            let mut failures = Failures::default();
+            let passed = Rough {
+                mean: before * rough.mean,
+                variance: before * rough.variance + before * (before + 2.0) / 3.0 * rough.mean * rough.mean,
+                ..rough
+            };
+            failures.add(1.0, &passed, rough.failure);
+            failures.all()
+        },
     }
+}
+
+/// How many of `n` runs in a row go well before the first that fails, on average, when one fails.
+fn times_before(success: f64, n: f64) -> f64 {
+    let failure = 1.0 - success;
+    if failure * n < 1e-4 {
+        return 0.5 * (n - 1.0);
+    }
+    let all = success.powf(n);
+    success / failure - n * all / (1.0 - all)
 }
 
 fn mixed(parts: &[(f64, Rough)]) -> Rough {
@@ -185,7 +289,12 @@ fn mixed(parts: &[(f64, Rough)]) -> Rough {
         variance: (second - mean * mean).max(0.0),
         success,
         atom: least.map(|(weight, rough)| share(*weight, rough) * rough.atom).sum(),
-        level: certain.map(|(_, rough)| rough.level).max().unwrap_or(0),
+        level: certain.clone().map(|(_, rough)| rough.level).max().unwrap_or(0),
+        failure: {
+            let mut failures = Failures::default();
+            certain.for_each(|(weight, rough)| failures.add(weight * (1.0 - rough.success), &NOTHING, rough.failure));
+            failures.all()
+        },
     }
 }
 
@@ -207,5 +316,10 @@ pub(super) fn parallel(parts: &[Rough], needed: usize) -> Rough {
         success: crate::network::flows::at_least(&success, needed),
         atom: 0.0,
         level: parts.iter().map(|part| part.level).max().unwrap_or(0) + 1,
+        failure: {
+            let mut failures = Failures::default();
+            parts.iter().for_each(|part| failures.add(1.0 - part.success, &NOTHING, part.failure));
+            failures.all()
+        },
     }
 }

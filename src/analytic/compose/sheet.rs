@@ -11,7 +11,7 @@ use num_complex::Complex64;
 
 /// Transforms on one line: a row of values for each operation and class that was wanted.
 pub(super) struct Sheet {
-    line: Line,
+    pub line: Line,
     nodes: usize,
     values: Vec<Complex64>,
     known: Vec<bool>,
@@ -142,9 +142,15 @@ impl Composed<'_> {
                 Step::Fail(chance) => out.iter_mut().for_each(|value| *value *= 1.0 - chance),
                 Step::Send(_) => {}
                 Step::Call(call) => self.multiply_call(call, class, notes, sheet, out),
-                Step::Repeat { times: 1, steps } | Step::Hold { steps, .. } => {
-                    self.multiply(steps, class, notes, sheet, out)
+                Step::Guarded(guarded) => self.multiply_guarded(guarded, class, sheet, out),
+                Step::Hold { pool, steps } => {
+                    let gate = &self.solution.gates[*pool];
+                    if let Some(wait) = &gate.wait {
+                        multiply_visit(wait, &Law::constant(0.0), 1.0 - gate.refused, sheet, out);
+                    }
+                    self.multiply(steps, class, notes, sheet, out);
                 }
+                Step::Repeat { times: 1, steps } => self.multiply(steps, class, notes, sheet, out),
                 Step::Repeat { times, steps } => {
                     let mut inner = sheet.take();
                     self.multiply(steps, class, notes, sheet, &mut inner);
@@ -262,7 +268,7 @@ fn multiply_visit(wait: &Delay, law: &Law, admitted: f64, sheet: &mut Sheet, out
 }
 
 /// Multiplies the transform of a law into `out`; a constant is in the shift already.
-fn multiply_law(law: &Law, sheet: &mut Sheet, out: &mut [Complex64]) {
+pub(super) fn multiply_law(law: &Law, sheet: &mut Sheet, out: &mut [Complex64]) {
     if law.is_constant() {
         return;
     }
@@ -272,6 +278,6 @@ fn multiply_law(law: &Law, sheet: &mut Sheet, out: &mut [Complex64]) {
     sheet.give(own);
 }
 
-fn product(out: &mut [Complex64], factors: &[Complex64]) {
+pub(super) fn product(out: &mut [Complex64], factors: &[Complex64]) {
     out.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
 }

@@ -1,11 +1,21 @@
-//! Requests that arrive at a station together, because a parallel step sends them.
+//! Requests that arrive at a station together, or nearly so, because a parallel step sends them.
+//!
+//! What comes with some time between counts as far as the work of one is still there when the next one comes: of exponential
+//! work `S` and a time `d` between them the part `S / (S + d)`.
 
+use crate::distribution::{Distribution, Law};
 use crate::network::flows::Flows;
 use crate::network::{Network, OperationId, StationId, Step};
-use crate::unit::PerSecond;
+use crate::unit::{PerSecond, Seconds};
 
 /// Calls nest no deeper where batches are looked for.
 const DEEPEST: usize = 32;
+
+/// Visits that are followed of a parallel step.
+const MOST: usize = 64;
+
+/// Requests that meet less often than this do not count.
+const FAINT: f64 = 0.02;
 
 /// The batches of two and more that each station gets: rate and size.
 pub(super) fn batches(network: &Network, flows: &Flows) -> Vec<Vec<(PerSecond, u32)>> {
@@ -54,64 +64,179 @@ impl Finder<'_> {
                     self.parallel(branches, rate);
                     branches.iter().for_each(|steps| self.steps(steps, rate));
                 }
-                Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+                Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Guarded(_) | Step::Send(_) | Step::Fail(_) => {}
             }
         }
     }
 
     fn parallel(&mut self, branches: &[Vec<Step>], rate: PerSecond) {
-        let mut together: Vec<(StationId, f64)> = Vec::new();
-        branches.iter().for_each(|steps| {
-            self.first_of(steps, 1.0, 0, &mut together);
-        });
-        for (station, count) in together.into_iter().filter(|(_, count)| *count >= 1.5) {
-            let size = count.round();
-            self.batches[station].push((rate * count / size, size as u32));
-        }
-    }
-
-    /// Adds the stations that some steps visit before any time has passed, with the chance of each; returns the chance
-    /// that no time passes at all.
-    fn first_of(&self, steps: &[Step], mut chance: f64, depth: usize, found: &mut Vec<(StationId, f64)>) -> f64 {
-        for step in steps {
-            chance = match step {
-                Step::Visit(visit) => {
-                    let station = self.network.visits[*visit].station;
-                    match found.iter_mut().find(|(known, _)| *known == station) {
-                        Some((_, sum)) => *sum += chance,
-                        None => found.push((station, chance)),
-                    }
-                    0.0
-                }
-                Step::Delay(_) => 0.0,
-                Step::Fail(failure) => chance * (1.0 - failure),
-                Step::Send(_) => chance,
-                Step::Call(call) if call.times == 0 => chance,
-                Step::Call(call) => {
-                    let made = chance * call.probability;
-                    let past = if call.network.is_some() { 0.0 } else { self.first(call.target, made, depth, found) };
-                    chance - made + past
-                }
-                Step::Choose { ways, .. } => {
-                    ways.iter().map(|(weight, steps)| self.first_of(steps, chance * weight, depth, found)).sum()
-                }
-                Step::Repeat { times: 0, .. } => chance,
-                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.first_of(steps, chance, depth, found),
-                Step::Parallel { branches, .. } => {
-                    branches.iter().map(|steps| self.first_of(steps, chance, depth, found)).fold(chance, f64::min)
-                }
+        let mut found: Vec<Coming> = Vec::new();
+        for (branch, steps) in branches.iter().enumerate() {
+            let mut follower = Follower {
+                network: self.network,
+                branch,
+                left: MOST / branches.len().max(1),
+                passed: Vec::new(),
+                found: &mut found,
             };
-            if chance <= 1e-9 {
-                return 0.0;
+            follower.steps(steps, Passing { chance: 1.0, mean: 0.0, variance: 0.0 }, 0);
+        }
+        found.sort_by_key(|coming| (coming.station, coming.turn));
+        for cluster in found.chunk_by(|a, b| (a.station, a.turn) == (b.station, b.turn)) {
+            let count: f64 = cluster.iter().map(|coming| coming.at.chance).sum();
+            let size = count.round();
+            if count < 1.5 {
+                continue;
+            }
+            // Of all pairs those that meet.
+            let mut meeting = 0.0;
+            for (i, a) in cluster.iter().enumerate() {
+                for b in cluster[..i].iter().filter(|b| b.branch != a.branch) {
+                    meeting += a.at.chance * b.at.chance * a.meets(b);
+                }
+            }
+            let part = (meeting / (0.5 * size * (size - 1.0))).min(1.0);
+            if part > FAINT {
+                self.batches[cluster[0].station].push((rate * count / size * part, size as u32));
             }
         }
-        chance
+    }
+}
+
+/// A request on its way from a fork: its chance to be there, and the moments of the time since.
+#[derive(Debug, Clone, Copy)]
+struct Passing {
+    chance: f64,
+    mean: Seconds,
+    variance: f64,
+}
+
+impl Passing {
+    /// After a time.
+    fn after(self, law: &Law) -> Passing {
+        let mean = law.mean();
+        let variance = (law.moment(2) - mean * mean).clamp(0.0, 1e3 * mean * mean);
+        Passing { mean: self.mean + mean, variance: self.variance + variance, ..self }
     }
 
-    fn first(&self, operation: OperationId, chance: f64, depth: usize, found: &mut Vec<(StationId, f64)>) -> f64 {
-        if depth == DEEPEST || chance <= 1e-9 {
-            return 0.0;
+    /// With a chance.
+    fn chance(self, chance: f64) -> Passing {
+        Passing { chance: self.chance * chance, ..self }
+    }
+
+    /// Either of two.
+    fn or(self, other: Passing) -> Passing {
+        let chance = self.chance + other.chance;
+        if chance <= 0.0 {
+            return Passing { chance: 0.0, ..self };
         }
-        self.first_of(&self.network.operations[operation].steps, chance, depth + 1, found)
+        let (p, q) = (self.chance / chance, other.chance / chance);
+        let mean = p * self.mean + q * other.mean;
+        let second = p * (self.variance + self.mean * self.mean) + q * (other.variance + other.mean * other.mean);
+        Passing { chance, mean, variance: (second - mean * mean).max(0.0) }
+    }
+}
+
+/// A request of a branch that comes to a station, after so many visits to it on its way.
+#[derive(Debug, Clone, Copy)]
+struct Coming {
+    station: StationId,
+    turn: usize,
+    branch: usize,
+    at: Passing,
+    work: Seconds,
+}
+
+impl Coming {
+    /// The part of the other one's work that is still there, on average: all of it if both come at once.
+    fn meets(&self, other: &Coming) -> f64 {
+        let apart = self.at.mean - other.at.mean;
+        let between = (0.5 * (self.at.variance + other.at.variance) + apart * apart).sqrt();
+        let work = 0.5 * (self.work + other.work);
+        if work > 0.0 { work / (work + between) } else { 0.0 }
+    }
+}
+
+/// Follows one branch.
+struct Follower<'a> {
+    network: &'a Network,
+    branch: usize,
+    /// Visits that may still be noted.
+    left: usize,
+    /// Stations that it has passed on its way.
+    passed: Vec<StationId>,
+    found: &'a mut Vec<Coming>,
+}
+
+impl Follower<'_> {
+    fn steps(&mut self, steps: &[Step], mut at: Passing, depth: usize) -> Passing {
+        for step in steps {
+            if at.chance <= 1e-3 || self.left == 0 {
+                return Passing { chance: 0.0, ..at };
+            }
+            at = self.step(step, at, depth);
+        }
+        at
+    }
+
+    fn step(&mut self, step: &Step, at: Passing, depth: usize) -> Passing {
+        match step {
+            Step::Visit(visit) => {
+                let visit = &self.network.visits[*visit];
+                let turn = self.passed.iter().filter(|station| **station == visit.station).count();
+                self.passed.push(visit.station);
+                self.found.push(Coming {
+                    station: visit.station,
+                    turn,
+                    branch: self.branch,
+                    at,
+                    work: visit.time.mean(),
+                });
+                self.left -= 1;
+                at.after(&visit.time)
+            }
+            Step::Delay(law) => at.after(law),
+            Step::Fail(failure) => at.chance(1.0 - failure),
+            Step::Send(_) => at,
+            Step::Call(call) if call.times == 0 => at,
+            Step::Call(call) => {
+                let mut made = at.chance(call.probability);
+                if let Some(network) = &call.network {
+                    // Half of it is the way back.
+                    made = made.after(&network.scaled(0.5));
+                }
+                let past = self.asked(call.target, made, depth);
+                at.chance(1.0 - call.probability).or(past)
+            }
+            Step::Guarded(guarded) => {
+                let past = self.steps(&guarded.attempt, at.chance(guarded.call.probability), depth);
+                at.chance(1.0 - guarded.call.probability).or(past)
+            }
+            Step::Choose { ways, .. } => {
+                let none = at.chance(0.0);
+                ways.iter().fold(none, |sum, (weight, steps)| sum.or(self.apart(steps, at.chance(*weight), depth)))
+            }
+            Step::Repeat { times: 0, .. } => at,
+            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.steps(steps, at, depth),
+            Step::Parallel { branches, .. } => {
+                let ends: Vec<Passing> = branches.iter().map(|steps| self.apart(steps, at, depth)).collect();
+                ends.into_iter().max_by(|a, b| a.mean.total_cmp(&b.mean)).unwrap_or(at)
+            }
+        }
+    }
+
+    /// Steps that others stand beside.
+    fn apart(&mut self, steps: &[Step], at: Passing, depth: usize) -> Passing {
+        let before = self.passed.len();
+        let after = self.steps(steps, at, depth);
+        self.passed.truncate(before);
+        after
+    }
+
+    fn asked(&mut self, target: OperationId, at: Passing, depth: usize) -> Passing {
+        if depth == DEEPEST {
+            return at.chance(0.0);
+        }
+        self.steps(&self.network.operations[target].steps, at, depth + 1)
     }
 }

@@ -125,11 +125,11 @@ fn servers(network: &Network, flows: &Flows, held: &Rows<f64>) -> Vec<Server> {
                     || station.instances == 1;
             let reversible = matches!(station.discipline, Discipline::Ps) || same_exponential[i];
             Server {
-                rho: (load[i] / station.total_servers()).min(1.0),
+                rho: (load[i] / station.capacity()).min(1.0),
                 service_scv: scv,
                 servers: station.total_servers(),
                 outflow: rate[i],
-                passes_poisson: unrefusing && reversible && plain_balancer,
+                passes_poisson: unrefusing && reversible && plain_balancer && station.contention.is_none(),
             }
         })
         .collect()

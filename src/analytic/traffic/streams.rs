@@ -214,6 +214,7 @@ impl Walker<'_> {
             }
             Step::Call(call) if call.times == 0 || call.probability == 0.0 => at,
             Step::Call(call) => self.call(call, at),
+            Step::Guarded(guarded) => self.call(&guarded.call, at),
             Step::Choose { ways, .. } => {
                 let mut after = Streams::NONE;
                 for (weight, steps) in ways {

@@ -44,7 +44,7 @@ impl Arrivals {
         }
     }
 
-    fn is_poisson(&self) -> bool {
+    pub(crate) fn is_poisson(&self) -> bool {
         match self {
             Arrivals::Poisson => true,
             Arrivals::Renewal(law) => law.is_exponential(),

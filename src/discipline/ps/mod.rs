@@ -39,6 +39,21 @@ pub fn slowdown(queue: &Queue) -> Option<f64> {
     Some(1.0 + busy / (f64::from(queue.servers) * (1.0 - queue.utilization())))
 }
 
+/// A queue with so many servers and this work in which everything takes so many times as long as alone.
+pub fn with_slowdown(queue: &Queue, wanted: f64) -> Queue {
+    let at = |rate: f64| Queue { arrival_rate: rate, ..queue.clone() };
+    let (mut low, mut high) = (0.0, f64::from(queue.servers) / queue.service.mean());
+    for _ in 0..50 {
+        let middle = 0.5 * (low + high);
+        if slowdown(&at(middle)).is_none_or(|slowdown| slowdown > wanted) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    at(low)
+}
+
 /// A visit to a shared station: a wait and a service in form only, since all are served all the time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Visit {

@@ -1,0 +1,322 @@
+//! Calls that are given up, made again, or made twice.
+//!
+//! | symbol    | meaning                                                                  | unit    |
+//! |-----------|--------------------------------------------------------------------------|---------|
+//! | `G(t)`    | chance that a copy has succeeded within `t`                              | 1       |
+//! | `h, τ`    | time after which a second copy is sent; after which the caller gives up  | seconds |
+//! | `S(t)`    | chance that an attempt has succeeded within `t`                          | 1       |
+//! | `A, F, B` | transforms of an attempt that succeeds, of one that fails, of a pause    | 1       |
+//! | `w`       | weight of a second copy, or a second attempt, being as late as the first | 1       |
+//!
+//! ```text
+//! S(t) = G(t) + (1 - w) P(no answer by h, nor by t) G(t - h),   p = S(τ)
+//! call = A + F B_1 (A' + F' B_2 (A' + …)),   A' = A (1 - f') / p,   f' = f + w (1 - f) × late / f
+//! ```
+//!
+//! Attempts that follow each other at a queue that remembers meet much the same wait.
+
+use super::rough::{Failure, Rough};
+use super::sheet::{Sheet, multiply_law, product};
+use super::{Composed, Mean, Tail, knots, mean_of};
+use crate::distribution::{Distribution, Gamma, Law, Table, Uniform};
+use crate::network::Guarded;
+use crate::network::flows::Tries;
+use num_complex::Complex64;
+
+/// No more retries are followed one by one than have at least this chance.
+const FAINT: f64 = 1e-12;
+
+/// The law of an attempt that depends on time.
+pub(super) struct GuardLaw {
+    /// Time of a successful attempt beyond its constant part.
+    law: Law,
+    mean: f64,
+    /// What becomes of the call, as far as it depends on one attempt.
+    tries: Tries,
+}
+
+/// A chance, and mean and variance of the time before it.
+type Reached = (f64, f64, f64);
+
+/// An attempt, as it goes into the call.
+struct Attempt {
+    tries: Tries,
+    shift: f64,
+    mean: f64,
+    variance: f64,
+    failure: Failure,
+    level: usize,
+}
+
+impl Attempt {
+    /// Moments of an attempt that fails, late ones included.
+    fn failed(&self, guarded: &Guarded) -> (f64, f64) {
+        let late = self.late_share();
+        let timeout = guarded.call.timeout.unwrap_or(0.0);
+        let mean = late * timeout + (1.0 - late) * self.failure.mean;
+        let second = late * timeout * timeout + (1.0 - late) * self.failure.second;
+        (mean, (second - mean * mean).max(0.0))
+    }
+
+    /// The share of failed attempts that are late.
+    fn late_share(&self) -> f64 {
+        let failed = 1.0 - self.tries.attempt;
+        if failed > 0.0 { (self.tries.late / failed).min(1.0) } else { 0.0 }
+    }
+
+    /// For each attempt from the first its chance to be made and succeed, and mean and variance of the time before it;
+    /// then those of all that fail.
+    fn each(&self, guarded: &Guarded) -> (Vec<Reached>, Reached) {
+        let (failed, failed_variance) = self.failed(guarded);
+        let mut each = Vec::with_capacity(2);
+        let (mut chance, mut mean, mut variance) = (1.0, 0.0, 0.0);
+        for attempt in 0..=guarded.call.retries {
+            let fails = if attempt == 0 { 1.0 - self.tries.attempt } else { self.tries.again };
+            each.push((chance * (1.0 - fails), mean, variance));
+            chance *= fails;
+            mean += failed;
+            variance += failed_variance;
+            if attempt == guarded.call.retries || chance < FAINT {
+                break;
+            }
+            if let Some(backoff) = guarded.call.backoff {
+                mean += backoff.mean(attempt + 1);
+                let spread = if backoff.full_jitter { backoff.most(attempt + 1) } else { 0.0 };
+                variance += spread * spread / 12.0;
+            }
+        }
+        (each, (chance, mean, variance))
+    }
+}
+
+impl Composed<'_> {
+    /// What is known of an attempt of a guarded call; with a timeout, of a queue that grows without end nothing is got in time.
+    fn attempt(&self, guarded: &Guarded, class: usize) -> Option<Attempt> {
+        let tries = self.solution.losses.tries[guarded.id][class];
+        let Some(rough) = self.rough_steps(&guarded.attempt, class) else {
+            let timeout = guarded.call.timeout?;
+            let failure = Failure { mean: timeout, second: timeout * timeout, at_once: 0.0 };
+            return Some(Attempt { tries, shift: 0.0, mean: timeout, variance: 0.0, failure, level: 0 });
+        };
+        let known = self.guards[guarded.id * self.classes + class].as_ref();
+        let latest = guarded.call.timeout.unwrap_or(f64::INFINITY);
+        let mean = known.map_or(rough.mean.min(latest), |law| law.mean);
+        let variance = known.map_or(rough.variance, |law| {
+            let beyond = law.law.mean();
+            (law.law.moment(2) - beyond * beyond).max(0.0)
+        });
+        let level = rough.level + usize::from(guarded.is_decided_by_time());
+        Some(Attempt { tries, shift: rough.shift.min(latest), mean, variance, failure: rough.failure, level })
+    }
+
+    /// The moments of a guarded call, all its runs together.
+    pub(super) fn rough_guarded(&self, guarded: &Guarded, class: usize) -> Option<Rough> {
+        let attempt = self.attempt(guarded, class)?;
+        let (each, (_, failed, failed_variance)) = attempt.each(guarded);
+        let success: f64 = each.iter().map(|(chance, ..)| chance).sum();
+        let share = |chance: &f64| if success > 0.0 { chance / success } else { 0.0 };
+        let mean: f64 = each.iter().map(|(chance, before, _)| share(chance) * (before + attempt.mean)).sum();
+        let square = |(chance, before, variance): &(f64, f64, f64)| {
+            share(chance) * (variance + attempt.variance + (before + attempt.mean).powi(2))
+        };
+        let second: f64 = each.iter().map(square).sum();
+        let one = Rough {
+            shift: attempt.shift,
+            mean: if success > 0.0 { mean } else { attempt.mean },
+            variance: (second - mean * mean).max(0.0),
+            success: attempt.tries.success,
+            atom: 0.0,
+            level: attempt.level,
+            failure: Failure {
+                mean: failed,
+                second: failed_variance + failed * failed,
+                at_once: if failed == 0.0 { 1.0 } else { 0.0 },
+            },
+        };
+        Some(super::rough::called(one, guarded.call.times, guarded.call.probability))
+    }
+
+    /// Mean of a guarded call that succeeds.
+    pub(super) fn mean_of_guarded(&self, guarded: &Guarded, class: usize) -> Option<Mean> {
+        if guarded.call.times == 0 || guarded.call.probability == 0.0 {
+            return Some(Mean::default());
+        }
+        let (lost, last) = self.parts_of_guarded(guarded, class)?;
+        Some(Mean::default().and(Mean { all: lost, forked: 0.0 }, 1.0).and(last, 1.0))
+    }
+
+    /// Mean time of a guarded call that succeeds, all its runs together: what goes by before the attempts that succeed, and these.
+    pub(in crate::analytic) fn parts_of_guarded(&self, guarded: &Guarded, class: usize) -> Option<(f64, Mean)> {
+        let attempt = self.attempt(guarded, class)?;
+        let (each, _) = attempt.each(guarded);
+        let success: f64 = each.iter().map(|(chance, ..)| chance).sum();
+        let made = guarded.call.probability * crate::network::flows::all_of(success, guarded.call.times);
+        let runs = if made > 0.0 {
+            f64::from(guarded.call.times) * made / (made + 1.0 - guarded.call.probability)
+        } else {
+            0.0
+        };
+        let lost: f64 = each.iter().map(|(chance, before, _)| chance * before).sum();
+        let whole = self.mean_of(&guarded.attempt, class);
+        let known = self.guards[guarded.id * self.classes + class].as_ref().map(|law| law.mean);
+        let last = match (known, whole) {
+            (Some(mean), Some(whole)) if whole.all > 0.0 => Mean::default().and(whole, mean / whole.all),
+            (None, Some(whole)) if !guarded.is_decided_by_time() => whole,
+            _ => Mean { all: attempt.mean, forked: 0.0 },
+        };
+        Some((if success > 0.0 { runs * lost / success } else { 0.0 }, Mean::default().and(last, runs)))
+    }
+
+    /// The law of an attempt whose copies have this tail.
+    pub(super) fn guard_law(&self, guarded: &Guarded, class: usize, rough: &Rough, tail: &Tail) -> GuardLaw {
+        let call = &guarded.call;
+        let copy = |t: f64| if t <= 0.0 { 0.0 } else { rough.success * (1.0 - tail.exceeding(t)) };
+        let latest = call.timeout.unwrap_or(f64::INFINITY);
+        let alike = self.alike_attempts(guarded, class);
+        let failed = (1.0 - rough.success).max(0.0);
+        let (mut copied, mut failed_before) = (0.0, 0.0);
+        if let Some(hedge) = call.hedge.filter(|hedge| *hedge < latest) {
+            failed_before = if rough.failure.mean < hedge { failed } else { 0.0 };
+            copied = (1.0 - copy(hedge) - failed_before).max(0.0);
+        }
+        let hedge = call.hedge.unwrap_or(f64::INFINITY);
+        let second = (1.0 - alike(hedge)).clamp(0.0, 1.0);
+        let within = |t: f64| {
+            let first = copy(t);
+            if t <= hedge { first } else { first + second * (1.0 - first - failed_before).max(0.0) * copy(t - hedge) }
+        };
+        let all_fail = failed_before + (failed - failed_before) * if copied > 0.0 { failed } else { 1.0 };
+        let far = rough.mean + 60.0 * rough.variance.sqrt().max(rough.mean);
+        let attempt = if latest.is_finite() { within(latest) } else { within(far + hedge.min(far)) };
+        let late = if latest.is_finite() {
+            (1.0 - attempt - if rough.failure.mean < latest { all_fail } else { 0.0 }).max(0.0)
+        } else {
+            0.0
+        };
+        let pause = call.backoff.map_or(0.0, |backoff| backoff.mean(1));
+        let waited = if latest.is_finite() { latest } else { rough.failure.mean };
+        let failing = 1.0 - attempt;
+        let again =
+            if failing > 0.0 { failing + alike(waited + pause) * attempt * (late / failing).min(1.0) } else { 0.0 };
+        let tries = Tries { attempt, late, copied, ..Tries::PLAIN }.retried(again, call.retries);
+        let end = latest - rough.shift;
+        let exceeding = |t: f64| {
+            if attempt <= 0.0 { 0.0 } else { (1.0 - within(rough.shift + t) / attempt).clamp(0.0, 1.0) }
+        };
+        let scale = (rough.mean - rough.shift).max(1e-12 * rough.mean).min(end.max(1e-12 * rough.mean));
+        let beyond = if attempt > 0.0 && end > 0.0 { mean_of(exceeding, scale, end) } else { 0.0 };
+        let law = if beyond <= 1e-12 * rough.mean {
+            Law::constant(0.0)
+        } else {
+            let table = Table::new(knots(exceeding, beyond, end));
+            let factor = beyond / table.moment(1);
+            Law::Table(table.scaled(factor))
+        };
+        GuardLaw { law, mean: rough.shift.min(latest) + beyond, tries }
+    }
+
+    /// How much of what an attempt has met, another one meets that begins so much later.
+    fn alike_attempts(&self, guarded: &Guarded, class: usize) -> impl Fn(f64) -> f64 + use<'_> {
+        let first = self.first(&guarded.attempt, 0);
+        let common = first.and_then(|visit| self.common(visit, 2.0, &guarded.attempt, class)).unwrap_or(0.0);
+        let memory = first.map(|visit| &self.solution.memories[self.solution.network.visits[visit].station]);
+        move |later| memory.map_or(0.0, |memory| common * memory.kept(later))
+    }
+
+    /// Multiplies the transform of a guarded call into `out`.
+    pub(super) fn multiply_guarded(&self, guarded: &Guarded, class: usize, sheet: &mut Sheet, out: &mut [Complex64]) {
+        let call = &guarded.call;
+        if call.times == 0 || call.probability == 0.0 {
+            return;
+        }
+        let Some(attempt) = self.attempt(guarded, class) else { return };
+        let tries = &attempt.tries;
+        // A successful attempt, its chance apart.
+        let mut success = sheet.take();
+        if let Some(known) = &self.guards[guarded.id * self.classes + class] {
+            multiply_law(&known.law, sheet, &mut success);
+        } else if !guarded.is_decided_by_time() {
+            let chance = self.rough_steps(&guarded.attempt, class).map_or(0.0, |rough| rough.success);
+            self.multiply(&guarded.attempt, class, &self.chances, sheet, &mut success);
+            let back = if chance > 0.0 { 1.0 / chance } else { 0.0 };
+            success.iter_mut().for_each(|value| *value *= back);
+        }
+        let (each, _) = attempt.each(guarded);
+        let mut made = sheet.take();
+        made.fill(Complex64::ZERO);
+        let mut before = sheet.take();
+        let failure = if each.len() > 1 { Some(self.failure_row(guarded, &attempt, sheet)) } else { None };
+        for (number, (_, _, _)) in each.iter().enumerate() {
+            let chance = if number == 0 { tries.attempt } else { 1.0 - tries.again };
+            made.iter_mut().zip(&before).zip(&success).for_each(|((sum, before), last)| *sum += chance * before * last);
+            let Some(failure) = failure.as_ref().filter(|_| number + 1 < each.len()) else { break };
+            let fails = if number == 0 { 1.0 - tries.attempt } else { tries.again };
+            before.iter_mut().zip(failure).for_each(|(value, failure)| *value *= fails * failure);
+            if let Some(backoff) = call.backoff {
+                let most = backoff.most(number as u32 + 1);
+                if backoff.full_jitter && most > 0.0 {
+                    multiply_law(&Law::Uniform(Uniform { min: 0.0, max: most }), sheet, &mut before);
+                } else {
+                    sheet.line.delay(&mut before, most);
+                }
+            }
+        }
+        if call.times > 1 {
+            made.iter_mut().for_each(|value| *value = value.powu(call.times));
+        }
+        if call.probability < 1.0 {
+            let (p, q) = (call.probability, 1.0 - call.probability);
+            sheet.line.delay(&mut made, attempt.shift * f64::from(call.times));
+            made.iter_mut().for_each(|value| *value = q + p * *value);
+        }
+        product(out, &made);
+        [success, made, before].into_iter().chain(failure).for_each(|row| sheet.give(row));
+    }
+
+    /// The transform of an attempt that has failed.
+    fn failure_row(&self, guarded: &Guarded, attempt: &Attempt, sheet: &mut Sheet) -> Vec<Complex64> {
+        let late = attempt.late_share();
+        let Failure { mean, second, at_once } = attempt.failure;
+        let mut row = sheet.take();
+        if late < 1.0 && at_once < 1.0 {
+            let conditional = mean / (1.0 - at_once);
+            let scv = (second / (1.0 - at_once) / (conditional * conditional) - 1.0).max(0.0);
+            if scv < 1e-3 {
+                sheet.line.delay(&mut row, conditional);
+            } else {
+                multiply_law(&Law::Gamma(Gamma { mean: conditional, cv: scv.sqrt() }), sheet, &mut row);
+            }
+            row.iter_mut().for_each(|value| *value = at_once + (1.0 - at_once) * *value);
+        }
+        if let Some(timeout) = guarded.call.timeout.filter(|_| late > 0.0) {
+            let mut out = sheet.take();
+            sheet.line.delay(&mut out, timeout);
+            row.iter_mut().zip(&out).for_each(|(value, out)| *value = (1.0 - late) * *value + late * out);
+            sheet.give(out);
+        }
+        row
+    }
+
+    /// What becomes of a guarded call, as these response times have it.
+    pub(in crate::analytic) fn tries(&self, guarded: &Guarded, class: usize) -> Tries {
+        let call = &guarded.call;
+        let tries = match &self.guards[guarded.id * self.classes + class] {
+            Some(law) => law.tries,
+            None if guarded.is_decided_by_time() => {
+                let late = if call.timeout.is_some() { 1.0 } else { 0.0 };
+                let tries = Tries { attempt: 1.0 - late, late, ..Tries::PLAIN };
+                tries.retried(late, call.retries)
+            }
+            None => {
+                let attempt = self.sequence_success(&guarded.attempt, class);
+                Tries { attempt, ..Tries::PLAIN }.retried(1.0 - attempt, call.retries)
+            }
+        };
+        let time = self.attempt(guarded, class).map_or(0.0, |attempt| {
+            let attempt = Attempt { tries, ..attempt };
+            let (each, (failed, before, _)) = attempt.each(guarded);
+            each.iter().map(|(chance, before, _)| chance * (before + attempt.mean)).sum::<f64>() + failed * before
+        });
+        Tries { time, ..tries }
+    }
+}

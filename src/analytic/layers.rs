@@ -1,0 +1,313 @@
+//! What requests hold while they wait elsewhere: workers, pools, tokens.
+//!
+//! | symbol | meaning                                                                     | unit       |
+//! |--------|-----------------------------------------------------------------------------|------------|
+//! | `c`    | how many there are of a pool                                                | 1          |
+//! | `X(n)` | rate at which `n` holders let go                                            | per second |
+//! | `λ`    | rate at which they are asked for                                            | per second |
+//! | `cs²`  | variability of the times between letting go while all are held              | 1          |
+//!
+//! What is done while one of a pool is held is a part of the network that holds at most `c` requests: the stations visited
+//! within it, other pools as one server for those of them that let go together, and all other time. Its queue is that of
+//! a server whose rate depends on how many are inside, its waits multiplied by `(ca² + cs²) / 2`. Inside, a station never
+//! has more than `c` requests: its waits are multiplied by what they are in such a part over what they would be without
+//! a limit.
+//!
+//! Source: Chandy, Herzog and Woo (1975); layers of them: Rolia and Sevcik, The Method of Layers, IEEE Transactions on
+//! Software Engineering 21 (1995).
+
+mod deadlock;
+mod section;
+
+use super::stations::{StationState, Treatment};
+use super::traffic::Variability;
+use crate::discipline::{Delay, Knowledge, ps};
+use crate::math::bucket;
+use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
+use crate::network::flows::{Flows, Losses};
+use crate::network::{Network, Pool, PoolId, PoolKind, StationId};
+use crate::system::Balancer;
+use section::{Section, sections};
+
+/// Error of the wait for something that is held.
+const HELD: Knowledge = Knowledge::Approximate { p95_error: 0.15 };
+
+/// A pool in steady state.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    /// Time until one is got; `None` when it grows without end.
+    pub wait: Option<Delay>,
+    /// Share that is refused.
+    pub refused: f64,
+    /// Share that never gets one of a pool that is over capacity.
+    pub stuck: f64,
+    /// Share of the pool that is held.
+    pub utilization: f64,
+    /// What is asked for over what could be handed out.
+    pub load: f64,
+    /// Those that wait, over all instances; `None` when they grow without end.
+    pub waiting: Option<f64>,
+    /// Chance that all of it is held.
+    full: f64,
+    /// Whether all of it ends up held by requests that wait for one another.
+    pub dead: bool,
+    /// How all this is known.
+    pub knowledge: Knowledge,
+}
+
+impl Gate {
+    /// One that nobody asks for.
+    const IDLE: Gate = Gate {
+        wait: Some(Delay::None),
+        refused: 0.0,
+        stuck: 0.0,
+        utilization: 0.0,
+        load: 0.0,
+        waiting: Some(0.0),
+        full: 0.0,
+        dead: false,
+        knowledge: Knowledge::Exact,
+    };
+
+    /// The share that does not get through.
+    pub fn held(&self) -> f64 {
+        1.0 - (1.0 - self.refused) * (1.0 - self.stuck)
+    }
+}
+
+/// What a pool looks like to those that take something from it within something else that they hold.
+#[derive(Debug, Clone, Copy)]
+struct Inside {
+    /// Mean time it is held.
+    time: f64,
+    /// Rate at which it lets go when all is held, over all instances.
+    capacity: f64,
+    /// Variability of the times between letting go.
+    scv: f64,
+}
+
+/// The pools, and so the stations within them.
+pub(super) fn solve(
+    network: &Network,
+    flows: &Flows,
+    losses: &Losses,
+    variability: &[Variability],
+    stations: &mut [StationState],
+) -> Vec<Gate> {
+    if network.pools.is_empty() {
+        return Vec::new();
+    }
+    let sections = sections(network, flows, losses);
+    let mut solver = Solver {
+        network,
+        flows,
+        variability,
+        stations,
+        inside: vec![None; network.pools.len()],
+        gates: vec![Gate::IDLE; network.pools.len()],
+        limited: vec![(0.0, 0.0); network.stations.len()],
+    };
+    for pool in inner_first(&sections) {
+        solver.gate(pool, &sections[pool]);
+    }
+    let Solver { mut gates, limited, .. } = solver;
+    let most: Vec<usize> = network.pools.iter().map(|pool| tokens(network, pool)).collect();
+    deadlock::find(network, &sections, &gates, &most).into_iter().for_each(|pool| gates[pool].dead = true);
+    for (state, (share, shorter)) in stations.iter_mut().zip(limited) {
+        if share > 0.0 {
+            limit(state, (1.0 - share).max(0.0) + shorter);
+        }
+    }
+    gates
+}
+
+/// Pools with those that are taken within them first; of pools that are taken within each other any.
+fn inner_first(sections: &[Section]) -> Vec<PoolId> {
+    fn visit(pool: PoolId, sections: &[Section], seen: &mut [bool], order: &mut Vec<PoolId>) {
+        if std::mem::replace(&mut seen[pool], true) {
+            return;
+        }
+        sections[pool].pools.iter().for_each(|(inner, _)| visit(*inner, sections, seen, order));
+        order.push(pool);
+    }
+    let (mut seen, mut order) = (vec![false; sections.len()], Vec::with_capacity(sections.len()));
+    (0..sections.len()).for_each(|pool| visit(pool, sections, &mut seen, &mut order));
+    order
+}
+
+/// Makes the waits at a station so much shorter.
+fn limit(state: &mut StationState, factor: f64) {
+    if factor >= 1.0 {
+        return;
+    }
+    state.queue_length = state.queue_length.map(|length| factor * length);
+    for class in &mut state.classes {
+        class.wait = class.wait.take().map(|wait| wait.scaled(factor));
+        if let Treatment::Shared(queue) = &mut class.treatment
+            && let Some(slowdown) = ps::slowdown(queue)
+        {
+            // Fewer share the servers: as at a lower rate of arrivals.
+            *queue = ps::with_slowdown(queue, 1.0 + factor * (slowdown - 1.0));
+        }
+        class.knowledge = class.knowledge.and(HELD);
+    }
+}
+
+struct Solver<'a> {
+    network: &'a Network,
+    flows: &'a Flows,
+    variability: &'a [Variability],
+    stations: &'a [StationState],
+    inside: Vec<Option<Inside>>,
+    gates: Vec<Gate>,
+    /// For each station the share of its requests that come within a limit, and the sum of what waits are multiplied by.
+    limited: Vec<(f64, f64)>,
+}
+
+impl Solver<'_> {
+    fn gate(&mut self, id: PoolId, section: &Section) {
+        let pool = &self.network.pools[id];
+        let asked: f64 = self.flows.pools[id].iter().sum();
+        if asked <= 0.0 {
+            return;
+        }
+        if let PoolKind::Calls { limit } = pool.kind {
+            let refused = bucket::refused(asked, 1.0, limit);
+            let (load, utilization) = (asked / limit, (asked / limit).min(1.0));
+            self.gates[id] = Gate { refused, load, utilization, ..Gate::IDLE };
+            return;
+        }
+        let groups = groups(self.network, pool);
+        let most = tokens(self.network, pool);
+        let rate = asked / groups;
+        let elements: Vec<Element> = self.elements(id, section, groups);
+        let part = equivalent(most, section.delay, &elements);
+        let capacity = part.throughput[most];
+        let queue = match pool.kind {
+            PoolKind::Workers { queue } => {
+                queue.map(|places| places as usize * (most / pool.size.max(1) as usize).max(1))
+            }
+            _ => None,
+        };
+        let scv = self.scv(section, &elements, capacity);
+        let arrivals = section.stations.first().map_or(1.0, |(station, _)| self.variability[*station].scv);
+        let factor = 0.5 * (arrivals.min(20.0) + scv);
+        let load = rate / capacity;
+        let (gate, inside) = match entrance(rate, &part.throughput, queue) {
+            Some(entrance) => {
+                let passed = rate * (1.0 - entrance.refused);
+                let wait = wait(&entrance, capacity, rate, queue.is_some()).scaled(factor.max(1e-9));
+                let busy: f64 = entrance.inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
+                let gate = Gate {
+                    refused: entrance.refused,
+                    utilization: busy / most as f64,
+                    load,
+                    waiting: Some(groups * passed * wait.mean()),
+                    full: entrance.inside[most],
+                    wait: Some(wait),
+                    knowledge: HELD,
+                    ..Gate::IDLE
+                };
+                (gate, entrance.inside)
+            }
+            None => {
+                let mut inside = vec![0.0; most + 1];
+                inside[most] = 1.0;
+                let stuck = 1.0 - 1.0 / load;
+                (
+                    Gate { wait: None, stuck, utilization: 1.0, load, waiting: None, knowledge: HELD, ..Gate::IDLE },
+                    inside,
+                )
+            }
+        };
+        let passed = rate * (1.0 - gate.held());
+        for (e, (station, element)) in section.stations.iter().zip(&elements).map(|((s, _), e)| (*s, e)).enumerate() {
+            let present: f64 = inside.iter().zip(&part.present[e]).map(|(chance, n)| chance * n).sum();
+            let busy = passed * element.demand;
+            let open = element.present(passed) - busy;
+            let factor = if open > 1e-12 * busy { ((present - busy) / open).clamp(0.0, 1.0) } else { 1.0 };
+            let share = section.stations[e].1.count / self.arrivals(station);
+            let sum = &mut self.limited[station];
+            *sum = (sum.0 + share, sum.1 + share * factor);
+        }
+        let held: f64 = inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
+        let time = if passed > 0.0 { held / passed } else { most as f64 / capacity };
+        self.inside[id] = Some(Inside { time, capacity: capacity * groups, scv });
+        self.gates[id] = gate;
+    }
+
+    /// Requests that come to a station, per second.
+    fn arrivals(&self, station: StationId) -> f64 {
+        let visits = self.network.visits.iter().zip(self.flows.visits.iter());
+        visits.filter(|(visit, _)| visit.station == station).map(|(_, rates)| rates.iter().sum::<f64>()).sum()
+    }
+
+    /// The elements of what is done while one of a pool is held by one group of requests: stations, then pools.
+    fn elements(&self, id: PoolId, section: &Section, groups: f64) -> Vec<Element> {
+        let pool = &self.network.pools[id];
+        let mut elements = Vec::with_capacity(section.stations.len() + section.pools.len());
+        for (station, passed) in &section.stations {
+            let place = &self.network.stations[*station];
+            let same = groups > 1.0 && pool.per == Some(place.service);
+            let servers = if same { f64::from(place.servers) } else { place.total_servers() };
+            let mine = passed.count / self.arrivals(*station) / if same { 1.0 } else { groups };
+            let load = self.stations[*station].load.min(1.0);
+            let count = passed.time / section.rate;
+            elements.push(element(count * passed.mean(), servers, load * (1.0 - mine.min(1.0))));
+        }
+        for (inner, passed) in &section.pools {
+            let Some(Inside { time, capacity, .. }) = self.inside[*inner] else {
+                elements.push(Element { demand: 0.0, servers: 1.0 });
+                continue;
+            };
+            let asked: f64 = self.flows.pools[*inner].iter().sum();
+            let mine = (passed.count / asked / groups).min(1.0);
+            let load = (asked / capacity).min(1.0);
+            elements.push(element(passed.time / section.rate * time, (capacity * time).max(1.0), load * (1.0 - mine)));
+        }
+        elements.iter_mut().for_each(|element| element.demand = element.demand.max(1e-300));
+        elements
+    }
+
+    /// Variability of the times between letting go while all is held: that of the bottleneck inside, or of the times it is held.
+    fn scv(&self, section: &Section, elements: &[Element], capacity: f64) -> f64 {
+        let own = section.stations.iter().map(|(_, passed)| section.scv_at(passed));
+        let inner = section.pools.iter().map(|(pool, _)| self.inside[*pool].map_or(1.0, |inside| inside.scv));
+        let each = elements.iter().zip(own.chain(inner));
+        let busiest = each.map(|(element, scv)| (capacity * element.demand / element.servers, scv));
+        let (utilization, scv) = busiest.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((0.0, 1.0));
+        let part = utilization.clamp(0.0, 1.0).powi(2);
+        part * scv + (1.0 - part) * section.scv()
+    }
+}
+
+/// A station of which others use a part.
+fn element(demand: f64, servers: f64, others: f64) -> Element {
+    let left = servers * (1.0 - others).max(1e-6);
+    if left >= 1.0 { Element { demand, servers: left } } else { Element { demand: demand / left, servers: 1.0 } }
+}
+
+/// How many one instance has of a pool, or all of them where they share.
+fn tokens(network: &Network, pool: &Pool) -> usize {
+    let shared = pool.per.map(|service| &network.services[service]);
+    let instances = shared.filter(|service| service.balancer == Balancer::Shared).map_or(1, |s| s.instances);
+    (pool.size as usize).saturating_mul(instances as usize).max(1)
+}
+
+/// How many queues there are for a pool.
+fn groups(network: &Network, pool: &Pool) -> f64 {
+    let service = pool.per.map(|service| &network.services[service]);
+    service.filter(|service| service.balancer != Balancer::Shared).map_or(1.0, |service| f64::from(service.instances))
+}
+
+/// The wait of those who get in.
+fn wait(entrance: &Entrance, capacity: f64, rate: f64, limited: bool) -> Delay {
+    let Entrance { waiting, ratio, refused, .. } = entrance;
+    if !limited {
+        return Delay::exponential(waiting[0] / (1.0 - ratio), capacity - rate);
+    }
+    if waiting.is_empty() || *refused >= 1.0 {
+        return Delay::None;
+    }
+    Delay::Erlangs { weights: waiting.iter().map(|chance| chance / (1.0 - refused)).collect(), rate: capacity }
+}

@@ -1,0 +1,295 @@
+//! What is done while something is held: the stations and pools that are passed, and all other time.
+
+use crate::distribution::{Distribution, Law};
+use crate::network::flows::{Flows, Losses, geometric_sum, sequence_success};
+use crate::network::{Call, Network, OperationId, PoolId, PoolKind, StationId, Step};
+use std::collections::BTreeMap;
+
+/// What is passed while something is held, per second.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Passed {
+    /// How often.
+    pub count: f64,
+    /// How often as far as the time it is held goes: of steps at the same time each counts by its part of it.
+    pub time: f64,
+    work: f64,
+    variance: f64,
+}
+
+impl Passed {
+    /// Mean time of one visit's work.
+    pub fn mean(&self) -> f64 {
+        if self.count > 0.0 { self.work / self.count } else { 0.0 }
+    }
+}
+
+/// All that is done while something is held.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Section {
+    /// How often one is taken, per second.
+    pub rate: f64,
+    pub stations: Vec<(StationId, Passed)>,
+    /// What is taken besides.
+    pub pools: Vec<(PoolId, Passed)>,
+    /// Time at neither, of one holding.
+    pub delay: f64,
+    /// Variance of the time that one is held, without waits.
+    variance: f64,
+    /// Its mean.
+    mean: f64,
+}
+
+impl Section {
+    /// Variability of all the work that one holding brings to a station.
+    pub fn scv_at(&self, passed: &Passed) -> f64 {
+        if passed.work > 0.0 {
+            (self.rate * passed.variance / (passed.work * passed.work)).clamp(0.0, 1e3)
+        } else {
+            1.0
+        }
+    }
+
+    /// Variability of the time that one is held, without waits.
+    pub fn scv(&self) -> f64 {
+        if self.mean > 0.0 { (self.variance / (self.mean * self.mean)).clamp(0.0, 1e3) } else { 1.0 }
+    }
+}
+
+/// What is done while one of each pool is held.
+pub(super) fn sections(network: &Network, flows: &Flows, losses: &Losses) -> Vec<Section> {
+    let mut place = vec![0; network.operations.len()];
+    network.order.iter().enumerate().for_each(|(i, id)| place[*id] = i);
+    let world = World { network, flows, losses, place, bare: bare(network, losses) };
+    let mut sections: Vec<Walk<'_>> = network.pools.iter().map(|_| Walk::new(&world)).collect();
+    for (id, operation) in network.operations.iter().enumerate() {
+        let mut rates = vec![0.0; network.classes];
+        for (rate, workload) in flows.operations[id].iter().zip(&network.workloads) {
+            rates[workload.class] += rate;
+        }
+        for (class, rate) in rates.into_iter().enumerate().filter(|(_, rate)| *rate > 0.0) {
+            find(&world, &operation.steps, class, rate, &mut sections);
+        }
+    }
+    sections.into_iter().map(Walk::finish).collect()
+}
+
+/// Finds what is held in some steps that begin at this rate; returns how often they succeed.
+fn find(world: &World<'_>, steps: &[Step], class: usize, mut rate: f64, sections: &mut [Walk<'_>]) {
+    for step in steps {
+        match step {
+            Step::Hold { pool, steps } => {
+                let taken = rate * (1.0 - world.losses.pools[*pool]);
+                sections[*pool].section.rate += taken;
+                sections[*pool].steps(steps, class, taken, 1.0);
+                find(world, steps, class, taken, sections);
+            }
+            Step::Choose { ways, .. } => {
+                ways.iter().for_each(|(weight, steps)| find(world, steps, class, rate * weight, sections));
+            }
+            Step::Repeat { times, steps } => {
+                let runs = geometric_sum(world.success(steps, class), *times);
+                find(world, steps, class, rate * runs, sections);
+            }
+            Step::Parallel { branches, .. } => {
+                branches.iter().for_each(|steps| find(world, steps, class, rate, sections));
+            }
+            _ => {}
+        }
+        rate *= world.success(std::slice::from_ref(step), class);
+    }
+}
+
+struct World<'a> {
+    network: &'a Network,
+    flows: &'a Flows,
+    losses: &'a Losses,
+    /// Where each operation stands in the order.
+    place: Vec<usize>,
+    /// Mean time of each operation without any waits.
+    bare: Vec<f64>,
+}
+
+impl World<'_> {
+    fn success(&self, steps: &[Step], class: usize) -> f64 {
+        sequence_success(self.network, steps, class, &self.flows.success, self.losses)
+    }
+}
+
+/// Follows what is done while something is held.
+struct Walk<'a> {
+    world: &'a World<'a>,
+    section: Section,
+    stations: BTreeMap<StationId, Passed>,
+    pools: BTreeMap<PoolId, Passed>,
+    /// Operations still to be followed, by their place in the order and class: how often, and as far as time goes.
+    open: BTreeMap<(usize, usize), (f64, f64)>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(world: &'a World<'a>) -> Walk<'a> {
+        Walk {
+            world,
+            section: Section::default(),
+            stations: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    fn finish(mut self) -> Section {
+        while let Some(((place, class), (count, time))) = self.open.pop_first() {
+            let operation: OperationId = self.world.network.order[place];
+            let part = if count > 0.0 { time / count } else { 0.0 };
+            self.steps(&self.world.network.operations[operation].steps, class, count, part);
+        }
+        let Section { rate, delay, variance, mean, .. } = self.section;
+        let per = if rate > 0.0 { 1.0 / rate } else { 0.0 };
+        Section {
+            rate,
+            stations: self.stations.into_iter().collect(),
+            pools: self.pools.into_iter().collect(),
+            delay: delay * per,
+            variance: variance * per,
+            mean: mean * per,
+        }
+    }
+
+    /// Time that is passed `count` times, and its law's moments; returns what it adds to the variance.
+    fn time(&mut self, count: f64, part: f64, mean: f64, second: f64) -> f64 {
+        // What is passed by chance varies with that chance.
+        let chance = (count / self.section.rate.max(f64::MIN_POSITIVE)).min(1.0);
+        self.section.mean += count * part * mean;
+        let variance = count * (second - chance * mean * mean).clamp(0.0, 1e3 * mean * mean);
+        self.section.variance += part * variance;
+        variance
+    }
+
+    fn delay(&mut self, law: &Law, count: f64, part: f64) {
+        self.section.delay += count * part * law.mean();
+        self.time(count, part, law.mean(), law.moment(2));
+    }
+
+    /// Steps that begin so often; each second of them counts for this part.
+    fn steps(&mut self, steps: &[Step], class: usize, mut count: f64, part: f64) {
+        for step in steps {
+            self.step(step, class, count, part);
+            count *= self.world.success(std::slice::from_ref(step), class);
+        }
+    }
+
+    fn step(&mut self, step: &Step, class: usize, count: f64, part: f64) {
+        let (network, losses) = (self.world.network, self.world.losses);
+        match step {
+            Step::Visit(visit) => {
+                let visit = &network.visits[*visit];
+                let (mean, second) = (visit.time.mean(), visit.time.moment(2).min(1e6 * visit.time.mean().powi(2)));
+                let variance = self.time(count, part, mean, second);
+                let passed = self.stations.entry(visit.station).or_default();
+                passed.count += count;
+                passed.time += count * part;
+                passed.work += count * mean;
+                passed.variance += variance;
+            }
+            Step::Delay(law) => self.delay(law, count, part),
+            Step::Call(call) => self.call(call, 1.0, self.world.flows.success[call.target][class], class, count, part),
+            Step::Guarded(guarded) => {
+                let (call, tries) = (&guarded.call, &losses.tries[guarded.id][class]);
+                let calls = count * call.probability * geometric_sum(tries.success, call.times);
+                if tries.late > 0.0 || tries.copied > 0.0 {
+                    // Who gives up holds for so long, whatever goes on behind.
+                    self.section.delay += calls * part * tries.time;
+                    self.time(calls, part, tries.time, 2.0 * tries.time * tries.time);
+                } else {
+                    let pause = call.backoff.map_or(0.0, |backoff| backoff.mean(1)) * (tries.attempts - 1.0);
+                    self.section.delay += calls * part * pause;
+                    self.call(call, tries.attempts, tries.success, class, count, part);
+                }
+            }
+            Step::Choose { ways, .. } => {
+                ways.iter().for_each(|(weight, steps)| self.steps(steps, class, count * weight, part));
+            }
+            Step::Repeat { times, steps } => {
+                let runs = geometric_sum(self.world.success(steps, class), *times);
+                self.steps(steps, class, count * runs, part);
+            }
+            Step::Hold { pool, steps } => {
+                if matches!(network.pools[*pool].kind, PoolKind::Calls { .. }) {
+                    return self.steps(steps, class, count * (1.0 - losses.pools[*pool]), part);
+                }
+                let passed = self.pools.entry(*pool).or_default();
+                passed.count += count;
+                passed.time += count * part;
+                let mean = time_of(network, steps, &self.world.bare, losses);
+                self.time(count, part, mean, 2.0 * mean * mean);
+            }
+            Step::Parallel { branches, needed, .. } => {
+                let times: Vec<f64> =
+                    branches.iter().map(|steps| time_of(network, steps, &self.world.bare, losses)).collect();
+                let sum: f64 = times.iter().sum();
+                let together = if sum > 0.0 { kth(&times, *needed) / sum } else { 1.0 };
+                branches.iter().for_each(|steps| self.steps(steps, class, count, part * together));
+            }
+            Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
+
+    /// A call of so many attempts.
+    fn call(&mut self, call: &Call, attempts: f64, success: f64, class: usize, count: f64, part: f64) {
+        let runs = count * call.probability * attempts * geometric_sum(success, call.times);
+        if let Some(law) = &call.network {
+            self.delay(law, runs, part);
+        }
+        let open = self.open.entry((self.world.place[call.target], class)).or_default();
+        *open = (open.0 + runs, open.1 + runs * part);
+    }
+}
+
+/// Mean time of each operation without any waits.
+fn bare(network: &Network, losses: &Losses) -> Vec<f64> {
+    let mut bare = vec![0.0; network.operations.len()];
+    for &operation in network.order.iter().rev() {
+        bare[operation] = time_of(network, &network.operations[operation].steps, &bare, losses);
+    }
+    bare
+}
+
+fn time_of(network: &Network, steps: &[Step], bare: &[f64], losses: &Losses) -> f64 {
+    let inner = |steps: &[Step]| time_of(network, steps, bare, losses);
+    let called = |call: &Call| {
+        let one = bare[call.target] + call.network.as_ref().map_or(0.0, Law::mean);
+        call.probability * f64::from(call.times) * one
+    };
+    let each = steps.iter().map(|step| match step {
+        Step::Visit(visit) => network.visits[*visit].time.mean(),
+        Step::Delay(law) => law.mean(),
+        Step::Call(call) => called(call),
+        Step::Guarded(guarded) => {
+            let most = guarded.call.timeout.unwrap_or(f64::INFINITY);
+            called(&guarded.call).min(guarded.call.probability * f64::from(guarded.call.times) * most)
+                * losses.tries[guarded.id][0].attempts
+        }
+        Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
+        Step::Hold { steps, .. } => inner(steps),
+        Step::Repeat { times, steps } => f64::from(*times) * inner(steps),
+        Step::Parallel { branches, needed, .. } => {
+            kth(&branches.iter().map(|steps| inner(steps)).collect::<Vec<_>>(), *needed)
+        }
+        Step::Send(_) | Step::Fail(_) => 0.0,
+    });
+    each.sum()
+}
+
+/// About the mean of the k-th of several times with these means: of equal exponentials it is right.
+fn kth(means: &[f64], needed: usize) -> f64 {
+    let largest = means.iter().copied().fold(0.0, f64::max);
+    let n = means.iter().filter(|mean| **mean > 1e-3 * largest).count();
+    if n < 2 || largest <= 0.0 {
+        return largest;
+    }
+    let harmonic = |n: usize| (1..=n).map(|k| 1.0 / k as f64).sum::<f64>();
+    let all = harmonic(n);
+    let power = (n as f64).ln() / all.ln();
+    let last = means.iter().map(|mean| (mean / largest).powf(power)).sum::<f64>().powf(1.0 / power) * largest;
+    let missing = means.len().saturating_sub(needed).min(n);
+    last * (all - harmonic(missing)) / all
+}

@@ -1,0 +1,257 @@
+//! A part of a network as one server whose rate depends on how many are inside, and the queue before it.
+//!
+//! | symbol   | meaning                                                           | unit       |
+//! |----------|-------------------------------------------------------------------|------------|
+//! | `c`      | how many may be inside at once                                    | 1          |
+//! | `μ_e(k)` | rate at which element e lets go of those inside, k being with it  | per second |
+//! | `Z`      | time inside that is spent at no element                           | seconds    |
+//! | `X(n)`   | rate at which n inside leave                                      | per second |
+//!
+//! ```text
+//! G = Z^n / n!  *  Π_e Π_{k ≤ n} 1 / μ_e(k)      (* is convolution)
+//! X(n) = G(n - 1) / G(n)
+//! P(n) ∝ Π_{j ≤ n} λ / X(min(j, c))
+//! ```
+//!
+//! Exact where the part is of product form and arrivals are Poisson (Chandy, Herzog and Woo, 1975); an approximation
+//! elsewhere.
+
+use crate::unit::{PerSecond, Seconds};
+
+/// Up to so many inside the sums over all states are taken; beyond, everything inside is as if open.
+const MOST_STATES: usize = 128;
+
+/// Points at which larger parts are solved.
+const POINTS: usize = 40;
+
+/// An element: a queue with so many servers, not always whole, each of which takes so long for one pass through the part.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Element {
+    /// Time of a server for one pass.
+    pub demand: Seconds,
+    /// Servers, more than zero.
+    pub servers: f64,
+}
+
+impl Element {
+    fn rate(&self, present: usize) -> PerSecond {
+        self.servers.min(present as f64) / self.demand
+    }
+
+    /// Mean number there when passes come as a Poisson process of this rate; infinite from saturation on.
+    pub fn present(&self, rate: PerSecond) -> f64 {
+        let a = rate * self.demand;
+        if a >= self.servers {
+            return f64::INFINITY;
+        }
+        // States up to the number of servers one by one, then a geometric series.
+        let (mut weight, mut all, mut sum) = (1.0, 1.0, 0.0);
+        let mut n = 0.0;
+        loop {
+            n += 1.0;
+            let busy = self.servers.min(n);
+            weight *= a / busy;
+            if n >= self.servers {
+                let ratio = a / self.servers;
+                all += weight / (1.0 - ratio);
+                sum += weight * (n / (1.0 - ratio) + ratio / (1.0 - ratio).powi(2));
+                return sum / all;
+            }
+            all += weight;
+            sum += n * weight;
+            if weight < 1e-18 * all && n > a {
+                return sum / all;
+            }
+        }
+    }
+}
+
+/// What a part does with each number of customers inside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Equivalent {
+    /// Rate at which they leave, from none inside on.
+    pub throughput: Vec<PerSecond>,
+    /// Mean number with each element, from none inside on: `[element][inside]`.
+    pub present: Vec<Vec<f64>>,
+}
+
+/// Solves a part that holds up to `most` customers.
+pub fn equivalent(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
+    if most <= MOST_STATES { exact(most, delay, elements) } else { as_if_open(most, delay, elements) }
+}
+
+fn exact(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
+    let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
+    let slowest = elements.iter().map(|element| element.demand / element.servers).fold(0.0, f64::max);
+    // In this unit all weights stay far from the ends of what a number can be.
+    let unit = slowest.max(total / most.max(1) as f64);
+    let weights = |rate: &dyn Fn(usize) -> f64| {
+        let mut weights = vec![1.0; most + 1];
+        (1..=most).for_each(|n| weights[n] = weights[n - 1] / (rate(n) * unit));
+        weights
+    };
+    let convolved =
+        |a: &[f64], b: &[f64]| -> Vec<f64> { (0..=most).map(|n| (0..=n).map(|i| a[i] * b[n - i]).sum()).collect() };
+    let waits = if delay > 0.0 { weights(&|n| n as f64 / delay) } else { one(most) };
+    let factors: Vec<Vec<f64>> = elements.iter().map(|element| weights(&|n| element.rate(n))).collect();
+    // What stands before and after each element.
+    let mut before = vec![waits];
+    for factor in &factors {
+        before.push(convolved(&before[before.len() - 1], factor));
+    }
+    let all = before[factors.len()].clone();
+    let mut after = one(most);
+    let mut present = vec![Vec::new(); elements.len()];
+    for e in (0..elements.len()).rev() {
+        let others = convolved(&before[e], &after);
+        let counted: Vec<f64> = factors[e].iter().zip(0..).map(|(weight, n)| weight * f64::from(n)).collect();
+        present[e] = convolved(&counted, &others).iter().zip(&all).map(|(sum, all)| sum / all).collect();
+        after = convolved(&after, &factors[e]);
+    }
+    let throughput = (0..=most).map(|n| if n == 0 { 0.0 } else { all[n - 1] / all[n] / unit }).collect();
+    Equivalent { throughput, present }
+}
+
+fn one(most: usize) -> Vec<f64> {
+    let mut one = vec![0.0; most + 1];
+    one[0] = 1.0;
+    one
+}
+
+/// Many inside hardly feel that they are a fixed number: their rate is that at which as many would be there if it were open.
+fn as_if_open(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
+    let capacity = elements.iter().map(|element| element.servers / element.demand).fold(f64::INFINITY, f64::min);
+    let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
+    let inside = |rate: f64| rate * delay + elements.iter().map(|element| element.present(rate)).sum::<f64>();
+    let rate_of = |n: f64| {
+        let (mut low, mut high) = (0.0, capacity.min(n / total));
+        for _ in 0..50 {
+            let middle = 0.5 * (low + high);
+            if inside(middle) < n { low = middle } else { high = middle }
+        }
+        0.5 * (low + high)
+    };
+    let mut throughput = vec![0.0; most + 1];
+    let mut present = vec![vec![0.0; most + 1]; elements.len()];
+    let (mut from, mut there): (usize, (f64, Vec<f64>)) = (0, (0.0, vec![0.0; elements.len()]));
+    for point in 1..=POINTS {
+        let to = (most * point / POINTS).max(from + 1);
+        let rate = rate_of(to as f64);
+        let next: Vec<f64> = elements.iter().map(|element| element.present(rate).min(to as f64)).collect();
+        for n in from + 1..=to.min(most) {
+            let part = (n - from) as f64 / (to - from) as f64;
+            throughput[n] = there.0 + part * (rate - there.0);
+            present.iter_mut().zip(&there.1).zip(&next).for_each(|((own, a), b)| own[n] = a + part * (b - a));
+        }
+        (from, there) = (to, (rate, next));
+    }
+    Equivalent { throughput, present }
+}
+
+/// The queue before a part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entrance {
+    /// Chance of each number inside.
+    pub inside: Vec<f64>,
+    /// Chance that an arrival finds all inside that may be, and so many waiting before it, from none on; where the queue has no limit
+    /// only the first, the others following with the ratio of [`Entrance::ratio`].
+    pub waiting: Vec<f64>,
+    /// What the chances of more and more waiting fall by.
+    pub ratio: f64,
+    /// Chance to be refused.
+    pub refused: f64,
+}
+
+/// The queue before a part that lets them out like this, arrivals coming as a Poisson process; with at most so many waiting.
+/// `None` where it grows without end.
+pub fn entrance(rate: PerSecond, throughput: &[PerSecond], queue: Option<usize>) -> Option<Entrance> {
+    let most = throughput.len() - 1;
+    let mut inside = vec![1.0; most + 1];
+    for n in 1..=most {
+        inside[n] = inside[n - 1] * rate / throughput[n];
+        if inside[n] > 1e200 {
+            inside.iter_mut().take(n + 1).for_each(|weight| *weight *= 1e-200);
+        }
+    }
+    let ratio = rate / throughput[most];
+    let full = inside[most];
+    let mut waiting = vec![full];
+    let (total, refused) = match queue {
+        None if ratio >= 1.0 => return None,
+        None => {
+            let below: f64 = inside[..most].iter().sum();
+            (below + full / (1.0 - ratio), 0.0)
+        }
+        Some(places) => {
+            let mut weight = full;
+            for _ in 0..places {
+                weight *= ratio;
+                waiting.push(weight);
+            }
+            let peak = waiting.iter().copied().fold(0.0, f64::max);
+            if !peak.is_finite() {
+                // So far over capacity that it is always full.
+                return Some(always_full(most, places, ratio));
+            }
+            let below: f64 = inside[..most].iter().sum();
+            (below + waiting.iter().sum::<f64>(), waiting.pop().unwrap_or(0.0))
+        }
+    };
+    inside.iter_mut().chain(&mut waiting).for_each(|weight| *weight /= total);
+    let below: f64 = inside[..most].iter().sum();
+    inside[most] = 1.0 - below;
+    Some(Entrance { inside, waiting, ratio, refused: refused / total })
+}
+
+fn always_full(most: usize, places: usize, ratio: f64) -> Entrance {
+    let mut inside = vec![0.0; most + 1];
+    inside[most] = 1.0;
+    let chance = |k: usize| (1.0 - 1.0 / ratio) * ratio.powf(k as f64 - places as f64);
+    Entrance { inside, waiting: (0..places).map(chance).collect(), ratio, refused: chance(places) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::mva::{self, Station};
+
+    #[test]
+    fn a_part_is_the_closed_network_it_is() {
+        let elements = [Element { demand: 0.3, servers: 1.0 }, Element { demand: 0.8, servers: 3.0 }];
+        let part = equivalent(12, 0.5, &elements);
+        let stations = [Station { demand: 0.3, servers: Some(1) }, Station { demand: 0.8, servers: Some(3) }];
+        for n in [1u32, 5, 12] {
+            let closed = mva::solve(n, 0.5, &stations);
+            assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 1e-12);
+            for (own, (present, _)) in part.present.iter().zip(&closed.stations) {
+                assert!((own[n as usize] / present - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_part_is_about_the_closed_network_it_is() {
+        let elements = [Element { demand: 0.03, servers: 2.0 }, Element { demand: 0.08, servers: 8.0 }];
+        let part = equivalent(400, 2.0, &elements);
+        let stations = [Station { demand: 0.03, servers: Some(2) }, Station { demand: 0.08, servers: Some(8) }];
+        for n in [40u32, 120, 200, 400] {
+            let closed = mva::solve(n, 2.0, &stations);
+            assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 0.02, "{n}");
+        }
+    }
+
+    #[test]
+    fn servers_alone_make_the_queue_of_erlang() {
+        // Two servers, load 1.5: the chance to wait is Erlang's C.
+        let part = equivalent(2, 0.0, &[Element { demand: 1.0, servers: 2.0 }]);
+        let queue = entrance(1.5, &part.throughput, None).unwrap();
+        let all_busy: f64 = queue.inside[2];
+        assert!((all_busy - crate::math::erlang::erlang_c(2, 1.5).unwrap()).abs() < 1e-12, "{all_busy}");
+        assert!((Element { demand: 1.0, servers: 2.0 }.present(1.5) - (1.5 + all_busy * 3.0)).abs() < 1e-12);
+        assert!(entrance(2.0, &part.throughput, None).is_none());
+        let limited = entrance(3.0, &part.throughput, Some(2)).unwrap();
+        let passed = (1.0 - limited.refused) * 3.0;
+        let served: f64 = limited.inside.iter().zip(&part.throughput).map(|(p, x)| p * x).sum();
+        assert!((passed - served).abs() < 1e-12);
+    }
+}
