@@ -20,18 +20,17 @@
 //!
 //! Source: Gordon and Newell (1967); arrivals: Lavenberg and Reiser (1980), Sevcik and Mitrani (1981).
 
+use super::Solution;
 use super::memory::{Memory, delays};
 use super::stations::{ClassState, StationState, Treatment};
 use super::tails::Tail;
-use super::{Solution, support};
 use crate::discipline::{Delay, Discipline, Knowledge};
 use crate::distribution::{Gamma, Law};
 use crate::math::mva;
 use crate::network::flows::{Flows, Losses, flows, flows_from};
-use crate::network::{Network, Operation, OperationId, Service, Step, Visit, Workload};
+use crate::network::{Network, Operation, OperationId, Service, Station, Step, Visit};
 use crate::prediction::Times;
-use crate::system::check::Problem;
-use crate::system::{Balancer, Load, Path};
+use crate::system::{Balancer, Load};
 
 /// Users, and users times queues, up to which the sums over all numbers of them are taken: within two seconds.
 const MOST_USERS: u32 = 2_000;
@@ -53,10 +52,14 @@ pub(super) struct Users<'n> {
 }
 
 impl<'n> Users<'n> {
-    /// Those of a network whose workload is closed.
+    /// Those of a network of product form whose only workload is closed.
     pub fn of(network: &'n Network) -> Option<Users<'n>> {
         let [workload] = network.workloads.as_slice() else { return None };
         let Load::Closed { users, think } = &workload.load else { return None };
+        let many = *users > MOST_USERS || *users as usize * network.stations.len() > MOST_STATES;
+        if many || !is_product_form(network) {
+            return None;
+        }
         let flows = flows(network, &[1.0], &Losses::none(network));
         let mut demands = vec![0.0; network.stations.len()];
         for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
@@ -179,50 +182,29 @@ fn visits(network: &Network, mix: &[(OperationId, f64)]) -> Vec<f64> {
     visits
 }
 
-/// What keeps a closed workload from being solved; none where there is no such workload, or it can be.
-pub fn unsolved_users(network: &Network) -> Option<Problem> {
-    let workload = network.workloads.iter().find(|workload| matches!(workload.load, Load::Closed { .. }))?;
-    let reason = hindrance(network, workload)?;
-    Some(support::problem(Path::of(&["workload", &workload.name, "users"]), reason))
-}
-
-fn hindrance(network: &Network, workload: &Workload) -> Option<&'static str> {
-    if network.workloads.len() > 1 {
-        return Some("users who wait for their answers are solved without other workloads only");
-    }
-    let many = |users: u32| users > MOST_USERS || users as usize * network.stations.len() > MOST_STATES;
-    if matches!(workload.load, Load::Closed { users, .. } if many(users)) {
-        return Some(
-            "users who wait for their answers are solved up to 2,000 of them only, less with more than 20 queues",
-        );
-    }
+/// Whether a network with its only workload is one of product form.
+fn is_product_form(network: &Network) -> bool {
     let one_queue = |service: &Service| service.instances == 1 || service.balancer == Balancer::Shared;
-    if network.stations.iter().any(|station| station.discipline != Discipline::Fcfs || station.queue.is_some())
-        || !network.services.iter().all(one_queue)
-    {
-        return Some("users who wait for their answers are solved at unlimited first-come-first-served queues only");
-    }
+    let plain = |station: &Station| {
+        station.discipline == Discipline::Fcfs && station.queue.is_none() && station.contention.is_none()
+    };
     let first = |station: usize| network.visits.iter().find(|visit| visit.station == station);
     let alike = |visit: &Visit| {
         let same = |law: &Law| (law.mean() - visit.time.mean()).abs() <= 1e-9 * law.mean();
         visit.time.is_exponential() && first(visit.station).is_some_and(|first| same(&first.time))
     };
-    if !network.visits.iter().all(alike) {
-        return Some(
-            "users who wait for their answers are solved with exponential work, at each queue of one mean, only",
-        );
-    }
     let sequential = |operation: &Operation| is_sequential(&operation.steps);
-    if !network.operations.iter().all(sequential) {
-        return Some("users who wait for their answers are solved without `parallel`, `send` and failures only");
-    }
-    None
+    network.pools.is_empty()
+        && network.services.iter().all(one_queue)
+        && network.stations.iter().all(plain)
+        && network.visits.iter().all(alike)
+        && network.operations.iter().all(sequential)
 }
 
 fn is_sequential(steps: &[Step]) -> bool {
     steps.iter().all(|step| {
         let mut inner = true;
         step.inner(|steps| inner &= is_sequential(steps));
-        inner && !matches!(step, Step::Parallel { .. } | Step::Send(_) | Step::Fail(_))
+        inner && !matches!(step, Step::Parallel { .. } | Step::Guarded(_) | Step::Send(_) | Step::Fail(_))
     })
 }

@@ -17,6 +17,7 @@
 //! Software Engineering 21 (1995).
 
 mod deadlock;
+mod population;
 mod section;
 
 use super::stations::{StationState, Treatment};
@@ -25,8 +26,10 @@ use crate::discipline::{Delay, Knowledge, ps};
 use crate::math::bucket;
 use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::network::flows::{Flows, Losses};
-use crate::network::{Network, Pool, PoolId, PoolKind, StationId};
-use crate::system::Balancer;
+use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId};
+use crate::system::{Balancer, Load};
+use crate::unit::PerSecond;
+use population::Population;
 use section::{Section, sections};
 
 /// Error of the wait for something that is held.
@@ -86,16 +89,18 @@ struct Inside {
     scv: f64,
 }
 
-/// The pools, and so the stations within them.
+/// The pools, and so the stations within them; and for each workload of users the rate at which they come.
 pub(super) fn solve(
     network: &Network,
+    rates: &[PerSecond],
     flows: &Flows,
     losses: &Losses,
     variability: &[Variability],
     stations: &mut [StationState],
-) -> Vec<Gate> {
-    if network.pools.is_empty() {
-        return Vec::new();
+) -> (Vec<Gate>, Vec<Option<f64>>) {
+    let closed = network.workloads.iter().any(|workload| matches!(workload.load, Load::Closed { .. }));
+    if network.pools.is_empty() && !closed {
+        return (Vec::new(), Vec::new());
     }
     let sections = sections(network, flows, losses);
     let mut solver = Solver {
@@ -106,11 +111,14 @@ pub(super) fn solve(
         inside: vec![None; network.pools.len()],
         gates: vec![Gate::IDLE; network.pools.len()],
         limited: vec![(0.0, 0.0); network.stations.len()],
+        brought: brought(network, flows),
     };
     for pool in inner_first(&sections) {
         solver.gate(pool, &sections[pool]);
     }
-    let Solver { mut gates, limited, .. } = solver;
+    let populations: Vec<Option<Population>> =
+        (0..network.workloads.len()).map(|w| solver.population(w, rates[w], losses)).collect();
+    let Solver { mut gates, limited, brought, .. } = solver;
     let most: Vec<usize> = network.pools.iter().map(|pool| tokens(network, pool)).collect();
     deadlock::find(network, &sections, &gates, &most).into_iter().for_each(|pool| gates[pool].dead = true);
     for (state, (share, shorter)) in stations.iter_mut().zip(limited) {
@@ -118,7 +126,8 @@ pub(super) fn solve(
             limit(state, (1.0 - share).max(0.0) + shorter);
         }
     }
-    gates
+    population::apply(network, flows, &brought, &populations, stations, &mut gates);
+    (gates, populations.iter().map(|population| population.as_ref().map(|population| population.throughput)).collect())
 }
 
 /// Pools with those that are taken within them first; of pools that are taken within each other any.
@@ -162,6 +171,8 @@ struct Solver<'a> {
     gates: Vec<Gate>,
     /// For each station the share of its requests that come within a limit, and the sum of what waits are multiplied by.
     limited: Vec<(f64, f64)>,
+    /// Requests that come to each station, and the work that they bring, per second.
+    brought: Vec<(f64, f64)>,
 }
 
 impl Solver<'_> {
@@ -180,7 +191,7 @@ impl Solver<'_> {
         let groups = groups(self.network, pool);
         let most = tokens(self.network, pool);
         let rate = asked / groups;
-        let elements: Vec<Element> = self.elements(id, section, groups);
+        let elements: Vec<Element> = self.elements(pool.per, section, groups, 1.0);
         let part = equivalent(most, section.delay, &elements);
         let capacity = part.throughput[most];
         let queue = match pool.kind {
@@ -226,7 +237,7 @@ impl Solver<'_> {
             let busy = passed * element.demand;
             let open = element.present(passed) - busy;
             let factor = if open > 1e-12 * busy { ((present - busy) / open).clamp(0.0, 1.0) } else { 1.0 };
-            let share = section.stations[e].1.count / self.arrivals(station);
+            let share = section.stations[e].1.count / self.brought[station].0;
             let sum = &mut self.limited[station];
             *sum = (sum.0 + share, sum.1 + share * factor);
         }
@@ -236,21 +247,15 @@ impl Solver<'_> {
         self.gates[id] = gate;
     }
 
-    /// Requests that come to a station, per second.
-    fn arrivals(&self, station: StationId) -> f64 {
-        let visits = self.network.visits.iter().zip(self.flows.visits.iter());
-        visits.filter(|(visit, _)| visit.station == station).map(|(_, rates)| rates.iter().sum::<f64>()).sum()
-    }
-
-    /// The elements of what is done while one of a pool is held by one group of requests: stations, then pools.
-    fn elements(&self, id: PoolId, section: &Section, groups: f64) -> Vec<Element> {
-        let pool = &self.network.pools[id];
+    /// The elements of what is done while something of a service, or of none, is held by one group of requests: stations, then
+    /// pools.
+    fn elements(&self, service: Option<ServiceId>, section: &Section, groups: f64, rate: f64) -> Vec<Element> {
         let mut elements = Vec::with_capacity(section.stations.len() + section.pools.len());
         for (station, passed) in &section.stations {
             let place = &self.network.stations[*station];
-            let same = groups > 1.0 && pool.per == Some(place.service);
+            let same = groups > 1.0 && service == Some(place.service);
             let servers = if same { f64::from(place.servers) } else { place.total_servers() };
-            let mine = passed.count / self.arrivals(*station) / if same { 1.0 } else { groups };
+            let mine = rate * passed.work / self.brought[*station].1 / if same { 1.0 } else { groups };
             let load = self.stations[*station].load.min(1.0);
             let count = passed.time / section.rate;
             elements.push(element(count * passed.mean(), servers, load * (1.0 - mine.min(1.0))));
@@ -261,7 +266,7 @@ impl Solver<'_> {
                 continue;
             };
             let asked: f64 = self.flows.pools[*inner].iter().sum();
-            let mine = (passed.count / asked / groups).min(1.0);
+            let mine = (rate * passed.count / asked / groups).min(1.0);
             let load = (asked / capacity).min(1.0);
             elements.push(element(passed.time / section.rate * time, (capacity * time).max(1.0), load * (1.0 - mine)));
         }
@@ -285,6 +290,16 @@ impl Solver<'_> {
 fn element(demand: f64, servers: f64, others: f64) -> Element {
     let left = servers * (1.0 - others).max(1e-6);
     if left >= 1.0 { Element { demand, servers: left } } else { Element { demand: demand / left, servers: 1.0 } }
+}
+
+/// Requests that come to each station, and the work that they bring, per second.
+fn brought(network: &Network, flows: &Flows) -> Vec<(f64, f64)> {
+    let mut brought = vec![(0.0, 0.0); network.stations.len()];
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
+        let (rate, sum) = (rates.iter().sum::<f64>(), &mut brought[visit.station]);
+        *sum = (sum.0 + rate, sum.1 + rate * visit.time.mean());
+    }
+    brought
 }
 
 /// How many one instance has of a pool, or all of them where they share.

@@ -6,6 +6,7 @@
 //! `compose` puts the response-time distributions of operations together; `saturation` and `breakdown` explain the result.
 
 mod breakdown;
+mod bursts;
 mod circles;
 mod closed;
 mod compose;
@@ -13,6 +14,8 @@ mod feedback;
 mod layers;
 mod memory;
 mod prepared;
+mod profile;
+mod regimes;
 mod results;
 mod saturation;
 mod stations;
@@ -21,13 +24,14 @@ mod tails;
 mod traffic;
 mod trust;
 
-pub use closed::unsolved_users;
-pub use support::{unsupported, waiting_users};
+pub use support::waiting_users;
 
 use crate::math::rows::Rows;
-use crate::network::Network;
 use crate::network::flows::{Flows, Losses, flows};
+use crate::network::{Network, Workload};
 use crate::prediction::{Prediction, laws};
+use crate::system::Load;
+use bursts::Phase;
 use closed::Users;
 use compose::Composed;
 use feedback::{Feedback, Step};
@@ -35,6 +39,7 @@ use layers::Gate;
 use memory::Memory;
 use prepared::prepared;
 use rayon::prelude::*;
+use regimes::Regime;
 use stations::StationState;
 
 /// Rounds of the fixed point over refusals and overload. Flows settle one station after the other along a path, so a
@@ -106,7 +111,7 @@ fn each_in<I: Sync, W, T: Send>(
     }
 }
 
-/// Predicts the steady state of a network in which nothing stands that [`unsupported`] or [`unsolved_users`] name.
+/// Predicts what a network does: in steady state, or over all of its time where its load changes.
 pub fn solve(network: &Network) -> Prediction {
     let network = prepared(network);
     let prediction = match Users::of(&network) {
@@ -114,37 +119,71 @@ pub fn solve(network: &Network) -> Prediction {
             let solution = users.steady_state();
             results::predict(&solution, &Composed::new(&solution))
         }
-        None => settled(&network, network.workloads.iter().map(|workload| workload.rate()).collect()),
+        None => profile::predict(&network),
     };
     debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));
     prediction
 }
 
+/// The prediction where workloads come at these mean rates, in bursts or not.
+fn at_rates(network: &Network, rates: Vec<f64>) -> Prediction {
+    let (solution, prediction) = settled(network, rates, None);
+    let regimes = bursts::regimes(&solution);
+    if regimes.is_empty() || !prediction.stable {
+        return prediction;
+    }
+    let parts: Vec<(f64, Prediction)> = regimes
+        .into_iter()
+        .map(|Regime { share, rates, phase }| {
+            let within = phase.as_ref().map(|phase| (phase, &solution));
+            (share, settled(network, rates, within).1)
+        })
+        .collect();
+    regimes::mixed(prediction, &parts)
+}
+
+/// The rate of a workload to begin with: that of users is found later.
+fn begun(workload: &Workload) -> f64 {
+    match &workload.load {
+        Load::Closed { users, think } => f64::from(*users) / (think.mean() + 1.0) * 1e-6,
+        _ => workload.rate(),
+    }
+}
+
+/// A phase of bursts, and the solution at mean rates.
+type Within<'w> = Option<(&'w Phase, &'w Solution<'w>)>;
+
 /// The fixed point over what becomes of guarded calls, which depends on how long they take.
-fn settled(network: &Network, rates: Vec<f64>) -> Prediction {
+fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (Solution<'n>, Prediction) {
     let mut feedback = Feedback::of(network);
     loop {
-        let solution = steady_state(network, rates.clone(), feedback.losses());
+        let solution = steady_state(network, rates.clone(), feedback.losses(), within);
         let composed = Composed::new(&solution);
         if feedback.is_settled(&solution, &composed) {
-            return results::predict(&solution, &composed);
+            let prediction = results::predict(&solution, &composed);
+            drop(composed);
+            return (solution, prediction);
         }
     }
 }
 
 /// The fixed point of flows, variability, stations and pools, begun with these losses; what becomes of guarded calls is given.
-fn steady_state(network: &Network, rates: Vec<f64>, mut losses: Losses) -> Solution<'_> {
+fn steady_state<'n>(network: &'n Network, mut rates: Vec<f64>, mut losses: Losses, within: Within<'_>) -> Solution<'n> {
     // The last correction of what does not get through a station or pool, and how much of the next is made: less after each
     // one that went too far.
     let mut steps = Rows::of(Step::WHOLE, network.stations.len(), network.classes);
     let mut gate_steps = vec![Step::WHOLE; network.pools.len()];
+    let mut user_steps = vec![Step::WHOLE; rates.len()];
     let mut rounds = 0;
     loop {
         let flows = flows(network, &rates, &losses);
         let memories = memory::memories(network, &flows, &rates);
         let variability = traffic::variability(network, &flows, &memories, &losses.stations);
         let mut stations = stations::solve(network, &flows, &variability);
-        let gates = layers::solve(network, &flows, &losses, &variability, &mut stations);
+        let (mut gates, users) = layers::solve(network, &rates, &flows, &losses, &variability, &mut stations);
+        if let Some((phase, base)) = within {
+            phase.apply(network, base, &mut stations, &mut gates);
+        }
         let mut moved = 0.0f64;
         for (station, state) in stations.iter().enumerate() {
             for (class, (held, step)) in losses.stations[station].iter_mut().zip(&mut steps[station]).enumerate() {
@@ -153,6 +192,11 @@ fn steady_state(network: &Network, rates: Vec<f64>, mut losses: Losses) -> Solut
         }
         for ((held, step), gate) in losses.pools.iter_mut().zip(&mut gate_steps).zip(&gates) {
             moved = moved.max(step.towards(held, gate.held()));
+        }
+        for ((rate, step), came) in rates.iter_mut().zip(&mut user_steps).zip(users) {
+            if let Some(came) = came {
+                moved = moved.max(step.towards(rate, came) / came.max(f64::MIN_POSITIVE));
+            }
         }
         rounds += 1;
         if moved < TOLERANCES.flows || rounds == MAX_ROUNDS {

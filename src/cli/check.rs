@@ -58,7 +58,7 @@ impl Check {
         let prediction = match self.method {
             Engine::Analytic => {
                 self.simulation.unused()?;
-                model.supported(&system, &self.output)?;
+                model.correct(&system, &self.output)?;
                 solve::solved(&system)
             }
             Engine::Simulate => {

@@ -3,7 +3,6 @@
 use super::{Failure, ModelArgs, OutputArgs, output};
 use plimsoll::analytic;
 use plimsoll::document::{self, Diagnostic};
-use plimsoll::network::compile;
 use plimsoll::report::Manifest;
 use plimsoll::system::System;
 use plimsoll::system::check::Problem;
@@ -73,13 +72,6 @@ impl Model {
         Ok(system)
     }
 
-    /// Refuses what the analytic engine cannot solve, at its place in the text.
-    pub(crate) fn supported(&self, system: &System, output: &OutputArgs) -> Result<(), Failure> {
-        let mut problems = mistakes(system);
-        problems.extend(unsupported(system));
-        self.refuse(problems, output)
-    }
-
     /// Refuses users who wait for their answers: more instances change what they ask for, and no bound on counts holds.
     pub(crate) fn without_users(&self, system: &System, output: &OutputArgs) -> Result<(), Failure> {
         self.refuse(analytic::waiting_users(system), output)
@@ -102,16 +94,6 @@ impl Model {
 fn mistakes(system: &System) -> Vec<Problem> {
     let all = plimsoll::system::check::check(system).into_iter();
     all.filter(|problem| problem.severity == plimsoll::document::Severity::Error).collect()
-}
-
-/// What the analytic engine cannot solve of a correct system.
-pub(crate) fn unsupported(system: &System) -> Vec<Problem> {
-    let mut problems = analytic::unsupported(system);
-    if problems.is_empty() && mistakes(system).is_empty() {
-        let network = compile(system);
-        problems.extend(analytic::unsolved_users(&network));
-    }
-    problems
 }
 
 /// The text of a model, its name in messages, and the folder its files are relative to.

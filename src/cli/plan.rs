@@ -44,7 +44,7 @@ impl PlanCommand {
             systems.push((Some(name.clone()), model.with_scenarios(std::slice::from_ref(name))?.into_owned()));
         }
         for (_, system) in &systems {
-            model.supported(system, &self.output)?;
+            model.correct(system, &self.output)?;
             model.without_users(system, &self.output)?;
         }
         let survive = match self.survive {

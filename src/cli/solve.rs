@@ -55,22 +55,15 @@ impl Solve {
         model.manifest.method = self.method.word();
         model.manifest.seed = (self.method != Method::Analytic).then_some(self.simulation.seed);
         let system = model.with_scenarios(&self.model.scenario)?.into_owned();
-        match self.method {
-            Method::Analytic => model.supported(&system, &self.output)?,
-            Method::Simulate | Method::Both => model.correct(&system, &self.output)?,
-        }
+        model.correct(&system, &self.output)?;
         if let Some(kind) = self.simulation.test {
             return self.test(&model, &system, kind);
         }
         let computed = match self.method {
-            Method::Analytic => Some(solved(&system)),
+            Method::Analytic | Method::Both => Some(solved(&system)),
             Method::Simulate => None,
-            Method::Both => input::unsupported(&system).is_empty().then(|| solved(&system)),
         };
         let mut warnings = Vec::new();
-        if self.method == Method::Both && computed.is_none() {
-            warnings.extend(input::unsupported(&system).into_iter().map(|problem| problem.message));
-        }
         let simulated = match self.method {
             Method::Analytic => None,
             Method::Simulate | Method::Both => {
@@ -95,7 +88,7 @@ impl Solve {
             .into()
         };
         if let Some(file) = &self.plot {
-            model.supported(&system, &self.output)?;
+            model.correct(&system, &self.output)?;
             plot::write(&plot::load_curve(&system, solved(&system).headroom)?, file)?;
         }
         output::print(&self.output, report, facts)?;
@@ -141,6 +134,7 @@ pub(crate) fn warnings(model: &input::Model, prediction: &Prediction) -> Vec<Str
     warnings.extend(
         dead.map(|name| format!("{name} is deadlocked: requests that wait for it hold all of it, and none can go on")),
     );
+    warnings.extend(prediction.notes.iter().cloned());
     if let Some(simulation) = &prediction.simulation {
         warnings.extend(simulation.notes.iter().cloned());
         if simulation.ended == Ended::Stopped {

@@ -31,7 +31,7 @@ impl SweepCommand {
     pub(crate) fn run(self) -> Outcome {
         let model = input::read(&self.model, &self.output)?;
         let mut system = model.with_scenarios(&self.model.scenario)?.into_owned();
-        model.supported(&system, &self.output)?;
+        model.correct(&system, &self.output)?;
         let (sweep, kind) = range(&self.vary, &mut system)?;
         let points = plan::sweep(&system, &sweep, solve::solved)
             .map_err(|why| Failure::Wrong(format!("error: --vary: {why}")))?;

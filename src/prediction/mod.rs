@@ -27,6 +27,8 @@ pub struct Prediction {
     pub overloads: Vec<Overload>,
     /// Services whose workers, and pools that, are held by requests that wait for one another.
     pub deadlocked: Vec<String>,
+    /// What is odd about how it was computed, in sentences.
+    pub notes: Vec<String>,
     /// How it was simulated; `None` where it was computed.
     pub simulation: Option<Box<Simulation>>,
 }

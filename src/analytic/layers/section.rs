@@ -12,7 +12,9 @@ pub(super) struct Passed {
     pub count: f64,
     /// How often as far as the time it is held goes: of steps at the same time each counts by its part of it.
     pub time: f64,
-    work: f64,
+    /// The work.
+    pub work: f64,
+    square: f64,
     variance: f64,
 }
 
@@ -20,6 +22,12 @@ impl Passed {
     /// Mean time of one visit's work.
     pub fn mean(&self) -> f64 {
         if self.count > 0.0 { self.work / self.count } else { 0.0 }
+    }
+
+    /// Its squared coefficient of variation.
+    pub fn scv(&self) -> f64 {
+        let mean = self.mean();
+        if mean > 0.0 { (self.square / self.count / (mean * mean) - 1.0).clamp(0.0, 1e3) } else { 1.0 }
     }
 }
 
@@ -57,9 +65,8 @@ impl Section {
 
 /// What is done while one of each pool is held.
 pub(super) fn sections(network: &Network, flows: &Flows, losses: &Losses) -> Vec<Section> {
-    let mut place = vec![0; network.operations.len()];
-    network.order.iter().enumerate().for_each(|(i, id)| place[*id] = i);
-    let world = World { network, flows, losses, place, bare: bare(network, losses) };
+    let limited = |pool: PoolId| matches!(network.pools[pool].kind, PoolKind::Calls { .. });
+    let world = World::new(network, flows, losses, &limited);
     let mut sections: Vec<Walk<'_>> = network.pools.iter().map(|_| Walk::new(&world)).collect();
     for (id, operation) in network.operations.iter().enumerate() {
         let mut rates = vec![0.0; network.classes];
@@ -71,6 +78,24 @@ pub(super) fn sections(network: &Network, flows: &Flows, losses: &Losses) -> Vec
         }
     }
     sections.into_iter().map(Walk::finish).collect()
+}
+
+/// What one request of a closed workload does: pools that have enough for all its users are passed without a wait.
+pub(super) fn of_users(
+    network: &Network,
+    flows: &Flows,
+    losses: &Losses,
+    w: usize,
+    enough: &dyn Fn(PoolId) -> bool,
+) -> Section {
+    let world = World::new(network, flows, losses, enough);
+    let mut walk = Walk::new(&world);
+    let workload = &network.workloads[w];
+    walk.section.rate = 1.0;
+    for (operation, share) in &workload.mix {
+        walk.open.insert((world.place[*operation], workload.class), (*share, *share));
+    }
+    walk.finish()
 }
 
 /// Finds what is held in some steps that begin at this rate; returns how often they succeed.
@@ -107,9 +132,22 @@ struct World<'a> {
     place: Vec<usize>,
     /// Mean time of each operation without any waits.
     bare: Vec<f64>,
+    /// Whether nobody waits for one of a pool, so that it is passed like nothing.
+    passed: &'a dyn Fn(PoolId) -> bool,
 }
 
-impl World<'_> {
+impl<'a> World<'a> {
+    fn new(
+        network: &'a Network,
+        flows: &'a Flows,
+        losses: &'a Losses,
+        passed: &'a dyn Fn(PoolId) -> bool,
+    ) -> World<'a> {
+        let mut place = vec![0; network.operations.len()];
+        network.order.iter().enumerate().for_each(|(i, id)| place[*id] = i);
+        World { network, flows, losses, place, bare: bare(network, losses), passed }
+    }
+
     fn success(&self, steps: &[Step], class: usize) -> f64 {
         sequence_success(self.network, steps, class, &self.flows.success, self.losses)
     }
@@ -146,8 +184,9 @@ impl<'a> Walk<'a> {
         let per = if rate > 0.0 { 1.0 / rate } else { 0.0 };
         Section {
             rate,
-            stations: self.stations.into_iter().collect(),
-            pools: self.pools.into_iter().collect(),
+            // What is never reached takes nothing.
+            stations: self.stations.into_iter().filter(|(_, passed)| passed.work > 0.0).collect(),
+            pools: self.pools.into_iter().filter(|(_, passed)| passed.count > 0.0).collect(),
             delay: delay * per,
             variance: variance * per,
             mean: mean * per,
@@ -188,6 +227,7 @@ impl<'a> Walk<'a> {
                 passed.count += count;
                 passed.time += count * part;
                 passed.work += count * mean;
+                passed.square += count * second;
                 passed.variance += variance;
             }
             Step::Delay(law) => self.delay(law, count, part),
@@ -213,7 +253,7 @@ impl<'a> Walk<'a> {
                 self.steps(steps, class, count * runs, part);
             }
             Step::Hold { pool, steps } => {
-                if matches!(network.pools[*pool].kind, PoolKind::Calls { .. }) {
+                if (self.world.passed)(*pool) {
                     return self.steps(steps, class, count * (1.0 - losses.pools[*pool]), part);
                 }
                 let passed = self.pools.entry(*pool).or_default();

@@ -1,0 +1,199 @@
+//! Arrivals in bursts: one solution for each phase, on and off.
+//!
+//! What is met in a phase is solved at the rates of that phase, but for queues without a limit: there arrivals of a phase meet
+//! what has come before them too, as in M/M/c with arrivals of two phases, in the proportion in which the queue differs from
+//! M/M/c. Of several workloads that come in bursts each is on or off by itself.
+//!
+//! Source: Fischer and Meier-Hellstern, The Markov-modulated Poisson process cookbook, Performance Evaluation 18 (1993).
+
+use super::layers::Gate;
+use super::stations::{StationState, Treatment};
+use super::{Solution, regimes::Regime};
+use crate::discipline::fcfs::modulated;
+use crate::discipline::{Delay, Discipline, Knowledge, ps};
+use crate::math::erlang;
+use crate::network::{Network, Station};
+use crate::system::{ArrivalLaw, Balancer, Load};
+
+/// Workloads that are told apart by phase; more of them are taken as they are on average.
+const MOST: usize = 3;
+
+/// Error of waits that depend on phases.
+const PHASES: Knowledge = Knowledge::Approximate { p95_error: 0.1 };
+
+/// A workload that comes in bursts.
+#[derive(Debug, Clone, Copy)]
+struct Burst {
+    workload: usize,
+    /// Rates on and off over the mean.
+    rates: [f64; 2],
+    /// Rates at which on and off are left, per second.
+    leaving: [f64; 2],
+}
+
+impl Burst {
+    fn of(network: &Network, workload: usize) -> Option<Burst> {
+        let Load::Open { arrivals: ArrivalLaw::Burst { ratio, on, off }, .. } = network.workloads[workload].load else {
+            return None;
+        };
+        let slow = (on + off) / (on * ratio + off);
+        Some(Burst { workload, rates: [ratio * slow, slow], leaving: [1.0 / on, 1.0 / off] })
+    }
+
+    /// Share of all time that it is in a phase.
+    fn share(&self, phase: usize) -> f64 {
+        self.leaving[1 - phase] / (self.leaving[0] + self.leaving[1])
+    }
+}
+
+/// What queues without a limit, and pools, meet in a regime: `None` where nothing comes in bursts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Phase {
+    stations: Vec<Option<Delay>>,
+    /// What waits on average are multiplied by.
+    factors: Vec<f64>,
+    pools: Vec<Option<Delay>>,
+}
+
+/// The regimes of a network whose workloads come in bursts, around its solution at mean rates; none where no workload does.
+pub(super) fn regimes(base: &Solution<'_>) -> Vec<Regime> {
+    let network = base.network;
+    let mut bursts: Vec<Burst> = (0..network.workloads.len()).filter_map(|w| Burst::of(network, w)).collect();
+    bursts.retain(|burst| base.rates[burst.workload] > 0.0 && burst.rates[0] != burst.rates[1]);
+    bursts.truncate(MOST);
+    if bursts.is_empty() {
+        return Vec::new();
+    }
+    (0..1usize << bursts.len())
+        .map(|number| {
+            let phases: Vec<usize> = (0..bursts.len()).map(|b| number >> b & 1).collect();
+            let mut rates = base.rates.clone();
+            let mut share = 1.0;
+            for (burst, phase) in bursts.iter().zip(&phases) {
+                rates[burst.workload] *= burst.rates[*phase];
+                share *= burst.share(*phase);
+            }
+            Regime { share, rates, phase: Some(phase(base, &bursts, &phases)) }
+        })
+        .collect()
+}
+
+fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
+    let network = base.network;
+    // Arrivals of each workload at each station.
+    let mut arrivals = vec![vec![0.0; network.workloads.len()]; network.stations.len()];
+    for (visit, rates) in network.visits.iter().zip(base.flows.visits.iter()) {
+        arrivals[visit.station].iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate);
+    }
+    let mut found = Phase::default();
+    for ((station, state), arrivals) in network.stations.iter().zip(&base.stations).zip(&arrivals) {
+        let all: f64 = arrivals.iter().sum();
+        let split = station.is_split() || station.balancer != Balancer::Shared;
+        let parts = if split { f64::from(station.instances) } else { 1.0 };
+        let servers = if split { station.servers } else { station.servers.saturating_mul(station.instances) };
+        let service = if all > 0.0 { state.load * station.capacity() / all } else { 0.0 };
+        let own = |burst: &Burst| arrivals[burst.workload] / parts;
+        let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers);
+        let plain = station.discipline == Discipline::Fcfs && !looks(station) && station.queue.is_none();
+        let mean = erlang_wait(all / parts, service, servers);
+        let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
+        // As much longer or shorter as the queue differs from that of exponential work.
+        let form = met.filter(|_| mean > 0.0).map(|met| met / mean);
+        found.stations.push(delay.zip(form).filter(|_| plain).map(|(delay, form)| delay.scaled(form)));
+        found.factors.push(factor);
+    }
+    for (id, gate) in base.gates.iter().enumerate() {
+        let asked = &base.flows.pools[id];
+        let all: f64 = asked.iter().sum();
+        let own = |burst: &Burst| asked[burst.workload];
+        let service = if all > 0.0 { gate.load / all } else { 0.0 };
+        found.pools.push(in_phase(bursts, phases, all, &own, service, 1).0);
+    }
+    found
+}
+
+fn looks(station: &Station) -> bool {
+    station.instances > 1 && matches!(station.balancer, Balancer::LeastOutstanding | Balancer::PowerOfTwo)
+}
+
+fn erlang_wait(rate: f64, service: f64, servers: u32) -> f64 {
+    let load = rate * service;
+    let left = f64::from(servers) - load;
+    erlang::erlang_c(servers, load).filter(|_| left > 0.0).map_or(0.0, |busy| busy * service / left)
+}
+
+/// The wait at a queue in a regime, and over what it is on average.
+fn in_phase(
+    bursts: &[Burst],
+    phases: &[usize],
+    all: f64,
+    own: &dyn Fn(&Burst) -> f64,
+    service: f64,
+    servers: u32,
+) -> (Option<Delay>, f64) {
+    let mean = erlang_wait(all, service, servers);
+    if all <= 0.0 || service <= 0.0 || mean <= 0.0 {
+        return (None, 1.0);
+    }
+    let mut found: Option<(Delay, f64)> = None;
+    let mut factor = 1.0;
+    for (burst, phase) in bursts.iter().zip(phases) {
+        let mine = own(burst);
+        if mine <= 1e-9 * all {
+            continue;
+        }
+        let rates = burst.rates.map(|over| all - mine + mine * over);
+        let Some(waits) = modulated(rates, burst.leaving, service, servers) else { continue };
+        let wait = waits[*phase].clone();
+        let over = wait.mean() / mean;
+        factor *= over;
+        if found.as_ref().is_none_or(|(_, known)| over.ln().abs() > known.ln().abs()) {
+            found = Some((wait, over));
+        }
+    }
+    (found.map(|(wait, over)| wait.scaled(factor / over)), factor)
+}
+
+impl Phase {
+    /// Gives stations and pools what is met in the phase.
+    pub fn apply(&self, network: &Network, base: &Solution<'_>, stations: &mut [StationState], gates: &mut [Gate]) {
+        for (id, (state, known)) in stations.iter_mut().zip(&base.stations).enumerate() {
+            let place = &network.stations[id];
+            if place.queue.is_some() || (self.factors[id] - 1.0).abs() < 1e-9 {
+                continue;
+            }
+            for (class, known) in state.classes.iter_mut().zip(&known.classes) {
+                class.stuck = 0.0;
+                class.knowledge = known.knowledge.and(PHASES);
+                if let Some(delay) = &self.stations[id] {
+                    class.wait = Some(delay.clone());
+                    class.treatment = known.treatment.clone();
+                    continue;
+                }
+                class.wait = known.wait.clone().map(|wait| wait.scaled(self.factors[id]));
+                class.treatment = match &known.treatment {
+                    Treatment::Shared(queue) => {
+                        let slowdown = ps::slowdown(queue).unwrap_or(1.0);
+                        Treatment::Shared(ps::with_slowdown(queue, 1.0 + self.factors[id] * (slowdown - 1.0)))
+                    }
+                    treatment => treatment.clone(),
+                };
+            }
+            let waits = state.classes.iter().filter_map(|class| class.wait.as_ref()).map(Delay::mean);
+            state.queue_length = known_length(known.queue_length, waits.fold(0.0, f64::max), known);
+        }
+        for ((gate, delay), known) in gates.iter_mut().zip(&self.pools).zip(&base.gates) {
+            if gate.wait.is_none() && known.wait.is_some() {
+                gate.wait.clone_from(delay);
+                gate.stuck = 0.0;
+                gate.knowledge = known.knowledge.and(PHASES);
+            }
+        }
+    }
+}
+
+/// The queue grows as its wait does.
+fn known_length(length: Option<f64>, wait: f64, known: &StationState) -> Option<f64> {
+    let before = known.classes.iter().filter_map(|class| class.wait.as_ref()).map(Delay::mean).fold(0.0, f64::max);
+    length.map(|length| if before > 0.0 { length * wait / before } else { length })
+}

@@ -1,0 +1,208 @@
+//! Users who wait for their answers, among all else that is in the language.
+//!
+//! | symbol       | meaning                                                                  | unit       |
+//! |--------------|--------------------------------------------------------------------------|------------|
+//! | `N, Z`       | users, time they think                                                   | 1, seconds |
+//! | `X`          | rate at which they come                                                  | per second |
+//! | `Q_e, ρ_e`   | number at element e, share of its servers that is busy, with one user less | 1        |
+//!
+//! What a request of theirs does is a part of the network that always holds `N` of them, thinking included: with exponential
+//! work its rate and queues are those of a closed network in which others take their share of the servers. Other work changes
+//! both as it does in mean value analysis, where who is served takes `(1 + cs²) / 2` of its time still:
+//!
+//! ```text
+//! R_e(n) = τ_e / m (m + Q_e ρ_e^a(m) - (1 - cs²) / 2 ρ_e^(a(m) + 1)),   a(m) = 4.464 (m^0.676 - 1)
+//! ```
+//!
+//! Source: Reiser and Lavenberg (1980); other work: Reiser, A queueing network analysis of computer communication networks
+//! with window flow control, IEEE Transactions on Communications 27 (1979); several servers: Suri, Sahu and Vernon, Approximate
+//! mean value analysis for closed queuing networks with multiple-server stations (2007).
+
+use super::section::{Section, of_users};
+use super::{Gate, HELD, Solver, tokens};
+use crate::analytic::stations::{StationState, Treatment};
+use crate::discipline::{Delay, Discipline, ps};
+use crate::math::equivalent::{Element, equivalent};
+use crate::network::flows::{Flows, Losses};
+use crate::network::{Network, PoolId, StationId};
+use crate::system::Load;
+use crate::unit::PerSecond;
+
+/// What users meet.
+pub(super) struct Population {
+    /// Rate at which they come, per second.
+    pub throughput: f64,
+    stations: Vec<(StationId, Met)>,
+    pools: Vec<(PoolId, Met)>,
+}
+
+/// What a user meets at an element.
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    /// Requests of theirs per second.
+    rate: f64,
+    /// Mean work of each, in seconds.
+    work: f64,
+    /// Mean wait of each, in seconds.
+    wait: f64,
+    /// Its squared coefficient of variation, at most.
+    scv: f64,
+}
+
+impl Solver<'_> {
+    /// What the users of a closed workload meet.
+    pub(super) fn population(&self, w: usize, rate: PerSecond, losses: &Losses) -> Option<Population> {
+        let Load::Closed { users, think } = &self.network.workloads[w].load else { return None };
+        let users = *users as usize;
+        let enough = |pool: PoolId| match self.network.pools[pool].kind {
+            crate::network::PoolKind::Calls { .. } => true,
+            _ => tokens(self.network, &self.network.pools[pool]) >= users,
+        };
+        let section: Section = of_users(self.network, self.flows, losses, w, &enough);
+        let elements = self.elements(None, &section, 1.0, rate);
+        let away = think.mean() + section.delay;
+        let part = equivalent(users, away, &elements);
+        // Shared servers do not care about the law of the work.
+        let shared = |id: &StationId| self.network.stations[*id].discipline == Discipline::Ps;
+        let own = section.stations.iter().map(|(id, passed)| if shared(id) { 1.0 } else { passed.scv() });
+        let inner = section.pools.iter().map(|(pool, _)| self.inside[*pool].map_or(1.0, |inside| inside.scv));
+        let scvs: Vec<f64> = own.chain(inner).collect();
+        let plain = mean_values(users, away, &elements, &vec![1.0; elements.len()]);
+        let other = mean_values(users, away, &elements, &scvs);
+        let throughput = part.throughput[users] * other.0 / plain.0;
+        let met = |e: usize, visits: f64, work: f64| {
+            let busy = part.throughput[users] * elements[e].demand;
+            let ratio = if plain.1[e] > 1e-12 { other.1[e] / plain.1[e] } else { 1.0 };
+            let waiting = (part.present[e][users] - busy).max(0.0);
+            let wait = waiting / part.throughput[users] * ratio / visits;
+            // With all but a few of them there only those who think make it vary.
+            let present = part.present[e][users].max(1e-9);
+            let scv = (users as f64 / (present * present)).min(1.5);
+            Met { rate: throughput * visits, work, wait, scv }
+        };
+        let count = section.stations.len();
+        Some(Population {
+            throughput,
+            stations: section
+                .stations
+                .iter()
+                .enumerate()
+                .map(|(e, (id, passed))| (*id, met(e, passed.count, passed.mean())))
+                .collect(),
+            pools: section.pools.iter().enumerate().map(|(e, (id, p))| (*id, met(count + e, p.count, 0.0))).collect(),
+        })
+    }
+}
+
+/// Throughput and waits per cycle by mean value analysis.
+fn mean_values(users: usize, away: f64, elements: &[Element], scvs: &[f64]) -> (f64, Vec<f64>) {
+    let mut present = vec![0.0; elements.len()];
+    let mut waits = vec![0.0; elements.len()];
+    let mut throughput = 0.0;
+    for n in 1..=users {
+        let mut cycle = away;
+        for (e, (element, scv)) in elements.iter().zip(scvs).enumerate() {
+            let Element { demand, servers } = *element;
+            let power = 4.464 * (servers.powf(0.676) - 1.0);
+            let busy = (throughput * demand / servers).min(1.0);
+            let others = present[e] - 0.5 * (1.0 - scv.min(20.0)) * busy;
+            waits[e] = demand / servers * (others * busy.powf(power)).max(0.0);
+            cycle += demand + waits[e];
+        }
+        throughput = n as f64 / cycle;
+        for ((present, wait), element) in present.iter_mut().zip(&waits).zip(elements) {
+            *present = throughput * (element.demand + wait);
+        }
+    }
+    (throughput, waits)
+}
+
+/// Gives stations and pools the waits that users meet there.
+pub(super) fn apply(
+    network: &Network,
+    flows: &Flows,
+    brought: &[(f64, f64)],
+    populations: &[Option<Population>],
+    stations: &mut [StationState],
+    gates: &mut [Gate],
+) {
+    let mut met: Vec<Option<Met>> = vec![None; stations.len() + gates.len()];
+    for population in populations.iter().flatten() {
+        let pools = population.pools.iter().map(|(pool, met)| (stations.len() + pool, met));
+        for (place, own) in population.stations.iter().map(|(station, met)| (*station, met)).chain(pools) {
+            met[place] = Some(met[place].map_or(*own, |known| known.and(own)));
+        }
+    }
+    let (of_stations, of_pools) = met.split_at(stations.len());
+    for (id, (state, met)) in stations.iter_mut().zip(of_stations).enumerate() {
+        let Some(met) = met else { continue };
+        station(network, id, brought[id].0, state, met);
+    }
+    for (pool, (gate, met)) in gates.iter_mut().zip(of_pools).enumerate() {
+        let Some(met) = met else { continue };
+        let asked: f64 = flows.pools[pool].iter().sum();
+        let busy = gate.load.min(1.0);
+        let wait = gate.wait.take().filter(|_| gate.load < 1.0);
+        gate.wait = Some(met.wait(wait.as_ref(), busy));
+        gate.waiting = Some(asked * met.wait);
+        gate.stuck = 0.0;
+        gate.knowledge = HELD;
+    }
+}
+
+/// Gives a station the wait that users meet there; all others there meet the same queue.
+fn station(network: &Network, id: StationId, arrivals: f64, state: &mut StationState, met: &Met) {
+    let place = &network.stations[id];
+    if place.queue.is_some() && place.discipline != Discipline::Ps {
+        return;
+    }
+    state.queue_length = Some(arrivals * met.wait);
+    let mean = state.classes.first().and_then(|class| class.wait.as_ref()).map_or(f64::INFINITY, Delay::mean);
+    let busy = state.load.min(1.0);
+    state.utilization = busy;
+    for class in &mut state.classes {
+        class.stuck = 0.0;
+        class.knowledge = class.knowledge.and(HELD);
+        match &mut class.treatment {
+            Treatment::Shared(queue) => {
+                if met.work > 0.0 {
+                    *queue = ps::with_slowdown(queue, 1.0 + met.wait / met.work);
+                }
+                class.wait = Some(Delay::None);
+            }
+            _ if place.discipline.uses_priority() && mean.is_finite() && mean > 0.0 => {
+                class.wait = class.wait.take().map(|wait| wait.scaled(met.wait / mean));
+            }
+            _ => class.wait = Some(met.wait(class.wait.as_ref().filter(|_| state.load < 1.0), busy)),
+        }
+    }
+}
+
+impl Met {
+    /// Of two workloads, by their rates.
+    fn and(&self, other: &Met) -> Met {
+        let rate = self.rate + other.rate;
+        let part = if rate > 0.0 { self.rate / rate } else { 0.5 };
+        let mix = |a: f64, b: f64| part * a + (1.0 - part) * b;
+        Met { rate, work: mix(self.work, other.work), wait: mix(self.wait, other.wait), scv: mix(self.scv, other.scv) }
+    }
+
+    /// The wait with this mean, as it would be without a limit to those who wait or, where that varies more, as it varies with the
+    /// number of users.
+    fn wait(&self, open: Option<&Delay>, busy: f64) -> Delay {
+        if self.wait <= 0.0 {
+            return Delay::None;
+        }
+        let open = open.filter(|wait| wait.mean() > 0.0);
+        if let Some(open) = open {
+            let scv = open.second_moment() / open.mean().powi(2) - 1.0;
+            if scv <= self.scv {
+                return open.clone().scaled(self.wait / open.mean());
+            }
+        }
+        let probability = open.map_or(1.0, Delay::probability).clamp(busy.powi(2).min(0.999), 1.0);
+        // Some of it is that not all wait.
+        let scv = self.scv.max(1.0 / probability - 1.0 + 1e-4);
+        Delay::with_moments(probability, self.wait, self.wait * self.wait * (1.0 + scv))
+    }
+}

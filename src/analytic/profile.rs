@@ -1,0 +1,237 @@
+//! Load that changes with time.
+//!
+//! | symbol | meaning                                                                 | unit    |
+//! |--------|-------------------------------------------------------------------------|---------|
+//! | `λ(t)` | arrival rates                                                           | 1/s     |
+//! | `T`    | time in which the system follows them: a response at the mean rates     | seconds |
+//! | `L(t)` | work that comes over what the bottleneck can do                         | 1       |
+//! | `V(t)` | time it takes to do what has piled up                                   | seconds |
+//!
+//! ```text
+//! m' = (λ - m) / T        modified offered load: what is there follows what comes
+//! V' = L - 1, V ≥ 0       fluid: what comes above capacity piles up, and is done later
+//! ```
+//!
+//! At every time it is as if the rates `m` had always been (pointwise stationary), later by `V`.
+//!
+//! Source: Green and Kolesar (1991); Eick, Massey and Whitt, The physics of the Mt/G/∞ queue, Operations Research 41 (1993); Newell,
+//! Applications of Queueing Theory (1982).
+
+use super::regimes::{delayed, mixed};
+use super::{at_rates, begun};
+use crate::network::{Network, Workload};
+use crate::prediction::Prediction;
+use crate::system::Load;
+use crate::unit::{Seconds, duration};
+
+/// Parts that a stretch of a profile is cut into: one that is even, and one that rises or falls.
+const EVEN: usize = 4;
+const SLOPE: usize = 12;
+
+/// More parts than this are not looked at.
+const MOST: usize = 400;
+
+/// While something has piled up, what is random beside it is that of this load.
+const FULL: f64 = 0.85;
+
+/// A part of the time, with the rates that are met there.
+struct Slice {
+    length: Seconds,
+    rates: Vec<f64>,
+}
+
+/// The prediction of a network, over all of its time.
+pub(super) fn predict(network: &Network) -> Prediction {
+    let begun: Vec<f64> = network.workloads.iter().map(begun).collect();
+    let Some((end, repeats)) = horizon(network) else { return at_rates(network, begun) };
+    let mut slices = slices(network, end, &begun);
+    let mean = |w: usize| slices.iter().map(|slice| slice.length * slice.rates[w]).sum::<f64>() / end;
+    let base = at_rates(network, (0..begun.len()).map(mean).collect());
+    follow(&mut slices, settling(&base), repeats);
+    let mut known: Vec<(Vec<f64>, Prediction)> = Vec::new();
+    let mut solved = |rates: &[f64]| {
+        if let Some((_, found)) = known.iter().find(|(own, _)| own == rates) {
+            return found.clone();
+        }
+        let found = at_rates(network, rates.to_vec());
+        known.push((rates.to_vec(), found.clone()));
+        found
+    };
+    let each: Vec<Prediction> = slices.iter().map(|slice| solved(&slice.rates)).collect();
+    let loads: Vec<f64> = each.iter().map(|part| part.headroom.map_or(0.0, |headroom| 1.0 / headroom)).collect();
+    let (delays, left) = pile_up(&slices, &loads, repeats);
+    let parts: Vec<(f64, Prediction)> = slices
+        .iter()
+        .zip(each)
+        .zip(loads.iter().zip(&delays))
+        .map(|((slice, own), (load, delay))| {
+            let full = *load > FULL && (*delay > 0.0 || !own.stable);
+            let response = if full {
+                solved(&slice.rates.iter().map(|r| r * FULL / load).collect::<Vec<_>>())
+            } else {
+                own.clone()
+            };
+            let mut part = delayed(response, *delay);
+            // What comes, comes, whatever it meets.
+            for (part, own) in part.workloads.iter_mut().zip(&own.workloads) {
+                part.arrival_rate = own.arrival_rate;
+                part.throughput = own.arrival_rate * (1.0 - part.error_rate);
+            }
+            (slice.length / end, part)
+        })
+        .collect();
+    let peak = loads.iter().copied().fold(0.0, f64::max);
+    let mut found = mixed(base, &parts);
+    found.headroom = (peak > 0.0).then(|| 1.0 / peak);
+    found.stable &= left == 0.0;
+    found.notes.extend(piled(&slices, &loads, &delays, left, found.bottleneck.as_deref()));
+    found
+}
+
+/// How long profiles last, and whether they repeat; `None` where there are none.
+fn horizon(network: &Network) -> Option<(Seconds, bool)> {
+    let (mut end, mut period) = (0.0f64, 0.0f64);
+    for workload in &network.workloads {
+        match &workload.load {
+            Load::Profile { period: Some(length), .. } => period = period.max(*length),
+            Load::Profile { points, period: None, .. } => end = end.max(points.last().map_or(0.0, |(at, _)| *at)),
+            _ => {}
+        }
+    }
+    if end > 0.0 { Some((end, false)) } else { (period > 0.0).then_some((period, true)) }
+}
+
+/// The rate of a workload at a time.
+fn rate_at(workload: &Workload, t: Seconds, otherwise: f64) -> f64 {
+    let Load::Profile { points, linear, period } = &workload.load else { return otherwise };
+    let t = period.map_or(t, |period| t.rem_euclid(period));
+    let next = points.partition_point(|(at, _)| *at <= t);
+    match (next.checked_sub(1).map(|i| points[i]), points.get(next)) {
+        (Some((from, rate)), Some((to, end))) if *linear => rate + (end - rate) * (t - from) / (to - from),
+        (Some((from, rate)), None) if *linear => match (period, points.first()) {
+            // Around the end it goes on to where it begins.
+            (Some(period), Some((first, begin))) if period + first > from => {
+                rate + (begin - rate) * (t - from) / (period + first - from)
+            }
+            _ => rate,
+        },
+        (Some((_, rate)), _) => rate,
+        (None, Some((_, rate))) => *rate,
+        (None, None) => 0.0,
+    }
+}
+
+fn slices(network: &Network, end: Seconds, begun: &[f64]) -> Vec<Slice> {
+    let mut times = vec![0.0, end];
+    for workload in &network.workloads {
+        let Load::Profile { points, period, .. } = &workload.load else { continue };
+        let round = period.unwrap_or(end);
+        let rounds = (end / round).ceil().clamp(1.0, 50.0) as usize;
+        for k in 0..rounds {
+            times.extend(points.iter().map(|(at, _)| at + k as f64 * round));
+            times.push(k as f64 * round);
+        }
+    }
+    times.retain(|t| (0.0..=end).contains(t));
+    times.sort_by(f64::total_cmp);
+    times.dedup_by(|a, b| *a - *b < 1e-9 * end);
+    let moves = network.workloads.iter().any(|w| matches!(w.load, Load::Profile { linear: true, .. }));
+    let most = (MOST / times.len()).max(1);
+    let parts = if moves { SLOPE.min(most) } else { EVEN.min(most) };
+    let mut slices = Vec::with_capacity(times.len() * parts);
+    for pair in times.windows(2) {
+        let length = (pair[1] - pair[0]) / parts as f64;
+        for k in 0..parts {
+            let middle = pair[0] + (k as f64 + 0.5) * length;
+            let rates = network.workloads.iter().zip(begun).map(|(w, rate)| rate_at(w, middle, *rate)).collect();
+            slices.push(Slice { length, rates });
+        }
+    }
+    slices
+}
+
+/// Time in which the system follows its arrivals.
+fn settling(base: &Prediction) -> Seconds {
+    let busy = base.headroom.map_or(0.0, |headroom| 1.0 / headroom).min(0.9);
+    let longest = base.workloads.iter().filter_map(|workload| workload.response.mean).fold(0.0, f64::max);
+    longest / (1.0 - busy)
+}
+
+/// Lets what is met follow what comes.
+fn follow(slices: &mut [Slice], settling: Seconds, repeats: bool) {
+    let Some(first) = slices.first() else { return };
+    if settling <= 0.0 || slices.iter().all(|slice| slice.length > 1e3 * settling) {
+        return;
+    }
+    let mut met = first.rates.clone();
+    for round in 0..if repeats { 2 } else { 1 } {
+        let last = !repeats || round == 1;
+        for slice in slices.iter_mut() {
+            let x = slice.length / settling;
+            let (kept, on_average) = ((-x).exp(), -(-x).exp_m1() / x);
+            for (met, rate) in met.iter_mut().zip(&mut slice.rates) {
+                let average = *rate + (*met - *rate) * on_average;
+                *met = *rate + (*met - *rate) * kept;
+                if last {
+                    *rate = average;
+                }
+            }
+        }
+    }
+}
+
+/// How long requests of each slice wait for what has piled up, and how much is left at the end.
+fn pile_up(slices: &[Slice], loads: &[f64], repeats: bool) -> (Vec<Seconds>, Seconds) {
+    let mut delays = vec![0.0; slices.len()];
+    let mut piled = 0.0f64;
+    let mut before = 0.0;
+    for _ in 0..if repeats { 3 } else { 1 } {
+        before = piled;
+        for ((slice, load), delay) in slices.iter().zip(loads).zip(&mut delays) {
+            let after = piled + (load - 1.0) * slice.length;
+            // Where it is done within the slice, only a part of it waits.
+            let waiting = if after < 0.0 && piled > 0.0 { piled / (piled - after) } else { 1.0 };
+            *delay = 0.5 * (piled + after.max(0.0)) * waiting;
+            piled = after.max(0.0);
+        }
+    }
+    // What repeats must end as it began.
+    let left = if repeats && piled <= before * (1.0 + 1e-9) { 0.0 } else { piled };
+    (delays, left)
+}
+
+/// What piles up when, and until when it lasts, in sentences.
+fn piled(slices: &[Slice], loads: &[f64], delays: &[Seconds], left: Seconds, bottleneck: Option<&str>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let name = bottleneck.unwrap_or("the bottleneck");
+    let (mut t, mut since, mut over, mut worst) = (0.0, None, 0.0, 0.0f64);
+    for ((slice, load), delay) in slices.iter().zip(loads).zip(delays) {
+        if *load > 1.0 || *delay > 0.0 {
+            since.get_or_insert(t);
+            if *load > 1.0 {
+                over = t + slice.length;
+            }
+            worst = worst.max(*delay);
+        } else if let Some(from) = since.take() {
+            notes.push(format!(
+                "{name} is over capacity from {} to {}: requests wait up to {} longer, until it has recovered at {}",
+                duration::print(from),
+                duration::print(over),
+                duration::print(worst),
+                duration::print(t)
+            ));
+            worst = 0.0;
+        }
+        t += slice.length;
+    }
+    if let Some(from) = since {
+        let end = if left > 0.0 { "does not recover before the end" } else { "recovers at the end" };
+        notes.push(format!(
+            "{name} is over capacity from {} to {}: requests wait up to {} longer, and it {end}",
+            duration::print(from),
+            duration::print(over),
+            duration::print(worst)
+        ));
+    }
+    notes
+}
