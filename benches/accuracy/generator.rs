@@ -88,8 +88,16 @@ pub fn model(seed: u64, number: u64) -> Model {
         FEATURES.iter().filter(|(_, chance)| draw.chance(*chance)).map(|(name, _)| *name).collect();
     let services = (30f64.powf(draw.uniform(0.0, 1.0))).round() as usize;
     let utilization = draw.uniform(0.1, 0.95);
-    let mut maker =
-        Maker { draw, features: features.clone(), text: String::new(), services, work: Vec::new(), calls: 0 };
+    let mut maker = Maker {
+        draw,
+        features: features.clone(),
+        text: String::new(),
+        services,
+        work: Vec::new(),
+        runs: Vec::new(),
+        asked: 0.0,
+        taken: Vec::new(),
+    };
     let parts = maker.make();
     Model { features, services, utilization, parts }
 }
@@ -131,7 +139,12 @@ struct Maker {
     services: usize,
     /// Mean time of an operation of each service with all that it asks, without waits, in milliseconds.
     work: Vec<f64>,
-    calls: usize,
+    /// Operations that run for one of each service, itself included.
+    runs: Vec<f64>,
+    /// Operations that the calls of the service run that is being made.
+    asked: f64,
+    /// Whom the branches of the parallel step ask that is being made.
+    taken: Vec<usize>,
 }
 
 impl Maker {
@@ -169,6 +182,7 @@ impl Maker {
         let externals = if self.has("externals") { 1 + self.draw.below(2) } else { 0 };
         // Who is called stands behind who calls; the last are made first, so that times are known.
         self.work = vec![0.0; self.services + externals];
+        self.runs = vec![1.0; self.services + externals];
         for i in 0..externals {
             self.external(i);
         }
@@ -242,6 +256,7 @@ impl Maker {
         if device {
             writeln!(self.text, "devices.d = {{ servers = {} }}", self.draw.between(1, 3)).unwrap();
         }
+        self.asked = 0.0;
         let mut steps = Vec::new();
         let mut time = 0.0;
         let count = 1 + self.draw.below(3);
@@ -253,7 +268,7 @@ impl Maker {
                 steps.push(format!("{{ work = {law} }}"));
                 time += work;
             }
-            if room > 0 && (s + 1 < self.services || externals > 0) && self.draw.chance(0.8) {
+            if room > 0 && self.asked < 40.0 && (s + 1 < self.services || externals > 0) && self.draw.chance(0.8) {
                 let (step, took) = self.step(s, externals);
                 room -= 1;
                 steps.push(step);
@@ -277,6 +292,7 @@ impl Maker {
         }
         writeln!(self.text, "operations.o.steps = [ {} ]", steps.join(", ")).unwrap();
         self.work[s] = time;
+        self.runs[s] += self.asked;
     }
 
     /// Whom service `s` may ask: mostly one of the next few.
@@ -297,12 +313,12 @@ impl Maker {
 
     /// A step that asks others, and its time without waits.
     fn step(&mut self, s: usize, externals: usize) -> (String, f64) {
-        self.calls += 1;
-        if self.uses("parallel", 0.4) {
+        if self.asked < 15.0 && self.uses("parallel", 0.4) {
             let branches = 2 + self.draw.below(3);
+            self.taken.clear();
             let (mut steps, mut times) = (Vec::new(), Vec::new());
             for _ in 0..branches {
-                let (call, time) = self.call(s, externals, 1);
+                let (call, time) = self.branch(s, externals);
                 steps.push(call);
                 times.push(time);
             }
@@ -350,8 +366,27 @@ impl Maker {
         self.call(s, externals, times)
     }
 
+    /// A call at the same time as others: mostly to someone else.
+    fn branch(&mut self, s: usize, externals: usize) -> (String, f64) {
+        let mut target = self.target(s, externals);
+        for _ in 0..5 {
+            if !self.taken.contains(&target) || self.draw.chance(0.2) {
+                break;
+            }
+            target = self.target(s, externals);
+        }
+        self.taken.push(target);
+        self.call_to(target, 1)
+    }
+
     fn call(&mut self, s: usize, externals: usize, times: u32) -> (String, f64) {
         let target = self.target(s, externals);
+        self.call_to(target, times)
+    }
+
+    fn call_to(&mut self, target: usize, times: u32) -> (String, f64) {
+        // No request runs hundreds of operations.
+        let times = if self.runs[target] > 20.0 { 1 } else { times };
         let mut time = self.work[target];
         let mut call = format!("{{ call = \"{}\"", self.name(target));
         if times > 1 {
@@ -382,6 +417,7 @@ impl Maker {
             let hedge = time * self.draw.log(1.5, 6.0) + 0.5;
             write!(call, ", hedge = \"{hedge:.3}ms\"").unwrap();
         }
+        self.asked += chance * f64::from(times) * self.runs[target];
         (call + " }", chance * f64::from(times) * time)
     }
 

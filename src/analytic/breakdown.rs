@@ -13,6 +13,10 @@ const FORK_ALL: f64 = 0.04;
 /// Error where the first of them are: that they are slow together counts for more.
 const FORK_SOME: f64 = 0.12;
 
+/// Error for each attempt of a request that is late or made twice, and at most.
+const LATE: f64 = 3.0;
+const MOST_LATE: f64 = 0.4;
+
 /// The tail of a response is made of its waits more than its mean is.
 const TAIL: f64 = 1.5;
 
@@ -35,6 +39,8 @@ pub(super) struct Breakdown {
     pub doubt: f64,
     /// The error of branches of parallel steps that queue at the same time, and so depend on each other.
     pub fork: f64,
+    /// The error of calls that are given up or made twice: who does so knows the queue that others come to.
+    pub late: f64,
 }
 
 /// What the mean response time `mean` of workload `w` is made of.
@@ -54,6 +60,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         pools: vec![0.0; network.pools.len()],
         doubt: 0.0,
         fork: 0.0,
+        late: 0.0,
         stations: vec![(0.0, 0.0); network.stations.len()],
         in_a_run: vec![0.0; network.stations.len()],
     };
@@ -97,7 +104,8 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         _ => 0.0,
     };
     let unsteady = unsteady * walk.queueing.iter().sum::<f64>();
-    Breakdown { doubt: share(TAIL * (walk.doubt + unsteady) + repeated), fork, shares: walk.shares(w) }
+    let late = walk.late.min(MOST_LATE);
+    Breakdown { doubt: share(TAIL * (walk.doubt + unsteady) + repeated), fork, late, shares: walk.shares(w) }
 }
 
 struct Walk<'a> {
@@ -116,6 +124,7 @@ struct Walk<'a> {
     /// Queueing times by the errors to expect of them.
     doubt: f64,
     fork: f64,
+    late: f64,
     /// For each station how often it is visited, and the time in its queue.
     stations: Vec<(f64, f64)>,
     /// For each station the most visits that one run of an operation makes.
@@ -164,6 +173,8 @@ impl Walk<'_> {
                 Step::Guarded(guarded) => {
                     let parts = self.composed.parts_of_guarded(guarded, self.class);
                     let Some((lost, last)) = parts.filter(|(lost, last)| lost + last.all > 0.0) else { continue };
+                    let tries = &self.solution.losses.tries[guarded.id][self.class];
+                    self.late += LATE * runs * (tries.late + tries.copied);
                     self.retries += runs * lost;
                     let once = self.composed.mean_of(&guarded.attempt, self.class).map_or(0.0, |mean| mean.all);
                     if once > 0.0 {

@@ -21,6 +21,9 @@ const MOST: usize = 3;
 /// Error of waits that depend on phases.
 const PHASES: Knowledge = Knowledge::Approximate { p95_error: 0.1 };
 
+/// And where the queue is none of first come, first served.
+const OTHERS: Knowledge = Knowledge::Approximate { p95_error: 0.4 };
+
 /// A workload that comes in bursts.
 #[derive(Debug, Clone, Copy)]
 struct Burst {
@@ -164,7 +167,7 @@ impl Phase {
             }
             for (class, known) in state.classes.iter_mut().zip(&known.classes) {
                 class.stuck = 0.0;
-                class.knowledge = known.knowledge.and(PHASES);
+                class.knowledge = known.knowledge.and(if self.stations[id].is_some() { PHASES } else { OTHERS });
                 if let Some(delay) = &self.stations[id] {
                     class.wait = Some(delay.clone());
                     class.treatment = known.treatment.clone();

@@ -6,6 +6,8 @@ use super::compose::Composed;
 use crate::math::rows::Rows;
 use crate::network::flows::Losses;
 use crate::network::{Guarded, Network, Step as Program};
+use crate::system::Load;
+use crate::unit::Seconds;
 
 /// Chances that move less than this have settled.
 const SETTLED: f64 = 1e-6;
@@ -41,16 +43,31 @@ pub(super) struct Feedback<'n> {
     losses: Losses,
     /// Of the chances that an attempt succeeds, is late, is copied, and fails again: `[guard][class]`.
     steps: Rows<[Step; 4]>,
+    /// For each workload of users how much longer its requests take than the part of the network that they pass.
+    beyond: Vec<f64>,
+    beyond_steps: Vec<Step>,
     rounds: usize,
 }
 
 impl<'n> Feedback<'n> {
     /// Before anything is known every call succeeds at once.
     pub fn of(network: &'n Network) -> Feedback<'n> {
-        let mut guarded = Vec::with_capacity(network.guards);
-        network.operations.iter().for_each(|operation| find(&operation.steps, &mut guarded));
+        let guarded = guarded_calls(network);
         let steps = Rows::of([Step::WHOLE; 4], network.guards, network.classes);
-        Feedback { guarded, losses: Losses::none(network), steps, rounds: 0 }
+        let workloads = network.workloads.len();
+        Feedback {
+            guarded,
+            losses: Losses::none(network),
+            steps,
+            beyond: vec![0.0; workloads],
+            beyond_steps: vec![Step::WHOLE; workloads],
+            rounds: 0,
+        }
+    }
+
+    /// How much longer requests of users take than the part of the network that they pass, in seconds.
+    pub fn beyond(&self) -> &[Seconds] {
+        &self.beyond
     }
 
     /// What is lost, as far as it is known.
@@ -81,9 +98,25 @@ impl<'n> Feedback<'n> {
                 self.losses.tries[guarded.id][class] = tries.retried(tries.again, guarded.call.retries);
             }
         }
+        for (w, workload) in solution.network.workloads.iter().enumerate() {
+            let Load::Closed { users, think } = &workload.load else { continue };
+            let each = workload.mix.iter().map(|(o, share)| Some(share * composed.mean(*o, workload.class)?));
+            let Some(response) = each.sum::<Option<f64>>() else { continue };
+            let cycle = f64::from(*users) / solution.rates[w];
+            let missing = response + think.mean() - cycle;
+            let wanted = self.beyond[w] + missing;
+            moved = moved.max(self.beyond_steps[w].towards(&mut self.beyond[w], wanted) / cycle);
+        }
         self.rounds += 1;
         moved < SETTLED || self.rounds == MOST_ROUNDS
     }
+}
+
+/// Every guarded call of a network.
+pub(super) fn guarded_calls(network: &Network) -> Vec<&Guarded> {
+    let mut guarded = Vec::with_capacity(network.guards);
+    network.operations.iter().for_each(|operation| find(&operation.steps, &mut guarded));
+    guarded
 }
 
 fn find<'n>(steps: &'n [Program], guarded: &mut Vec<&'n Guarded>) {

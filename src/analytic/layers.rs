@@ -28,7 +28,7 @@ use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId};
 use crate::system::{Balancer, Load};
-use crate::unit::PerSecond;
+use crate::unit::{PerSecond, Seconds};
 use population::Population;
 use section::{Section, sections};
 
@@ -48,6 +48,8 @@ pub(super) struct Gate {
     pub utilization: f64,
     /// What is asked for over what could be handed out.
     pub load: f64,
+    /// The same if nobody else used what is used meanwhile.
+    pub own_load: f64,
     /// Those that wait, over all instances; `None` when they grow without end.
     pub waiting: Option<f64>,
     /// Chance that all of it is held.
@@ -66,6 +68,7 @@ impl Gate {
         stuck: 0.0,
         utilization: 0.0,
         load: 0.0,
+        own_load: 0.0,
         waiting: Some(0.0),
         full: 0.0,
         dead: false,
@@ -81,18 +84,21 @@ impl Gate {
 /// What a pool looks like to those that take something from it within something else that they hold.
 #[derive(Debug, Clone, Copy)]
 struct Inside {
-    /// Mean time it is held.
+    /// Mean time it is held, and that without any waits.
     time: f64,
+    least_time: f64,
     /// Rate at which it lets go when all is held, over all instances.
     capacity: f64,
     /// Variability of the times between letting go.
     scv: f64,
 }
 
-/// The pools, and so the stations within them; and for each workload of users the rate at which they come.
+/// The pools, and so the stations within them; and for each workload of users the rate at which they come, whose requests take so much
+/// longer than the part of the network that they pass.
 pub(super) fn solve(
     network: &Network,
     rates: &[PerSecond],
+    beyond: &[Seconds],
     flows: &Flows,
     losses: &Losses,
     variability: &[Variability],
@@ -117,7 +123,7 @@ pub(super) fn solve(
         solver.gate(pool, &sections[pool]);
     }
     let populations: Vec<Option<Population>> =
-        (0..network.workloads.len()).map(|w| solver.population(w, rates[w], losses)).collect();
+        (0..network.workloads.len()).map(|w| solver.population(w, rates[w], beyond[w], losses)).collect();
     let Solver { mut gates, limited, brought, .. } = solver;
     let most: Vec<usize> = network.pools.iter().map(|pool| tokens(network, pool)).collect();
     deadlock::find(network, &sections, &gates, &most).into_iter().for_each(|pool| gates[pool].dead = true);
@@ -126,7 +132,7 @@ pub(super) fn solve(
             limit(state, (1.0 - share).max(0.0) + shorter);
         }
     }
-    population::apply(network, flows, &brought, &populations, stations, &mut gates);
+    population::apply(network, flows, &brought, variability, &populations, stations, &mut gates);
     (gates, populations.iter().map(|population| population.as_ref().map(|population| population.throughput)).collect())
 }
 
@@ -185,7 +191,7 @@ impl Solver<'_> {
         if let PoolKind::Calls { limit } = pool.kind {
             let refused = bucket::refused(asked, 1.0, limit);
             let (load, utilization) = (asked / limit, (asked / limit).min(1.0));
-            self.gates[id] = Gate { refused, load, utilization, ..Gate::IDLE };
+            self.gates[id] = Gate { refused, load, own_load: load, utilization, ..Gate::IDLE };
             return;
         }
         let groups = groups(self.network, pool);
@@ -243,8 +249,10 @@ impl Solver<'_> {
         }
         let held: f64 = inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
         let time = if passed > 0.0 { held / passed } else { most as f64 / capacity };
-        self.inside[id] = Some(Inside { time, capacity: capacity * groups, scv });
-        self.gates[id] = gate;
+        let least_time = most as f64 / self.own_capacity(section, groups, most).max(f64::MIN_POSITIVE);
+        let least_time = least_time.min(time);
+        self.inside[id] = Some(Inside { time, least_time, capacity: capacity * groups, scv });
+        self.gates[id] = Gate { own_load: rate / self.own_capacity(section, groups, most), ..gate };
     }
 
     /// The elements of what is done while something of a service, or of none, is held by one group of requests: stations, then
@@ -272,6 +280,24 @@ impl Solver<'_> {
         }
         elements.iter_mut().for_each(|element| element.demand = element.demand.max(1e-300));
         elements
+    }
+
+    /// A bound on the rate at which one group lets go of what it holds, if nobody else used what is used meanwhile.
+    fn own_capacity(&self, section: &Section, groups: f64, most: usize) -> f64 {
+        let (mut time, mut least) = (section.delay, f64::INFINITY);
+        for (station, passed) in &section.stations {
+            time += passed.time * passed.mean() / section.rate;
+            let work = passed.work / section.rate;
+            least = least.min(self.network.stations[*station].capacity() / groups / work);
+        }
+        for (inner, passed) in &section.pools {
+            let count = passed.time / section.rate;
+            if let Some(Inside { least_time, capacity, .. }) = self.inside[*inner] {
+                time += count * least_time;
+                least = least.min(capacity / groups / count.max(f64::MIN_POSITIVE));
+            }
+        }
+        least.min(most as f64 / time)
     }
 
     /// Variability of the times between letting go while all is held: that of the bottleneck inside, or of the times it is held.

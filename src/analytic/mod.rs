@@ -13,6 +13,7 @@ mod compose;
 mod feedback;
 mod layers;
 mod memory;
+mod metastable;
 mod prepared;
 mod profile;
 mod regimes;
@@ -157,18 +158,27 @@ type Within<'w> = Option<(&'w Phase, &'w Solution<'w>)>;
 fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (Solution<'n>, Prediction) {
     let mut feedback = Feedback::of(network);
     loop {
-        let solution = steady_state(network, rates.clone(), feedback.losses(), within);
+        let solution = steady_state(network, rates.clone(), &feedback, within);
         let composed = Composed::new(&solution);
         if feedback.is_settled(&solution, &composed) {
-            let prediction = results::predict(&solution, &composed);
+            let mut prediction = results::predict(&solution, &composed);
+            if prediction.stable {
+                prediction.metastable = metastable::find(&solution, &composed);
+            }
             drop(composed);
             return (solution, prediction);
         }
     }
 }
 
-/// The fixed point of flows, variability, stations and pools, begun with these losses; what becomes of guarded calls is given.
-fn steady_state<'n>(network: &'n Network, mut rates: Vec<f64>, mut losses: Losses, within: Within<'_>) -> Solution<'n> {
+/// The fixed point of flows, variability, stations and pools, given what becomes of guarded calls.
+fn steady_state<'n>(
+    network: &'n Network,
+    mut rates: Vec<f64>,
+    feedback: &Feedback<'_>,
+    within: Within<'_>,
+) -> Solution<'n> {
+    let mut losses = feedback.losses();
     // The last correction of what does not get through a station or pool, and how much of the next is made: less after each
     // one that went too far.
     let mut steps = Rows::of(Step::WHOLE, network.stations.len(), network.classes);
@@ -180,7 +190,8 @@ fn steady_state<'n>(network: &'n Network, mut rates: Vec<f64>, mut losses: Losse
         let memories = memory::memories(network, &flows, &rates);
         let variability = traffic::variability(network, &flows, &memories, &losses.stations);
         let mut stations = stations::solve(network, &flows, &variability);
-        let (mut gates, users) = layers::solve(network, &rates, &flows, &losses, &variability, &mut stations);
+        let (mut gates, users) =
+            layers::solve(network, &rates, feedback.beyond(), &flows, &losses, &variability, &mut stations);
         if let Some((phase, base)) = within {
             phase.apply(network, base, &mut stations, &mut gates);
         }

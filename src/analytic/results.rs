@@ -31,6 +31,7 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
         headroom: together.map(|(factor, _)| factor),
         overloads: overloads(solution, &offered),
         deadlocked: dead(solution),
+        metastable: None,
         notes: Vec::new(),
         simulation: None,
     }

@@ -34,7 +34,7 @@ impl Offered {
         for (pool, gate) in solution.gates.iter().enumerate() {
             let asked = &flows.pools[pool];
             let all: f64 = asked.iter().sum();
-            load.push(asked.iter().map(|rate| if all > 0.0 { gate.load * rate / all } else { 0.0 }).collect());
+            load.push(asked.iter().map(|rate| if all > 0.0 { gate.own_load * rate / all } else { 0.0 }).collect());
             capacity.push(1.0);
         }
         Offered { load, capacity }

@@ -12,7 +12,7 @@ use crate::system::{Balancer, Contention};
 use crate::unit::PerSecond;
 
 /// Error of the waits where batches are known by their variability alone.
-const BATCHED: Knowledge = Knowledge::Approximate { p95_error: 0.3 };
+const BATCHED: Knowledge = Knowledge::Approximate { p95_error: 0.5 };
 
 /// A station in steady state.
 #[derive(Debug, Clone)]
@@ -150,7 +150,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
     let plain = matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin)
         && station.discipline == Discipline::Fcfs
         && station.queue.is_none();
-    if !variability.batches.is_empty() && !plain {
+    if !variability.batches.is_empty() && (!plain || variability.spread) {
         // What batches do there is known from their variability alone.
         state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(BATCHED));
     }
@@ -260,8 +260,20 @@ fn alike(station: &Station, queue: &Queue, batches: &[(PerSecond, u32)]) -> Clas
     let own = if split { one_instance(station, queue) } else { queue.clone() };
     if station.discipline == Discipline::Ps {
         let sharp = matches!(station.balancer, Balancer::LeastOutstanding | Balancer::PowerOfTwo);
+        if sharp && station.instances > 1 {
+            // With exponential work as many are there as if they were served one after the other.
+            let service = Law::exponential(queue.service.mean());
+            let alike = Queue { service, ..queue.clone() };
+            let waiting = match station.balancer {
+                Balancer::PowerOfTwo => balancer::power_of_two(&alike, station.instances),
+                _ => balancer::least_outstanding(&alike, station.instances),
+            };
+            class.knowledge = Knowledge::Approximate { p95_error: 0.1 };
+            let slowdown = 1.0 + waiting.delay.mean() / queue.service.mean();
+            class.treatment = Treatment::Shared(ps::with_slowdown(&own, slowdown));
+            return class;
+        }
         class.knowledge = match ps::visit(&own, &own.service) {
-            _ if sharp && station.instances > 1 => Knowledge::Approximate { p95_error: 0.15 },
             _ if own.arrivals != Arrivals::Poisson => Knowledge::Approximate { p95_error: 0.1 },
             Some(visit) => visit.knowledge,
             None => return overloaded(0.0),

@@ -9,6 +9,7 @@ use super::breakdown::Breakdown;
 use crate::discipline::Knowledge;
 use crate::network::{OperationId, StationId, Step, VisitId};
 use crate::prediction::Accuracy;
+use crate::system::Load;
 use std::collections::HashSet;
 
 /// Error of a composition whose parts are exact but not independent.
@@ -22,9 +23,14 @@ pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown)
     {
         return Accuracy::Exact;
     }
-    let error = DEPENDENCE + breakdown.doubt.min(1.0) + breakdown.fork;
+    let closed = matches!(workload.load, Load::Closed { .. }) && breakdown.fork > 0.0;
+    let users = if closed { FORKED_USERS } else { 0.0 };
+    let error = DEPENDENCE + breakdown.doubt.min(1.0) + breakdown.fork + breakdown.late + users;
     Accuracy::Approximate { p95_error: (error * 1000.0).round() / 1000.0 }
 }
+
+/// Error where branches of users' requests wait beside each other: they are taken as a part of the time of one.
+const FORKED_USERS: f64 = 0.2;
 
 /// No longer way is followed: calls nest as deep.
 const LONGEST: usize = 1000;

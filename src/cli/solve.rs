@@ -5,7 +5,7 @@ use super::{ModelArgs, Outcome, OutputArgs, input, output, plot};
 use clap::{Args, ValueEnum};
 use plimsoll::network::compile;
 use plimsoll::plan::TestKind;
-use plimsoll::prediction::{Ended, Prediction};
+use plimsoll::prediction::{Ended, Prediction, agreement};
 use plimsoll::report::json::Solved;
 use plimsoll::system::System;
 use plimsoll::unit::ratio;
@@ -40,7 +40,12 @@ pub(crate) enum Method {
     Simulate,
     /// Both, side by side
     Both,
+    /// Analysis, and simulation where analysis expects to be far off
+    Auto,
 }
+
+/// Beyond this error of a p95 analysis is not trusted where there is a choice.
+const TRUSTED: f64 = 0.1;
 
 impl Solve {
     pub(crate) fn run(mut self) -> Outcome {
@@ -59,16 +64,22 @@ impl Solve {
         if let Some(kind) = self.simulation.test {
             return self.test(&model, &system, kind);
         }
-        let computed = match self.method {
-            Method::Analytic | Method::Both => Some(solved(&system)),
-            Method::Simulate => None,
-        };
+        let network = compile(&system);
+        let mut computed = (self.method != Method::Simulate).then(|| analytic::solve(&network));
         let mut warnings = Vec::new();
-        let simulated = match self.method {
-            Method::Analytic => None,
-            Method::Simulate | Method::Both => {
-                Some(self.simulation.run(&compile(&system), &model.manifest, &self.output)?)
+        if self.method == Method::Auto {
+            let doubt = computed.as_ref().and_then(|prediction| prediction.doubt(TRUSTED));
+            self.method = if doubt.is_some() { Method::Simulate } else { Method::Analytic };
+            if let Some(doubt) = doubt {
+                warnings.push(format!("{doubt}: simulated instead"));
+                computed = None;
             }
+            model.manifest.method = self.method.word();
+            model.manifest.seed = (self.method == Method::Simulate).then_some(self.simulation.seed);
+        }
+        let simulated = match self.method {
+            Method::Analytic | Method::Auto => None,
+            Method::Simulate | Method::Both => Some(self.simulation.run(&network, &model.manifest, &self.output)?),
         };
         let (prediction, beside) = match (&simulated, &computed) {
             (Some(simulated), beside) => (&simulated.prediction, beside.as_ref()),
@@ -78,11 +89,13 @@ impl Solve {
         let verdicts = plan::assess(&system, prediction);
         warnings.extend(self::warnings(&model, prediction));
         let scenario = &self.model.scenario;
+        let agreement = beside.map(|computed| agreement(&network, computed, prediction));
+        let beside = beside.zip(agreement.as_ref());
         let report = || report::solved(&system, prediction, beside, &verdicts, &warnings, &model.manifest);
         let facts = || {
             let solved = Solved::new(&system, scenario, prediction, &verdicts, &warnings, &model.manifest);
             match beside {
-                Some(computed) => solved.beside(computed, prediction),
+                Some((computed, agreement)) => solved.beside(computed, prediction, agreement),
                 None => solved,
             }
             .into()
@@ -111,6 +124,7 @@ impl Method {
             Method::Analytic => "analytic",
             Method::Simulate => "simulate",
             Method::Both => "both",
+            Method::Auto => "auto",
         }
     }
 }
@@ -134,6 +148,7 @@ pub(crate) fn warnings(model: &input::Model, prediction: &Prediction) -> Vec<Str
     warnings.extend(
         dead.map(|name| format!("{name} is deadlocked: requests that wait for it hold all of it, and none can go on")),
     );
+    warnings.extend(prediction.metastable.iter().map(plimsoll::prediction::Metastable::sentence));
     warnings.extend(prediction.notes.iter().cloned());
     if let Some(simulation) = &prediction.simulation {
         warnings.extend(simulation.notes.iter().cloned());

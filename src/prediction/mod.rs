@@ -3,12 +3,15 @@
 //! Both engines fill the same [`Prediction`]. Times are in seconds, rates per second, ratios from 0 to 1; what does not
 //! exist, such as the p95 of a queue that grows without end, is `None`.
 
+mod agreement;
 pub mod laws;
+
+pub use agreement::{Agreement, Apart, Cause, agreement};
 
 use crate::discipline::Knowledge;
 use crate::network::Service;
 use crate::system::Metric;
-use crate::unit::{PerSecond, Seconds};
+use crate::unit::{PerSecond, Seconds, duration, number, ratio};
 
 /// The result of solving a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +30,25 @@ pub struct Prediction {
     pub overloads: Vec<Overload>,
     /// Services whose workers, and pools that, are held by requests that wait for one another.
     pub deadlocked: Vec<String>,
+    /// The state it does not come back from, though it also runs well at this load; `None` where there is none, and where it was
+    /// simulated: a run is in one of them.
+    pub metastable: Option<Metastable>,
     /// What is odd about how it was computed, in sentences.
     pub notes: Vec<String>,
     /// How it was simulated; `None` where it was computed.
     pub simulation: Option<Box<Simulation>>,
+}
+
+impl Prediction {
+    /// Why a computed prediction may be further off than a share of its percentiles, in words; `None` where it is not expected to be.
+    pub fn doubt(&self, trusted: f64) -> Option<String> {
+        let far = |workload: &WorkloadResult| match workload.accuracy {
+            Accuracy::Approximate { p95_error } if p95_error > trusted => Some((p95_error, workload.name.clone())),
+            _ => None,
+        };
+        let (error, name) = self.workloads.iter().filter_map(far).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(format!("analysis expects the p95 of {name} to be off by {}", ratio::print(error)))
+    }
 }
 
 /// What a workload gets.
@@ -52,6 +70,52 @@ pub struct WorkloadResult {
     pub breakdown: Vec<Share>,
     /// How the figures are known.
     pub accuracy: Accuracy,
+}
+
+/// A second state at the same load: overloaded by what is tried again, and kept so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metastable {
+    /// The resource that is overloaded then.
+    pub resource: String,
+    /// Work that it gets then, over what it can do.
+    pub load: f64,
+    /// From how many times the load on the state exists.
+    pub from: f64,
+    /// Requests that have to wait there at once for it to tip over.
+    pub waiting: f64,
+    /// How long it has to stand still for that, in seconds.
+    pub outage: Seconds,
+    /// What each workload gets then.
+    pub workloads: Vec<Regime>,
+}
+
+/// What a workload gets in another state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Regime {
+    /// The workload.
+    pub workload: String,
+    /// Requests that succeed, per second.
+    pub throughput: PerSecond,
+    /// Share of requests that fail.
+    pub error_rate: f64,
+}
+
+impl Metastable {
+    /// It in a sentence or two.
+    pub fn sentence(&self) -> String {
+        let worst = self.workloads.iter().max_by(|a, b| a.error_rate.total_cmp(&b.error_rate));
+        let worst = worst.map_or_else(String::new, |worst| {
+            format!(", {} of {} fail", ratio::print(worst.error_rate), worst.workload)
+        });
+        format!(
+            "{} is metastable: once about {} requests wait for it, as after an outage of {}, calls are given up before they are answered, and trying again keeps it at {} of what it can do{worst}; possible from {} times this load on",
+            self.resource,
+            number::print_digits(self.waiting.ceil(), 3),
+            duration::print(self.outage),
+            ratio::print(self.load),
+            number::print_digits(self.from, 2)
+        )
+    }
 }
 
 /// What a service or external does.

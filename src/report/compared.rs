@@ -1,7 +1,7 @@
 //! What theory says beside what was simulated.
 
 use super::{Block, Cell, Report, Table, Tone};
-use crate::prediction::{Accuracy, Confidence, Prediction, Times, Widths};
+use crate::prediction::{Accuracy, Agreement, Confidence, Prediction, Times, Widths};
 use crate::system::Metric;
 use crate::unit::{duration, number, rate, ratio};
 
@@ -136,4 +136,22 @@ pub(super) fn compared(computed: &Prediction, simulated: &Prediction, report: &m
     });
     let header = ["", "figure", "analytic", "simulated", "±", "difference", "interval"].map(String::from).to_vec();
     report.push(Block::Table(Table { header, rows: rows.collect(), text_columns: 2, optional: Vec::new() }));
+}
+
+/// What both engines together say.
+pub(super) fn agreed(agreement: &Agreement, report: &mut Report) {
+    report.push(Block::Heading("Verdict".to_string()));
+    report.push(Block::Paragraph(agreement.sentence()));
+    let rows = agreement.apart.iter().map(|apart| {
+        vec![
+            apart.subject.clone().into(),
+            apart.metric.replace('_', " ").replace("p999", "p99.9").into(),
+            apart.cause.code.into(),
+            apart.cause.service.clone().into(),
+        ]
+    });
+    if !agreement.holds() {
+        let header = ["", "figure apart", "assumption", "at"].map(String::from).to_vec();
+        report.push(Block::Table(Table { header, rows: rows.collect(), text_columns: 4, optional: Vec::new() }));
+    }
 }

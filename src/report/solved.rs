@@ -1,10 +1,10 @@
 //! The report of `solve` and `check`: the answer first, then who gets what, where the time goes, what each service
 //! does.
 
-use super::compared::compared;
+use super::compared::{agreed, compared};
 use super::{Block, Cell, Manifest, Report, Table, Tone, manifest_line};
 use crate::plan::Verdict;
-use crate::prediction::{Accuracy, Prediction, Simulation, WorkloadResult};
+use crate::prediction::{Accuracy, Agreement, Prediction, Simulation, WorkloadResult};
 use crate::system::{Metric, System};
 use crate::unit::{duration, number, price, rate, ratio};
 
@@ -15,7 +15,7 @@ const BUSY: f64 = 0.8;
 pub fn solved(
     system: &System,
     prediction: &Prediction,
-    computed: Option<&Prediction>,
+    computed: Option<(&Prediction, &Agreement)>,
     verdicts: &[Verdict],
     warnings: &[String],
     manifest: &Manifest,
@@ -38,8 +38,9 @@ pub fn solved(
     }
     report.push(Block::Heading("Services".to_string()));
     report.push(Block::Table(services(prediction)));
-    if let Some(computed) = computed {
+    if let Some((computed, agreement)) = computed {
         compared(computed, prediction, &mut report);
+        agreed(agreement, &mut report);
     }
     if let Some(simulation) = &prediction.simulation {
         report.push(Block::Paragraph(simulated(simulation)));

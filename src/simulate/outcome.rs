@@ -102,6 +102,7 @@ pub(super) fn prediction(
         headroom: together.map(|(load, _)| 1.0 / load),
         overloads: if stable || !finish.deadlocked.is_empty() { Vec::new() } else { overloads(collected) },
         deadlocked: finish.deadlocked,
+        metastable: None,
         notes: Vec::new(),
         simulation: Some(Box::new(Simulation {
             seed: effort.seed,

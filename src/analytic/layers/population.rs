@@ -21,12 +21,13 @@
 use super::section::{Section, of_users};
 use super::{Gate, HELD, Solver, tokens};
 use crate::analytic::stations::{StationState, Treatment};
+use crate::analytic::traffic::Variability;
 use crate::discipline::{Delay, Discipline, ps};
 use crate::math::equivalent::{Element, equivalent};
 use crate::network::flows::{Flows, Losses};
-use crate::network::{Network, PoolId, StationId};
+use crate::network::{Network, PoolId, Station, StationId};
 use crate::system::Load;
-use crate::unit::PerSecond;
+use crate::unit::{PerSecond, Seconds};
 
 /// What users meet.
 pub(super) struct Population {
@@ -51,7 +52,7 @@ struct Met {
 
 impl Solver<'_> {
     /// What the users of a closed workload meet.
-    pub(super) fn population(&self, w: usize, rate: PerSecond, losses: &Losses) -> Option<Population> {
+    pub(super) fn population(&self, w: usize, rate: PerSecond, beyond: Seconds, losses: &Losses) -> Option<Population> {
         let Load::Closed { users, think } = &self.network.workloads[w].load else { return None };
         let users = *users as usize;
         let enough = |pool: PoolId| match self.network.pools[pool].kind {
@@ -60,7 +61,7 @@ impl Solver<'_> {
         };
         let section: Section = of_users(self.network, self.flows, losses, w, &enough);
         let elements = self.elements(None, &section, 1.0, rate);
-        let away = think.mean() + section.delay;
+        let away = (think.mean() + section.delay + beyond).max(0.0);
         let part = equivalent(users, away, &elements);
         // Shared servers do not care about the law of the work.
         let shared = |id: &StationId| self.network.stations[*id].discipline == Discipline::Ps;
@@ -122,6 +123,7 @@ pub(super) fn apply(
     network: &Network,
     flows: &Flows,
     brought: &[(f64, f64)],
+    variability: &[Variability],
     populations: &[Option<Population>],
     stations: &mut [StationState],
     gates: &mut [Gate],
@@ -136,7 +138,8 @@ pub(super) fn apply(
     let (of_stations, of_pools) = met.split_at(stations.len());
     for (id, (state, met)) in stations.iter_mut().zip(of_stations).enumerate() {
         let Some(met) = met else { continue };
-        station(network, id, brought[id].0, state, met);
+        let met = Met { wait: met.wait + together(&variability[id], brought[id], &network.stations[id]), ..*met };
+        station(network, id, brought[id].0, state, &met);
     }
     for (pool, (gate, met)) in gates.iter_mut().zip(of_pools).enumerate() {
         let Some(met) = met else { continue };
@@ -148,6 +151,20 @@ pub(super) fn apply(
         gate.stuck = 0.0;
         gate.knowledge = HELD;
     }
+}
+
+/// What requests wait for others of the same request, who came at the same time: half of them on average, as far as they are
+/// more than servers.
+fn together(variability: &Variability, (rate, work): (f64, f64), station: &Station) -> f64 {
+    if rate <= 0.0 {
+        return 0.0;
+    }
+    let before = |(often, size): &(f64, u32)| {
+        let (often, size) = (often / rate, f64::from(*size));
+        let beyond = (size - station.total_servers()).max(0.0);
+        often * beyond * (beyond + 1.0) / 2.0
+    };
+    variability.batches.iter().map(before).sum::<f64>() * work / rate / station.total_servers()
 }
 
 /// Gives a station the wait that users meet there; all others there meet the same queue.

@@ -12,14 +12,18 @@ use crate::unit::{PerSecond, Seconds};
 const DEEPEST: usize = 32;
 
 /// Visits that are followed of a parallel step.
-const MOST: usize = 64;
+const MOST: usize = 200;
+
+/// Requests that meet as often come together.
+const WHOLE: f64 = 0.98;
 
 /// Requests that meet less often than this do not count.
 const FAINT: f64 = 0.02;
 
-/// The batches of two and more that each station gets: rate and size.
-pub(super) fn batches(network: &Network, flows: &Flows) -> Vec<Vec<(PerSecond, u32)>> {
-    let mut finder = Finder { network, batches: vec![Vec::new(); network.stations.len()] };
+/// The batches of two and more that each station gets, rate and size; and whether some of them only nearly come together.
+pub(super) fn batches(network: &Network, flows: &Flows) -> Vec<(Vec<(PerSecond, u32)>, bool)> {
+    let stations = network.stations.len();
+    let mut finder = Finder { network, batches: vec![Vec::new(); stations], spread: vec![false; stations] };
     if network.parallels > 0 {
         for &operation in &network.order {
             let rate: f64 = flows.operations[operation].iter().sum();
@@ -32,7 +36,8 @@ pub(super) fn batches(network: &Network, flows: &Flows) -> Vec<Vec<(PerSecond, u
     for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
         arrivals[visit.station] += rates.iter().sum::<f64>();
     }
-    finder.batches.into_iter().zip(arrivals).map(|(batches, arrivals)| within(batches, arrivals)).collect()
+    let found = finder.batches.into_iter().zip(finder.spread).zip(arrivals);
+    found.map(|((batches, spread), arrivals)| (within(batches, arrivals), spread)).collect()
 }
 
 /// Batches of no more requests than arrive. A parallel step at the beginning of a branch of another one is found twice: in
@@ -51,6 +56,7 @@ fn within(mut batches: Vec<(PerSecond, u32)>, arrivals: PerSecond) -> Vec<(PerSe
 struct Finder<'a> {
     network: &'a Network,
     batches: Vec<Vec<(PerSecond, u32)>>,
+    spread: Vec<bool>,
 }
 
 impl Finder<'_> {
@@ -97,6 +103,7 @@ impl Finder<'_> {
             }
             let part = (meeting / (0.5 * size * (size - 1.0))).min(1.0);
             if part > FAINT {
+                self.spread[cluster[0].station] |= part < WHOLE;
                 self.batches[cluster[0].station].push((rate * count / size * part, size as u32));
             }
         }

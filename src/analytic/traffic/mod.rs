@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Where a request comes back `n` times to a queue that still remembers it, the queue feels all its visits as one: in
-//! heavy traffic each waits `τ/(1 - ρ) (n + cs²)/(n + 1)`, because each that is there has half of its visits before it.
+//! heavy traffic each waits `τ/(1 - ρ) (n ca² + cs²)/(n + 1)`, because each that is there has half of its visits before it.
 //! Between that and independent visits lies the part `1 / (1 + x)`, `x` being the time between two visits over the
 //! memory of the queue.
 //!
@@ -47,6 +47,8 @@ pub(super) struct Variability {
     pub renewal: Option<Law>,
     /// Requests that arrive together: how often, and how many.
     pub batches: Vec<(PerSecond, u32)>,
+    /// Whether some of them only nearly do.
+    pub spread: bool,
 }
 
 /// The variability of the arrivals at each station.
@@ -55,7 +57,8 @@ pub(super) fn variability(network: &Network, flows: &Flows, memories: &[Memory],
     let stations: Vec<Server> = servers(network, flows, held);
     let batches = batches::batches(network, flows);
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
-        let alone = |(station, batches): (usize, Vec<_>)| Variability {
+        let alone = |(station, (batches, spread)): (usize, (Vec<_>, bool))| Variability {
+            spread,
             scv: 1.0 + batched(&batches, stations[station].outflow),
             shortened: 1.0,
             poisson: batches.is_empty(),
@@ -67,10 +70,14 @@ pub(super) fn variability(network: &Network, flows: &Flows, memories: &[Memory],
     let streams = streams::streams(network, held);
     let scv = settle(&streams, &stations, network);
     let poisson = poisson_stations(&streams, &stations, &plain);
-    let each = |(station, batches): (usize, Vec<(PerSecond, u32)>)| {
+    let each = |(station, (batches, spread)): (usize, (Vec<(PerSecond, u32)>, bool))| {
         let poisson = poisson[station] && batches.is_empty();
-        let (scv, shortened) = if poisson { (1.0, 1.0) } else { returning(scv[station], &memories[station]) };
+        let entering = streams::entering(&streams[station], station, |source, rate| {
+            stream_scv(source, rate, &stations, network, &scv)
+        });
+        let (scv, shortened) = if poisson { (1.0, 1.0) } else { returning(scv[station], entering, &memories[station]) };
         Variability {
+            spread,
             scv: scv + batched(&batches, stations[station].outflow),
             shortened,
             poisson,
@@ -196,13 +203,13 @@ fn stream_scv(source: Source, rate: f64, stations: &[Server], network: &Network,
 /// The variability of arrivals as it matters for waits, where requests come back to the queue they left; and what these are
 /// multiplied by, where it would have to be below zero: much of the work's variability is then that of few visits of a
 /// request, which waits for the others' long ones only once.
-fn returning(scv: f64, memory: &Memory) -> (f64, f64) {
+fn returning(scv: f64, entering: f64, memory: &Memory) -> (f64, f64) {
     if memory.visits <= 1.0 || memory.time <= 0.0 {
         return (scv, 1.0);
     }
-    // Of visits at once the queue feels the work all together: n + cs² over n + 1 instead of 1 + cs² over 2.
+    // Of visits at once the queue feels the work all together: n ca² + cs² over n + 1 instead of ca² + cs² over 2.
     let (n, served) = (memory.visits, memory.service_scv);
-    let at_once = 2.0 * (n + served) / (n + 1.0) - served;
+    let at_once = 2.0 * (n * entering + served) / (n + 1.0) - served;
     let remembered = 1.0 / (1.0 + memory.lag / memory.time);
     let arrivals = scv + remembered * (at_once - scv);
     if arrivals >= 0.0 { (arrivals, 1.0) } else { (scv, (arrivals + served) / (scv + served)) }

@@ -179,6 +179,16 @@ pub(super) fn streams(network: &Network, held: &Rows<f64>) -> Vec<Streams> {
     walker.stations
 }
 
+/// The variability of what comes to a station from elsewhere, its parts being as variable as `scv` says.
+pub(super) fn entering(streams: &Streams, own: StationId, scv: impl Fn(Source, f64) -> f64) -> f64 {
+    let (mut rate, mut sum) = (streams.rest, streams.rest);
+    for (source, part) in streams.iter().filter(|(source, _)| *source != Source::Station(own)) {
+        rate += part;
+        sum += part * scv(source, part);
+    }
+    if rate > 0.0 { sum / rate } else { 1.0 }
+}
+
 /// Follows requests through the programs: callees first to learn how one request leaves each operation, then callers
 /// first to note what arrives where.
 struct Walker<'a> {

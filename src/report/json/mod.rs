@@ -8,7 +8,8 @@ use super::{Difference, Manifest, differences};
 use crate::calculator::Calculation;
 use crate::plan::{Losing, Plan, PlanError, PlannedService, Point, Verdict};
 use crate::prediction::{
-    Accuracy, Confidence, Ended, Prediction, ServiceResult, Simulation, Times, Widths, WorkloadResult,
+    Accuracy, Agreement, Apart, Confidence, Ended, Metastable, Prediction, Regime, ServiceResult, Simulation, Times,
+    Widths, WorkloadResult,
 };
 use crate::system::{Metric, System};
 use serde::{Serialize, Serializer};
@@ -46,6 +47,8 @@ pub struct Solved<'a> {
     pub(super) services: &'a [ServiceResult],
     pub(super) bottleneck: Option<&'a str>,
     pub(super) headroom: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metastable: Option<Value>,
     pub(super) objectives: Vec<Value>,
     pub(super) cost_per_hour: Option<f64>,
     assumptions: &'a [String],
@@ -57,6 +60,8 @@ pub struct Solved<'a> {
     analytic: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) differences: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) verdict: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<Value>,
 }
@@ -81,6 +86,7 @@ impl<'a> Solved<'a> {
             services: &prediction.services,
             bottleneck: prediction.bottleneck.as_deref(),
             headroom: prediction.headroom,
+            metastable: prediction.metastable.as_ref().map(metastable),
             objectives: verdicts.iter().map(verdict).collect(),
             cost_per_hour: system.cost_per_hour(),
             assumptions: &system.assumptions,
@@ -89,16 +95,18 @@ impl<'a> Solved<'a> {
             simulation: prediction.simulation.as_deref().map(simulation),
             analytic: None,
             differences: None,
+            verdict: None,
             plan: None,
         }
     }
 
     /// With what theory says of the same model, and how far that is from what was simulated.
-    pub fn beside(self, computed: &Prediction, simulated: &Prediction) -> Solved<'a> {
+    pub fn beside(self, computed: &Prediction, simulated: &Prediction, agreement: &Agreement) -> Solved<'a> {
         let (workloads, services) = (workload_map(computed), service_map(computed));
         let analytic = json!({ "stable": computed.stable, "workloads": workloads, "services": services });
         let differences = differences(computed, simulated).iter().map(difference).collect();
-        Solved { analytic: Some(analytic), differences: Some(differences), ..self }
+        let verdict = Some(agreed(agreement));
+        Solved { analytic: Some(analytic), differences: Some(differences), verdict, ..self }
     }
 
     /// With its plan.
@@ -289,6 +297,42 @@ fn simulation(simulation: &Simulation) -> Value {
             Ended::Stopped => "stopped",
             Ended::Hopeless => "no steady state",
         },
+    })
+}
+
+/// The state it does not come back from.
+fn metastable(state: &Metastable) -> Value {
+    let regime = |regime: &Regime| {
+        (regime.workload.clone(), json!({ "throughput": regime.throughput, "error_rate": regime.error_rate }))
+    };
+    let workloads: Map<String, Value> = state.workloads.iter().map(regime).collect();
+    json!({
+        "resource": state.resource,
+        "load": state.load,
+        "from": state.from,
+        "trigger": { "waiting": state.waiting, "outage": state.outage },
+        "workloads": workloads,
+    })
+}
+
+/// What both engines together say.
+fn agreed(agreement: &Agreement) -> Value {
+    let apart = |apart: &Apart| {
+        json!({
+            "subject": apart.subject,
+            "metric": apart.metric,
+            "analytic": number(Some(apart.computed)),
+            "simulated": number(Some(apart.simulated)),
+            "because": apart.cause.code,
+            "at": apart.cause.service,
+            "sentence": apart.cause.sentence,
+        })
+    };
+    json!({
+        "agrees": agreement.holds(),
+        "compared": agreement.compared,
+        "sentence": agreement.sentence(),
+        "apart": agreement.apart.iter().map(apart).collect::<Vec<_>>(),
     })
 }
 
