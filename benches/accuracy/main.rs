@@ -1,4 +1,8 @@
 //! How far analysis is from simulation, over random models of the whole language.
+//!
+//! `cargo bench --bench accuracy -- --models 500` prints the tables of docs/accuracy.md; `--seed` draws other models,
+//! `--draw FILE.svg` draws every p95, `--worst` lists the models that are furthest off, `--first N --models 1 --show` prints a model.
+//! Simulations are kept in `target/accuracy`, by model.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods)]
 
@@ -10,6 +14,7 @@ use plimsoll::prediction::{Accuracy, Prediction};
 use plimsoll::simulate::{Effort, simulate};
 use plimsoll::system::System;
 use plimsoll::{analytic, document};
+use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -19,6 +24,9 @@ const REQUESTS: u64 = 500_000;
 
 /// Events after which the simulation of a model ends.
 const EVENTS: u64 = 40_000_000;
+
+/// An error that is expected from here on is a warning.
+const WARNING: f64 = 0.1;
 
 /// A figure with half the width of its interval.
 type Known = (f64, f64);
@@ -173,8 +181,11 @@ fn main() {
             rows.push((row, self::model(seed, number)));
         }
     }
-    summary(&rows, &busy);
-    println!("{unstable} unstable, stability apart: {apart:?}");
+    summary(&rows, &busy, arguments.iter().any(|argument| argument == "--worst"));
+    println!("{unstable} more models overloaded by both, {} by one of them only.", apart.len());
+    if let Some(place) = arguments.iter().position(|argument| argument == "--draw") {
+        draw(&rows, &arguments[place + 1]).unwrap();
+    }
 }
 
 struct Own {
@@ -207,55 +218,99 @@ fn of_analytic(prediction: &Prediction) -> Own {
     }
 }
 
-fn spread(mut errors: Vec<f64>) -> String {
-    errors.retain(|error| !error.is_nan());
-    errors.iter_mut().for_each(|error| *error = error.abs());
-    errors.sort_by(f64::total_cmp);
-    let n = errors.len();
-    if n == 0 {
-        return "none".to_string();
-    }
-    let at = |share: f64| 100.0 * errors[((n - 1) as f64 * share).round() as usize];
-    let within = errors.iter().filter(|error| **error <= 0.1).count();
-    format!(
-        "n {n:4}  median {:5.1}%  p90 {:5.1}%  p95 {:5.1}%  most {:6.1}%  within 10%: {:5.1}%",
-        at(0.5),
-        at(0.9),
-        at(0.95),
-        at(1.0),
-        100.0 * within as f64 / n as f64
-    )
+/// Errors in short.
+struct Spread {
+    count: usize,
+    median: f64,
+    p90: f64,
+    p95: f64,
+    most: f64,
+    within: f64,
 }
 
-fn summary(rows: &[(Row, Model)], busy: &[(f64, u64, String)]) {
-    for (i, name) in ["mean", "p50", "p95", "p99"].iter().enumerate() {
-        println!("{name:5} {}", spread(rows.iter().map(|(row, _)| row.errors[i]).collect()));
+impl Spread {
+    fn of(errors: impl Iterator<Item = f64>) -> Option<Spread> {
+        let mut errors: Vec<f64> = errors.filter(|error| !error.is_nan()).map(f64::abs).collect();
+        errors.sort_by(f64::total_cmp);
+        let at = |share: f64| errors[((errors.len() - 1) as f64 * share).round() as usize];
+        let within = errors.iter().filter(|error| **error <= 0.1).count();
+        (!errors.is_empty()).then(|| Spread {
+            count: errors.len(),
+            median: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            most: at(1.0),
+            within: within as f64 / errors.len() as f64,
+        })
     }
-    let rates = rows
-        .iter()
-        .map(|(row, _)| ((row.error_rate.0 - row.error_rate.1).abs() - 0.001).max(0.0) / row.error_rate.1.max(1e-9));
-    println!("error {}", spread(rates.collect()));
-    println!("util  {}", spread(busy.iter().map(|(error, ..)| *error).collect()));
+}
+
+/// A table of errors in percent.
+fn table(title: &str, rows: impl Iterator<Item = (String, Option<Spread>)>) {
+    println!("| {title} | number | median | p90 | p95 | most | within 10% |\n|---|---|---|---|---|---|---|");
+    for (name, spread) in rows {
+        let Some(Spread { count, median, p90, p95, most, within }) = spread else { continue };
+        let [median, p90, p95, most, within] = [median, p90, p95, most, within].map(|x| 100.0 * x);
+        println!("| {name} | {count} | {median:.1} | {p90:.1} | {p95:.1} | {most:.0} | {within:.1}% |");
+    }
+    println!();
+}
+
+fn summary(rows: &[(Row, Model)], busy: &[(f64, u64, String)], all: bool) {
+    let p95 = |row: &Row| row.errors[2];
+    let rates = rows.iter().map(|(row, _)| {
+        let (own, right) = row.error_rate;
+        ((own - right).abs() - 0.001).max(0.0) / right.max(0.01)
+    });
+    let figures = ["mean", "p50", "p95", "p99"].iter().enumerate();
+    let times = figures.map(|(i, name)| (name.to_string(), Spread::of(rows.iter().map(|(row, _)| row.errors[i]))));
+    let others = [
+        ("error rate, beyond 0.001".to_string(), Spread::of(rates)),
+        ("utilization".to_string(), Spread::of(busy.iter().map(|(error, ..)| *error))),
+    ];
+    table("figure", times.chain(others));
     let beyond = busy.iter().filter(|(error, ..)| *error > 0.005).count();
-    println!("utilization beyond 0.5%: {beyond} of {}", busy.len());
-    let unwarned = rows.iter().filter(|(row, _)| row.errors[2].abs() > 0.25 && row.warned < 0.25).count();
-    println!("beyond 25% without warning: {unwarned}");
-    println!("by feature (p95):");
-    for (feature, _) in FEATURES {
-        let with = rows.iter().filter(|(_, model)| model.features.contains(feature));
-        println!("  {feature:12} {}", spread(with.map(|(row, _)| row.errors[2]).collect()));
-    }
-    println!("by load (p95):");
-    for (low, high) in [(0.0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.0)] {
+    println!("Utilizations off by more than 0.5%: {beyond} of {}.\n", busy.len());
+    let far = |row: &&(Row, Model)| row.0.errors[2].abs() > 0.25;
+    let warned = rows.iter().filter(far).filter(|(row, _)| row.warned >= WARNING).count();
+    println!(
+        "p95 off by more than 25%: {} of {}, {warned} of them with a warning.\n",
+        rows.iter().filter(far).count(),
+        rows.len()
+    );
+    let said = |low: f64, high: f64| {
+        let of = rows.iter().filter(|(row, _)| (low..high).contains(&row.warned));
+        (format!("{:.0} to {:.0}%", 100.0 * low, 100.0 * high), Spread::of(of.map(|(row, _)| p95(row))))
+    };
+    let bands = [(0.0, 0.025), (0.025, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 0.4), (0.4, 10.0)];
+    table("p95 by the error that was expected", bands.iter().map(|(low, high)| said(*low, *high)));
+    let with = |feature: &'static str| {
+        let of = rows.iter().filter(|(_, model)| model.features.contains(feature));
+        (feature.to_string(), Spread::of(of.map(|(row, _)| p95(row))))
+    };
+    table("p95 by what the model has", FEATURES.iter().map(|(feature, _)| with(feature)));
+    let loaded = |low: f64, high: f64| {
         let of = rows.iter().filter(|(_, model)| (low..high).contains(&model.utilization));
-        println!("  {low:.2}-{high:.2}    {}", spread(of.map(|(row, _)| row.errors[2]).collect()));
+        (format!("{low:.2} to {high:.2}"), Spread::of(of.map(|(row, _)| p95(row))))
+    };
+    let loads = [(0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 0.95)];
+    table("p95 by load", loads.iter().map(|(low, high)| loaded(*low, *high)));
+    let sized = |low: usize, high: usize| {
+        let of = rows.iter().filter(|(_, model)| (low..=high).contains(&model.services));
+        (format!("{low} to {high}"), Spread::of(of.map(|(row, _)| p95(row))))
+    };
+    table("p95 by services", [(1, 1), (2, 4), (5, 10), (11, 30)].iter().map(|(low, high)| sized(*low, *high)));
+    if all {
+        worst(rows, busy);
     }
+}
+
+fn worst(rows: &[(Row, Model)], busy: &[(f64, u64, String)]) {
     let mut worst: Vec<&(Row, Model)> = rows.iter().filter(|(row, _)| !row.errors[2].is_nan()).collect();
     worst.sort_by(|a, b| b.0.errors[2].abs().total_cmp(&a.0.errors[2].abs()));
-    println!("worst (p95):");
-    for (row, model) in worst.iter().take(30) {
+    for (row, model) in worst.iter().take(40) {
         println!(
-            "  {:4} w{} n={:2} u={:.2} {:+6.1}% warned {:3.0}% ({:.4} {:.4}) {:?}",
+            "{:4} w{} n={:2} u={:.2} {:+6.1}% expected {:3.0}% ({:.4} {:.4}) {:?}",
             row.number,
             row.workload,
             model.services,
@@ -269,8 +324,31 @@ fn summary(rows: &[(Row, Model)], busy: &[(f64, u64, String)]) {
     }
     let mut busy: Vec<_> = busy.iter().collect();
     busy.sort_by(|a, b| b.0.total_cmp(&a.0));
-    println!("worst utilizations:");
     for (error, number, text) in busy.iter().take(12) {
-        println!("  {number:4} {:6.2}% {text}", 100.0 * error);
+        println!("{number:4} {:6.2}% {text}", 100.0 * error);
     }
+}
+
+/// Every p95 by the load of its model, with what was expected of it.
+fn draw(rows: &[(Row, Model)], file: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let root = SVGBackend::new(file, (760, 420)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(60)
+        .build_cartesian_2d(0.1f64..0.95, (0.0005f64..10.0).log_scale())?;
+    chart
+        .configure_mesh()
+        .x_desc("load over what saturates it")
+        .y_desc("error of p95")
+        .y_label_formatter(&|y| format!("{}%", 100.0 * y))
+        .draw()?;
+    for (row, model) in rows.iter().filter(|(row, _)| !row.errors[2].is_nan()) {
+        let color = if row.warned >= WARNING { RGBColor(214, 120, 40) } else { RGBColor(40, 96, 160) };
+        let place = (model.utilization, row.errors[2].abs().clamp(0.0006, 9.0));
+        chart.draw_series(std::iter::once(Circle::new(place, 2, color.mix(0.7).filled())))?;
+    }
+    root.present()?;
+    Ok(())
 }

@@ -10,6 +10,7 @@ mod bursts;
 mod circles;
 mod closed;
 mod compose;
+mod explain;
 mod feedback;
 mod layers;
 mod memory;
@@ -25,6 +26,7 @@ mod tails;
 mod traffic;
 mod trust;
 
+pub use explain::parts;
 pub use support::waiting_users;
 
 use crate::math::rows::Rows;

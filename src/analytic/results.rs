@@ -37,22 +37,17 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
     }
 }
 
-fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, w: usize) -> WorkloadResult {
-    let network = solution.network;
-    let workload = &network.workloads[w];
-    let class = workload.class;
-    let rate = solution.rates[w];
-    let passed: f64 =
-        workload.mix.iter().map(|(operation, share)| share * solution.flows.success[*operation][class]).sum();
-    // Errors are what is refused or fails; what is stuck in an overloaded queue is neither answer nor error.
-    let succeeded: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();
+/// Response time of a workload's successful requests.
+pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usize) -> Times {
+    let workload = &solution.network.workloads[w];
+    let (class, rate) = (workload.class, solution.rates[w]);
     let means: Option<Vec<f64>> = workload.mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
     let parts: Vec<(f64, &Tail)> = workload
         .mix
         .iter()
         .filter_map(|(o, share)| composed.tail(*o, class).map(|tail| (share * composed.success(*o, class), tail)))
         .collect();
-    let response = match means {
+    match means {
         Some(means) if parts.len() == workload.mix.len() && rate > 0.0 => {
             let total: f64 = parts.iter().map(|(p, _)| p).sum();
             let mean: f64 = parts.iter().zip(&means).map(|((p, _), mean)| p * mean).sum::<f64>() / total;
@@ -65,7 +60,19 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
             }
         }
         _ => Times::default(),
-    };
+    }
+}
+
+fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, w: usize) -> WorkloadResult {
+    let network = solution.network;
+    let workload = &network.workloads[w];
+    let class = workload.class;
+    let rate = solution.rates[w];
+    let passed: f64 =
+        workload.mix.iter().map(|(operation, share)| share * solution.flows.success[*operation][class]).sum();
+    // Errors are what is refused or fails; what is stuck in an overloaded queue is neither answer nor error.
+    let succeeded: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();
+    let response = response(solution, composed, w);
     let (shares, accuracy) = match response.mean {
         Some(mean) => {
             let breakdown = breakdown(solution, composed, w, mean);

@@ -22,6 +22,9 @@ pub(crate) struct Solve {
     /// How to predict
     #[arg(long, value_enum, default_value_t = Method::Analytic)]
     method: Method,
+    /// Say why: what the p95 is made of, what each input does to it, and what would help
+    #[arg(long)]
+    explain: bool,
     /// Draw response times against load: FILE.svg or FILE.png
     #[arg(long, value_name = "FILE")]
     plot: Option<std::path::PathBuf>,
@@ -91,11 +94,17 @@ impl Solve {
         let scenario = &self.model.scenario;
         let agreement = beside.map(|computed| agreement(&network, computed, prediction));
         let beside = beside.zip(agreement.as_ref());
-        let report = || report::solved(&system, prediction, beside, &verdicts, &warnings, &model.manifest);
+        let explanation = self.explain.then(|| plan::explain(&system, prediction));
+        let report =
+            || report::solved(&system, prediction, beside, explanation.as_ref(), &verdicts, &warnings, &model.manifest);
         let facts = || {
             let solved = Solved::new(&system, scenario, prediction, &verdicts, &warnings, &model.manifest);
-            match beside {
+            let solved = match beside {
                 Some((computed, agreement)) => solved.beside(computed, prediction, agreement),
+                None => solved,
+            };
+            match &explanation {
+                Some(explanation) => solved.explained(explanation, &system.currency),
                 None => solved,
             }
             .into()

@@ -21,6 +21,9 @@ use crate::unit::{PerSecond, Seconds};
 /// Up to so many inside the sums over all states are taken; beyond, everything inside is as if open.
 const MOST_STATES: usize = 128;
 
+/// Nothing is faster.
+const SHORTEST: Seconds = 1e-12;
+
 /// Points at which larger parts are solved.
 const POINTS: usize = 40;
 
@@ -77,6 +80,8 @@ pub struct Equivalent {
 
 /// Solves a part that holds up to `most` customers.
 pub fn equivalent(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
+    // What takes no time at all takes next to none.
+    let delay = if elements.is_empty() { delay.max(SHORTEST) } else { delay };
     if most <= MOST_STATES { exact(most, delay, elements) } else { as_if_open(most, delay, elements) }
 }
 

@@ -216,6 +216,53 @@ pub struct Share {
     pub visits: f64,
 }
 
+/// What a part of a percentile is spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Work, and pauses.
+    Service,
+    /// Waiting for cores and devices.
+    Cores,
+    /// Waiting for workers.
+    Workers,
+    /// Waiting for one of a pool.
+    Pool,
+    /// Attempts that failed, and the time before the next one.
+    Retries,
+    /// On the way.
+    Network,
+    /// Places too small to be told apart.
+    Other,
+}
+
+impl Origin {
+    /// A word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Origin::Service => "service",
+            Origin::Cores => "cores",
+            Origin::Workers => "workers",
+            Origin::Pool => "pool",
+            Origin::Retries => "retries",
+            Origin::Network => "network",
+            Origin::Other => "other",
+        }
+    }
+}
+
+/// A part of a percentile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The service, pool, `network` or `retries`.
+    pub place: String,
+    /// What it is spent on there.
+    pub cause: Origin,
+    /// How much of it, in seconds: the mean among requests that take as long as the percentile.
+    pub time: Seconds,
+    /// Over the percentile.
+    pub share: f64,
+}
+
 /// How figures are known.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Accuracy {

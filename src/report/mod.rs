@@ -5,6 +5,7 @@
 
 mod calculated;
 mod compared;
+mod explained;
 pub mod figure;
 pub mod format;
 pub mod json;

@@ -2,8 +2,9 @@
 //! does.
 
 use super::compared::{agreed, compared};
+use super::explained::explained;
 use super::{Block, Cell, Manifest, Report, Table, Tone, manifest_line};
-use crate::plan::Verdict;
+use crate::plan::{Explanation, Verdict};
 use crate::prediction::{Accuracy, Agreement, Prediction, Simulation, WorkloadResult};
 use crate::system::{Metric, System};
 use crate::unit::{duration, number, price, rate, ratio};
@@ -11,11 +12,12 @@ use crate::unit::{duration, number, price, rate, ratio};
 /// Utilizations above this are worth a look.
 const BUSY: f64 = 0.8;
 
-/// The report of one solved model; of a simulated one perhaps with what was computed beside it.
+/// The report of one solved model; of a simulated one perhaps with what was computed beside it, and with why.
 pub fn solved(
     system: &System,
     prediction: &Prediction,
     computed: Option<(&Prediction, &Agreement)>,
+    explanation: Option<&Explanation>,
     verdicts: &[Verdict],
     warnings: &[String],
     manifest: &Manifest,
@@ -41,6 +43,9 @@ pub fn solved(
     if let Some((computed, agreement)) = computed {
         compared(computed, prediction, &mut report);
         agreed(agreement, &mut report);
+    }
+    if let Some(explanation) = explanation {
+        explained(explanation, &system.currency, &mut report);
     }
     if let Some(simulation) = &prediction.simulation {
         report.push(Block::Paragraph(simulated(simulation)));

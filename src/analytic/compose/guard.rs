@@ -13,15 +13,19 @@
 //! call = A + F B_1 (A' + F' B_2 (A' + …)),   A' = A (1 - f') / p,   f' = f + w (1 - f) × late / f
 //! ```
 //!
-//! Attempts that follow each other at a queue that remembers meet much the same wait.
+//! Attempts that follow each other at a queue that remembers meet much the same wait; a copy finds the first one in service.
 
 use super::rough::{Failure, Rough};
 use super::sheet::{Sheet, multiply_law, product};
 use super::{Composed, Mean, Tail, knots, mean_of};
 use crate::distribution::{Distribution, Gamma, Law, Table, Uniform};
+use crate::math::erlang;
 use crate::network::Guarded;
 use crate::network::flows::Tries;
 use num_complex::Complex64;
+
+/// What a call takes that nobody gives up, at a queue that grows without end: longer than anything else.
+const ENDLESS: f64 = 1e4;
 
 /// No more retries are followed one by one than have at least this chance.
 const FAINT: f64 = 1e-12;
@@ -181,9 +185,14 @@ impl Composed<'_> {
         }
         let hedge = call.hedge.unwrap_or(f64::INFINITY);
         let second = (1.0 - alike(hedge)).clamp(0.0, 1.0);
+        let behind = if copied > 0.0 { self.behind_itself(guarded, class) } else { 0.0 };
         let within = |t: f64| {
             let first = copy(t);
-            if t <= hedge { first } else { first + second * (1.0 - first - failed_before).max(0.0) * copy(t - hedge) }
+            if t <= hedge {
+                first
+            } else {
+                first + second * (1.0 - first - failed_before).max(0.0) * copy(t - hedge - behind)
+            }
         };
         let all_fail = failed_before + (failed - failed_before) * if copied > 0.0 { failed } else { 1.0 };
         let far = rough.mean + 60.0 * rough.variance.sqrt().max(rough.mean);
@@ -213,6 +222,22 @@ impl Composed<'_> {
             Law::Table(table.scaled(factor))
         };
         GuardLaw { law, mean: rough.shift.min(latest) + beyond, tries }
+    }
+
+    /// How much longer a copy waits because the first one is still being served: as with one server less, but no longer than that
+    /// service takes.
+    fn behind_itself(&self, guarded: &Guarded, class: usize) -> f64 {
+        let Some(visit) = self.first(&guarded.attempt, 0) else { return 0.0 };
+        let Some((wait, law)) = self.met(visit, class) else { return 0.0 };
+        let memory = &self.solution.memories[self.solution.network.visits[visit].station];
+        let (servers, load) = (memory.servers.round(), memory.utilization * memory.servers);
+        let left = servers - 1.0 - load;
+        let longest = memory.same * law.mean();
+        if left <= 0.0 {
+            return longest;
+        }
+        let busy = erlang::erlang_c((servers - 1.0) as u32, load).unwrap_or(1.0);
+        (busy * law.mean() / left - wait.mean()).clamp(0.0, longest)
     }
 
     /// How much of what an attempt has met, another one meets that begins so much later.
@@ -312,7 +337,7 @@ impl Composed<'_> {
                 Tries { attempt, ..Tries::PLAIN }.retried(1.0 - attempt, call.retries)
             }
         };
-        let time = self.attempt(guarded, class).map_or(0.0, |attempt| {
+        let time = self.attempt(guarded, class).map_or(ENDLESS, |attempt| {
             let attempt = Attempt { tries, ..attempt };
             let (each, (failed, before, _)) = attempt.each(guarded);
             each.iter().map(|(chance, before, _)| chance * (before + attempt.mean)).sum::<f64>() + failed * before

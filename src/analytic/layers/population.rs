@@ -76,9 +76,12 @@ impl Solver<'_> {
             let ratio = if plain.1[e] > 1e-12 { other.1[e] / plain.1[e] } else { 1.0 };
             let waiting = (part.present[e][users] - busy).max(0.0);
             let wait = waiting / part.throughput[users] * ratio / visits;
-            // With all but a few of them there only those who think make it vary.
+            // With all but a few of them there, those who are elsewhere make it vary, as many as left while they were there, and the
+            // work of those before.
             let present = part.present[e][users].max(1e-9);
-            let scv = (users as f64 / (present * present)).min(1.5);
+            let elsewhere = (users as f64 - present).max(0.0);
+            let scv = (elsewhere * 0.5 * (1.0 + scvs[e]) + present * scvs[e]) / (present * present);
+            let scv = scv.min(1.5);
             Met { rate: throughput * visits, work, wait, scv }
         };
         let count = section.stations.len();

@@ -4,12 +4,14 @@ mod tested;
 
 pub use tested::tested;
 
-use super::{Difference, Manifest, differences};
+use super::{Difference, Manifest, differences, explained};
 use crate::calculator::Calculation;
-use crate::plan::{Losing, Plan, PlanError, PlannedService, Point, Verdict};
+use crate::plan::{
+    CHANGE, Elasticity, Explanation, Losing, Made, Next, Plan, PlanError, PlannedService, Point, Remedy, Verdict,
+};
 use crate::prediction::{
-    Accuracy, Agreement, Apart, Confidence, Ended, Metastable, Prediction, Regime, ServiceResult, Simulation, Times,
-    Widths, WorkloadResult,
+    Accuracy, Agreement, Apart, Confidence, Ended, Metastable, Part, Prediction, Regime, ServiceResult, Simulation,
+    Times, Widths, WorkloadResult,
 };
 use crate::system::{Metric, System};
 use serde::{Serialize, Serializer};
@@ -63,6 +65,8 @@ pub struct Solved<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) verdict: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<Value>,
 }
 
@@ -96,6 +100,7 @@ impl<'a> Solved<'a> {
             analytic: None,
             differences: None,
             verdict: None,
+            explanation: None,
             plan: None,
         }
     }
@@ -107,6 +112,11 @@ impl<'a> Solved<'a> {
         let differences = differences(computed, simulated).iter().map(difference).collect();
         let verdict = Some(agreed(agreement));
         Solved { analytic: Some(analytic), differences: Some(differences), verdict, ..self }
+    }
+
+    /// With why it is so.
+    pub fn explained(self, explanation: &Explanation, currency: &str) -> Solved<'a> {
+        Solved { explanation: Some(self::explanation(explanation, currency)), ..self }
     }
 
     /// With its plan.
@@ -297,6 +307,44 @@ fn simulation(simulation: &Simulation) -> Value {
             Ended::Stopped => "stopped",
             Ended::Hopeless => "no steady state",
         },
+    })
+}
+
+/// Why a prediction is as it is.
+fn explanation(explanation: &Explanation, currency: &str) -> Value {
+    let part = |part: &Part| json!({ "place": part.place, "cause": part.cause.word(), "seconds": part.time, "share": part.share });
+    let workload = |made: &Made| {
+        let sentence = made.p95.filter(|_| !made.parts.is_empty()).map(|p95| explained::sentence(made, p95));
+        let parts: Vec<Value> = made.parts.iter().map(part).collect();
+        (made.workload.clone(), json!({ "p95": number(made.p95), "parts": parts, "sentence": sentence }))
+    };
+    let elasticity = |elasticity: &Elasticity| {
+        json!({
+            "input": elasticity.input,
+            "change": CHANGE,
+            "figure": elasticity.figure,
+            "effect": number(elasticity.effect),
+        })
+    };
+    let remedy = |remedy: &Remedy| {
+        json!({
+            "path": remedy.path,
+            "from": remedy.from,
+            "to": remedy.to,
+            "figure": remedy.figure,
+            "before": number(remedy.before),
+            "after": remedy.after,
+            "price_per_hour": number(remedy.price),
+            "sentence": explained::remedy_sentence(remedy, currency),
+        })
+    };
+    let next = |next: &Next| json!({ "now": next.now, "then": next.then, "headroom": next.headroom });
+    let workloads: Map<String, Value> = explanation.workloads.iter().map(workload).collect();
+    json!({
+        "workloads": workloads,
+        "elasticities": explanation.elasticities.iter().map(elasticity).collect::<Vec<_>>(),
+        "next_bottleneck": explanation.next.as_ref().map(next),
+        "changes": explanation.remedies.iter().map(remedy).collect::<Vec<_>>(),
     })
 }
 

@@ -1,0 +1,181 @@
+//! What a percentile is made of: the share of each place and cause.
+//!
+//! A response time is a sum of parts, each of which may take longer. How fast the percentile grows with the length of a part
+//! is the mean of that part among the requests that take as long as the percentile; these means add up to it.
+//!
+//! ```text
+//! q(p) = Σ_i E[T_i | T = q(p)],   E[T_i | T = q(p)] = ∂q / ∂θ_i  where the part T_i is θ_i times as long
+//! ```
+//!
+//! Source: Hong, Estimating quantile sensitivities, Operations Research 57 (2009).
+
+use super::compose::Composed;
+use super::feedback::Feedback;
+use super::stations::Treatment;
+use super::{Solution, begun, prepared, results, steady_state};
+use crate::discipline::ps;
+use crate::distribution::{Distribution, Law};
+use crate::network::{Network, PoolKind, ServiceId, Step};
+use crate::prediction::{Origin, Part};
+
+/// Parts become so much longer.
+const LONGER: f64 = 0.02;
+
+/// Parts with a smaller share of the mean are not told apart.
+const SMALL: f64 = 0.005;
+
+/// No more places than these are told apart.
+const MOST_PLACES: usize = 16;
+
+/// For each workload what its percentile (of the six that are reported, by its place) is made of; nothing where it does not exist.
+pub fn parts(network: &Network, percentile: usize) -> Vec<Vec<Part>> {
+    let network = prepared(network);
+    let solution = solution(&network);
+    let composed = Composed::new(&solution);
+    (0..network.workloads.len()).map(|w| of_workload(&solution, &composed, w, percentile)).collect()
+}
+
+/// The settled solution at mean rates.
+fn solution(network: &Network) -> Solution<'_> {
+    let mut feedback = Feedback::of(network);
+    let rates: Vec<f64> = network.workloads.iter().map(begun).collect();
+    loop {
+        let solution = steady_state(network, rates.clone(), &feedback, None);
+        let composed = Composed::new(&solution);
+        if feedback.is_settled(&solution, &composed) {
+            drop(composed);
+            return solution;
+        }
+    }
+}
+
+fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, percentile: usize) -> Vec<Part> {
+    let network = solution.network;
+    let response = results::response(solution, composed, w);
+    let Some((whole, mean)) = response.percentiles[percentile].zip(response.mean) else { return Vec::new() };
+    let breakdown = super::breakdown::breakdown(solution, composed, w, mean);
+    let mut places: Vec<(f64, &str)> = breakdown
+        .shares
+        .iter()
+        .map(|share| (share.queueing + share.service_time, share.service.as_str()))
+        .filter(|(time, _)| *time > SMALL * mean)
+        .collect();
+    places.sort_by(|a, b| b.0.total_cmp(&a.0));
+    places.truncate(MOST_PLACES);
+    let grown = |changed: &Solution<'_>| {
+        let longer = results::response(changed, &Composed::new(changed), w).percentiles[percentile];
+        longer.map_or(0.0, |longer| (longer - whole) / LONGER)
+    };
+    let mut found: Vec<Part> = Vec::new();
+    let mut put = |place: &str, cause: Origin, time: f64| {
+        if time > SMALL * whole {
+            found.push(Part { place: place.to_string(), cause, time, share: time / whole });
+        }
+    };
+    for (id, service) in network.services.iter().enumerate() {
+        if !places.iter().any(|(_, name)| *name == service.name) {
+            continue;
+        }
+        let queueing = grown(&waiting_longer(solution, id));
+        put(&service.name, Origin::Cores, queueing);
+        let slower = serving_longer(network, id);
+        let all = grown(&Solution { network: &slower, ..copy(solution) });
+        let shared = service
+            .cores
+            .is_some_and(|cores| matches!(solution.stations[cores].classes[0].treatment, Treatment::Shared(_)));
+        put(&service.name, Origin::Service, if shared { all - queueing } else { all });
+    }
+    for (id, pool) in network.pools.iter().enumerate() {
+        let mut changed = copy(solution);
+        let Some(wait) = changed.gates[id].wait.take().filter(|wait| wait.mean() > 0.0) else { continue };
+        changed.gates[id].wait = Some(wait.scaled(1.0 + LONGER));
+        let workers = matches!(pool.kind, PoolKind::Workers { .. });
+        put(&pool.name, if workers { Origin::Workers } else { Origin::Pool }, grown(&changed));
+    }
+    let far = networks_longer(network);
+    put("network", Origin::Network, grown(&Solution { network: &far, ..copy(solution) }));
+    let known: f64 = found.iter().map(|part| part.time).sum();
+    let rest = if network.guards > 0 { Origin::Retries } else { Origin::Other };
+    if whole - known > SMALL * whole {
+        let place = if rest == Origin::Retries { "retries" } else { "other places" };
+        found.push(Part { place: place.to_string(), cause: rest, time: whole - known, share: 1.0 - known / whole });
+    }
+    found.sort_by(|a, b| b.time.total_cmp(&a.time));
+    found
+}
+
+fn copy<'n>(solution: &Solution<'n>) -> Solution<'n> {
+    Solution {
+        network: solution.network,
+        rates: solution.rates.clone(),
+        flows: solution.flows.clone(),
+        losses: solution.losses.clone(),
+        memories: solution.memories.clone(),
+        stations: solution.stations.clone(),
+        gates: solution.gates.clone(),
+        users: None,
+    }
+}
+
+/// The waits at a service a little longer.
+fn waiting_longer<'n>(solution: &Solution<'n>, id: ServiceId) -> Solution<'n> {
+    let mut changed = copy(solution);
+    let service = &solution.network.services[id];
+    for station in service.cores.iter().chain(&service.devices) {
+        for class in &mut changed.stations[*station].classes {
+            class.wait = class.wait.take().map(|wait| wait.scaled(1.0 + LONGER));
+            if let Treatment::Shared(queue) = &mut class.treatment
+                && let Some(slowdown) = ps::slowdown(queue)
+            {
+                *queue = ps::with_slowdown(queue, 1.0 + (1.0 + LONGER) * (slowdown - 1.0));
+            }
+        }
+    }
+    changed
+}
+
+/// The work and the pauses of a service a little longer, its waits as they were.
+fn serving_longer(network: &Network, id: ServiceId) -> Network {
+    let mut changed = network.clone();
+    let service = &network.services[id];
+    for visit in &mut changed.visits {
+        if network.stations[visit.station].service == id {
+            visit.time = visit.time.scaled(1.0 + LONGER);
+        }
+    }
+    for operation in &service.operations {
+        each_law(&mut changed.operations[*operation].steps, &mut |step| match step {
+            Step::Delay(law) => Some(law),
+            _ => None,
+        });
+    }
+    changed
+}
+
+/// All ways between services a little longer.
+fn networks_longer(network: &Network) -> Network {
+    let mut changed = network.clone();
+    for operation in &mut changed.operations {
+        each_law(&mut operation.steps, &mut |step| match step {
+            Step::Call(call) => call.network.as_mut(),
+            _ => None,
+        });
+    }
+    changed
+}
+
+/// Makes the laws that are picked a little longer.
+fn each_law(steps: &mut [Step], pick: &mut dyn FnMut(&mut Step) -> Option<&mut Law>) {
+    for step in steps {
+        if let Some(law) = pick(step) {
+            *law = law.scaled(1.0 + LONGER);
+        }
+        match step {
+            Step::Choose { ways, .. } => ways.iter_mut().for_each(|(_, steps)| each_law(steps, pick)),
+            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => each_law(steps, pick),
+            Step::Parallel { branches, .. } => branches.iter_mut().for_each(|steps| each_law(steps, pick)),
+            Step::Guarded(guarded) => each_law(&mut guarded.attempt, pick),
+            Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What analysis says of the whole language, on whole models: layers, feedback, time, and why.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+
+use plimsoll::network::compile;
+use plimsoll::prediction::{Accuracy, Prediction};
+use plimsoll::simulate::{Effort, simulate};
+use plimsoll::system::System;
+use plimsoll::{analytic, document, plan};
+use serde_json::Value;
+use std::process::Command;
+
+fn read(model: &str) -> System {
+    let no_files = |_: &str| Err("none".to_string());
+    document::read(model, &no_files).unwrap_or_else(|wrong| panic!("{:?}", wrong.first())).system
+}
+
+fn solve(model: &str) -> Prediction {
+    analytic::solve(&compile(&read(model)))
+}
+
+fn run(args: &[&str]) -> (i32, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(args).output().unwrap();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
+}
+
+/// Analysis beside a simulation long enough: the p95 of every workload within `allowed` and the interval at 1e-6.
+fn agrees(model: &str, allowed: f64) {
+    let network = compile(&read(model));
+    let own = analytic::solve(&network);
+    let effort = Effort { requests: Some(300_000), ..Effort::default() };
+    let right = simulate(&network, &effort, &|_| true).prediction;
+    for (own, right) in own.workloads.iter().zip(&right.workloads) {
+        let Accuracy::Simulated(confidence) = &right.accuracy else { panic!("{model}") };
+        let (a, b) = (own.response.p95().unwrap(), right.response.p95().unwrap());
+        // 4.9 standard deviations where the interval has two of them.
+        let width = 2.5 * confidence.response.p95().unwrap();
+        assert!((a - b).abs() < allowed * b + width, "{} {a} {b} ± {width}\n{model}", own.name);
+        let width = 2.5 * confidence.error_rate.unwrap_or(0.0) + (0.1 * right.error_rate).max(0.001);
+        assert!((own.error_rate - right.error_rate).abs() < width, "{} {}", own.error_rate, right.error_rate);
+    }
+}
+
+const BACK: &str = "[service.b]\ncores = 2\noperations.o.work = \"8ms\"\n";
+
+fn front(step: &str, more: &str, load: &str) -> String {
+    format!(
+        "[service.a]\ncores = 4\n{more}operations.o.steps = [ {{ work = \"1ms\" }}, {step} ]\n{BACK}[workload.w]\nentry = \"a.o\"\n{load}\n"
+    )
+}
+
+#[test]
+fn what_is_held_limits_what_is_behind_it() {
+    let call = "{ call = \"b.o\" }";
+    agrees(&front(call, "workers = 6\n", "rate = \"190/s\""), 0.06);
+    agrees(&front(call, "workers = 3\nqueue = 10\n", "rate = \"220/s\""), 0.08);
+    let pool = "[pool.p]\nsize = 4\n";
+    agrees(
+        &(front("{ hold = \"p\", steps = [ { call = \"b.o\", network = \"2ms\" } ] }", "", "rate = \"180/s\"") + pool),
+        0.08,
+    );
+}
+
+#[test]
+fn calls_are_given_up_and_tried_again() {
+    agrees(
+        &front("{ call = \"b.o\", timeout = \"45ms\", retries = 2, backoff = \"20ms\" }", "", "rate = \"80/s\""),
+        0.05,
+    );
+    agrees(&front("{ call = \"b.o\", hedge = \"20ms\" }", "", "rate = \"80/s\""), 0.08);
+    let failing = BACK.replace("work = \"8ms\"", "steps = [ { work = \"8ms\" }, { fail = 0.2 } ]");
+    let model = front("{ call = \"b.o\", retries = 1 }", "", "rate = \"120/s\"").replace(BACK, &failing);
+    agrees(&model, 0.05);
+}
+
+#[test]
+fn a_server_that_slows_down_and_one_that_is_asked_in_bursts() {
+    let contended = BACK.replace("cores = 2", "cores = 6\ncontention = { alpha = 0.05, beta = 0.002 }");
+    agrees(&front("{ call = \"b.o\" }", "", "rate = \"400/s\"").replace(BACK, &contended), 0.05);
+    let burst = "rate = \"150/s\"\narrivals = { burst = { ratio = 4, on = \"0.5s\", off = \"2s\" } }";
+    agrees(&front("{ call = \"b.o\" }", "", burst), 0.1);
+}
+
+#[test]
+fn users_beside_others_and_with_work_of_any_law() {
+    let users = "users = 30\nthink = \"100ms\"\n[workload.other]\nentry = \"b.o\"\nrate = \"60/s\"";
+    agrees(&front("{ call = \"b.o\" }", "", users), 0.06);
+    let varied = BACK.replace("\"8ms\"", "{ mean = \"8ms\", cv = 0.5 }");
+    agrees(&front("{ call = \"b.o\" }", "", "users = 40\nthink = \"100ms\"").replace(BACK, &varied), 0.06);
+}
+
+#[test]
+fn a_circle_is_drawn_out_as_far_as_anyone_gets() {
+    let circle = "[service.a]\noperations.o.steps = [ { work = \"1ms\" }, { call = \"b.o\", probability = 0.5 } ]\n[service.b]\noperations.o.steps = [ { work = \"2ms\" }, { call = \"a.o\", probability = 0.4 } ]\n[workload.w]\nentry = \"a.o\"\nrate = \"100/s\"\n";
+    let found = solve(circle);
+    // A turn begins again with 0.2: 1.25 visits to a, 0.625 to b.
+    assert!((found.services[0].arrival_rate - 125.0).abs() < 1e-3, "{}", found.services[0].arrival_rate);
+    assert!((found.services[1].arrival_rate - 62.5).abs() < 1e-3);
+    agrees(circle, 0.03);
+}
+
+#[test]
+fn who_waits_for_one_another_is_found_out() {
+    let deadlock = "[service.a]\nworkers = 2\noperations.x.steps = [ { work = \"1ms\" }, { call = \"a.y\" } ]\noperations.y.work = \"1ms\"\n[workload.w]\nentry = \"a.x\"\nrate = \"400/s\"\n";
+    let found = solve(deadlock);
+    assert!(!found.stable);
+    assert_eq!(found.deadlocked, ["a"]);
+    // Who gives up goes on.
+    assert!(
+        solve(&deadlock.replace("{ call = \"a.y\" }", "{ call = \"a.y\", timeout = \"50ms\" }")).deadlocked.is_empty()
+    );
+}
+
+#[test]
+fn a_second_state_is_found_from_its_load_on() {
+    let storm = |rate: u32| {
+        let step = "{ call = \"b.o\", timeout = \"60ms\", retries = 3 }";
+        solve(&front(step, "", &format!("rate = \"{rate}/s\""))).metastable
+    };
+    // Two servers of 125 a second, four attempts: from 62.5 requests a second on.
+    assert_eq!(storm(60), None);
+    let state = storm(100).unwrap();
+    assert_eq!(state.resource, "b");
+    assert!((state.from - 0.625).abs() < 1e-9 && (state.load - 1.6).abs() < 1e-9);
+    assert!(state.workloads[0].error_rate > 0.999 && state.waiting > 10.0);
+}
+
+#[test]
+fn a_load_that_changes_piles_up_and_recovers() {
+    let profile = "profile = [ { at = \"0s\", rate = \"100/s\" }, { at = \"100s\", rate = \"300/s\" }, { at = \"120s\", rate = \"100/s\" } ]\nperiod = \"300s\"\nshape = \"steps\"";
+    let found = solve(&front("{ call = \"b.o\" }", "", profile));
+    assert!(found.stable);
+    // 50 a second too many for 20 s: 1,000, done at 150 a second, after 20 + 6.7 s; the last wait 4 s.
+    let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    assert!(note.contains("over capacity from 100 s to 120 s"), "{note}");
+    let workload = &found.workloads[0];
+    assert!((workload.arrival_rate - (280.0 * 100.0 + 20.0 * 300.0) / 300.0).abs() < 1e-6);
+    // 20 s of arrivals at 300 and 6.7 s at 100 wait, of 34,000: the p95 lies among them.
+    assert!(workload.response.p95().unwrap() > 2.0 && workload.response.percentile(0.5).unwrap() < 0.05);
+}
+
+#[test]
+fn a_p95_is_made_of_its_parts() {
+    let model = front("{ call = \"b.o\", network = \"2ms\" }", "workers = 5\n", "rate = \"180/s\"");
+    let system = read(&model);
+    let prediction = analytic::solve(&compile(&system));
+    let explanation = plan::explain(&system, &prediction);
+    let made = &explanation.workloads[0];
+    let sum: f64 = made.parts.iter().map(|part| part.time).sum();
+    assert!((sum / made.p95.unwrap() - 1.0).abs() < 0.03, "{sum} {:?}", made.p95);
+    // The slow ones wait for workers more than they do on average.
+    let workers = made.parts.iter().find(|part| part.cause.word() == "workers").unwrap();
+    let mean = prediction.workloads[0].breakdown.iter().find(|share| share.service == "a").unwrap();
+    assert!(workers.share > mean.queueing / prediction.workloads[0].response.mean.unwrap());
+    let rate = explanation.elasticities.iter().find(|e| e.input == "workload.w.rate").unwrap();
+    assert!(rate.effect.unwrap() > 0.1);
+    assert!(explanation.remedies.len() <= 3 && !explanation.remedies.is_empty());
+    assert!(explanation.remedies.iter().all(|remedy| remedy.after < remedy.before.unwrap()));
+    assert_eq!(explanation.next.as_ref().map(|next| next.now.as_str()), Some("b"));
+}
+
+#[test]
+fn the_commands_say_why_and_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.toml");
+    std::fs::write(&file, front("{ call = \"b.o\" }", "", "rate = \"150/s\"")).unwrap();
+    let file = file.to_str().unwrap();
+    let (code, why) = run(&["solve", file, "--explain", "--format", "json"]);
+    assert_eq!(code, 0);
+    let explanation = &why["explanation"];
+    assert!(explanation["workloads"]["w"]["sentence"].as_str().unwrap().contains("slow requests of w"));
+    assert!(explanation["elasticities"].as_array().unwrap().len() >= 3);
+    assert!(explanation["changes"][0]["sentence"].is_string());
+    let (_, both) = run(&["solve", file, "--method", "both", "--requests", "200k", "--format", "json"]);
+    assert_eq!(both["verdict"]["agrees"], Value::Bool(true), "{}", both["verdict"]);
+    // Analysis is trusted with this, and not where it expects to be far off.
+    let (_, auto) = run(&["solve", file, "--method", "auto", "--format", "json"]);
+    assert_eq!(auto["method"], "analytic");
+    let parallel = "{ parallel = [ { call = \"b.o\", network = \"3ms\" }, { call = \"b.o\", network = \"3ms\" }, { call = \"b.o\", network = \"3ms\" } ], wait = \"any\" }";
+    std::fs::write(file, front(parallel, "", "rate = \"50/s\"")).unwrap();
+    let (_, auto) = run(&["solve", file, "--method", "auto", "--requests", "20k", "--format", "json"]);
+    assert_eq!(auto["method"], "simulate");
+    assert!(auto["warnings"][0].as_str().unwrap().contains("simulated instead"));
+}
