@@ -201,6 +201,9 @@ pub(super) fn knots(exceeding: impl Fn(f64) -> f64, mean: f64, end: f64) -> Vec<
 /// The mean of a time with this tail, of which `scale` is the order, looked at up to `end`.
 pub(super) fn mean_of(exceeding: impl Fn(f64) -> f64, scale: f64, end: f64) -> f64 {
     // Kinks where constants end: panels, from zero to where nothing is left.
+    if !scale.is_finite() {
+        return scale;
+    }
     let mut sum = 0.0;
     let mut from = 0.0;
     let mut to = (scale / 64.0).min(end);

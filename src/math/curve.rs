@@ -128,6 +128,9 @@ impl Curve {
         if t < 0.0 {
             return 1.0;
         }
+        if !t.is_finite() {
+            return 0.0;
+        }
         if t == 0.0 {
             return self.start;
         }

@@ -85,6 +85,17 @@ pub fn equivalent(most: usize, delay: Seconds, elements: &[Element]) -> Equivale
     if most <= MOST_STATES { exact(most, delay, elements) } else { as_if_open(most, delay, elements) }
 }
 
+/// The rate and the mean numbers with exactly so many inside.
+pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> (PerSecond, Vec<f64>) {
+    if inside <= MOST_STATES {
+        let part = equivalent(inside, delay, elements);
+        return (part.throughput[inside], part.present.iter().map(|present| present[inside]).collect());
+    }
+    let open = Open::of(delay, elements);
+    let rate = open.rate_of(inside as f64);
+    (rate, elements.iter().map(|element| element.present(rate).min(inside as f64)).collect())
+}
+
 fn exact(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
     let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
     let slowest = elements.iter().map(|element| element.demand / element.servers).fold(0.0, f64::max);
@@ -123,25 +134,50 @@ fn one(most: usize) -> Vec<f64> {
     one
 }
 
-/// Many inside hardly feel that they are a fixed number: their rate is that at which as many would be there if it were open.
-fn as_if_open(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
-    let capacity = elements.iter().map(|element| element.servers / element.demand).fold(f64::INFINITY, f64::min);
-    let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
-    let inside = |rate: f64| rate * delay + elements.iter().map(|element| element.present(rate)).sum::<f64>();
-    let rate_of = |n: f64| {
-        let (mut low, mut high) = (0.0, capacity.min(n / total));
+/// A part as if it were open.
+struct Open<'e> {
+    delay: Seconds,
+    elements: &'e [Element],
+    capacity: PerSecond,
+    /// Time inside without any waits.
+    total: Seconds,
+}
+
+impl<'e> Open<'e> {
+    fn of(delay: Seconds, elements: &'e [Element]) -> Open<'e> {
+        let capacity = elements.iter().map(|element| element.servers / element.demand).fold(f64::INFINITY, f64::min);
+        let total = delay + elements.iter().map(|element| element.demand).sum::<f64>();
+        Open { delay, elements, capacity, total }
+    }
+
+    fn inside(&self, rate: PerSecond) -> f64 {
+        rate * self.delay + self.elements.iter().map(|element| element.present(rate)).sum::<f64>()
+    }
+
+    /// The rate at which so many are inside.
+    fn rate_of(&self, n: f64) -> PerSecond {
+        let (mut low, mut high) = (0.0, self.capacity.min(n / self.total));
         for _ in 0..50 {
             let middle = 0.5 * (low + high);
-            if inside(middle) < n { low = middle } else { high = middle }
+            if self.inside(middle) < n {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
         0.5 * (low + high)
-    };
+    }
+}
+
+/// Many inside hardly feel that they are a fixed number: their rate is that at which as many would be there if it were open.
+fn as_if_open(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
+    let open = Open::of(delay, elements);
     let mut throughput = vec![0.0; most + 1];
     let mut present = vec![vec![0.0; most + 1]; elements.len()];
     let (mut from, mut there): (usize, (f64, Vec<f64>)) = (0, (0.0, vec![0.0; elements.len()]));
     for point in 1..=POINTS {
         let to = (most * point / POINTS).max(from + 1);
-        let rate = rate_of(to as f64);
+        let rate = open.rate_of(to as f64);
         let next: Vec<f64> = elements.iter().map(|element| element.present(rate).min(to as f64)).collect();
         for n in from + 1..=to.min(most) {
             let part = (n - from) as f64 / (to - from) as f64;

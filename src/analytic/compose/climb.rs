@@ -49,6 +49,9 @@ impl Rungs {
     }
 }
 
+/// Of fewer successes than this nothing can be read from a transform.
+const HARDLY_ANY: f64 = 1e-9;
+
 /// What a tail must reach at its lowest point, a little more than its median.
 const SEEN: f64 = 0.55;
 
@@ -232,7 +235,7 @@ fn is_late(rough: Option<Rough>, lowest: Option<&Point>) -> bool {
 
 /// The tail and density at `t` of a time with this transform, among the successful.
 fn point(t: f64, success: f64, values: &[Complex64]) -> Point {
-    if success <= 0.0 {
+    if success <= HARDLY_ANY {
         return (t, 0.0, 0.0);
     }
     let (tail, density) = EULER.upright_tail_and_density(t, success, values);

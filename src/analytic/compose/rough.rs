@@ -234,7 +234,7 @@ fn of_law(law: &Law) -> Rough {
 
 /// Infinite variance says nothing of where the percentiles lie.
 fn bounded_variance(mean: f64, second: f64) -> f64 {
-    (second - mean * mean).clamp(0.0, 1e4 * mean * mean)
+    (second - mean * mean).max(0.0).min(1e4 * mean * mean)
 }
 
 fn times(rough: Rough, n: u32) -> Rough {

@@ -23,11 +23,14 @@ use super::{Gate, HELD, Solver, tokens};
 use crate::analytic::stations::{StationState, Treatment};
 use crate::analytic::traffic::Variability;
 use crate::discipline::{Delay, Discipline, ps};
-use crate::math::equivalent::{Element, equivalent};
+use crate::math::equivalent::{Element, filled};
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, PoolId, Station, StationId};
 use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
+
+/// Users that mean value analysis adds one by one.
+const ONE_BY_ONE: usize = 200;
 
 /// What users meet.
 pub(super) struct Population {
@@ -62,7 +65,7 @@ impl Solver<'_> {
         let section: Section = of_users(self.network, self.flows, losses, w, &enough);
         let elements = self.elements(None, &section, 1.0, rate);
         let away = (think.mean() + section.delay + beyond).max(0.0);
-        let part = equivalent(users, away, &elements);
+        let (rate_alike, present) = filled(users, away, &elements);
         // Shared servers do not care about the law of the work.
         let shared = |id: &StationId| self.network.stations[*id].discipline == Discipline::Ps;
         let own = section.stations.iter().map(|(id, passed)| if shared(id) { 1.0 } else { passed.scv() });
@@ -70,15 +73,15 @@ impl Solver<'_> {
         let scvs: Vec<f64> = own.chain(inner).collect();
         let plain = mean_values(users, away, &elements, &vec![1.0; elements.len()]);
         let other = mean_values(users, away, &elements, &scvs);
-        let throughput = part.throughput[users] * other.0 / plain.0;
+        let throughput = rate_alike * other.0 / plain.0;
         let met = |e: usize, visits: f64, work: f64| {
-            let busy = part.throughput[users] * elements[e].demand;
+            let busy = rate_alike * elements[e].demand;
             let ratio = if plain.1[e] > 1e-12 { other.1[e] / plain.1[e] } else { 1.0 };
-            let waiting = (part.present[e][users] - busy).max(0.0);
-            let wait = waiting / part.throughput[users] * ratio / visits;
+            let waiting = (present[e] - busy).max(0.0);
+            let wait = waiting / rate_alike * ratio / visits;
             // With all but a few of them there, those who are elsewhere make it vary, as many as left while they were there, and the
             // work of those before.
-            let present = part.present[e][users].max(1e-9);
+            let present = present[e].max(1e-9);
             let elsewhere = (users as f64 - present).max(0.0);
             let scv = (elsewhere * 0.5 * (1.0 + scvs[e]) + present * scvs[e]) / (present * present);
             let scv = scv.min(1.5);
@@ -98,22 +101,29 @@ impl Solver<'_> {
     }
 }
 
-/// Throughput and waits per cycle by mean value analysis.
+/// Throughput and waits per cycle by mean value analysis; of many users one less leaves as much less everywhere.
 fn mean_values(users: usize, away: f64, elements: &[Element], scvs: &[f64]) -> (f64, Vec<f64>) {
     let mut present = vec![0.0; elements.len()];
     let mut waits = vec![0.0; elements.len()];
+    let powers: Vec<f64> = elements.iter().map(|element| 4.464 * (element.servers.powf(0.676) - 1.0)).collect();
     let mut throughput = 0.0;
-    for n in 1..=users {
+    for n in 1..=users.min(2 * ONE_BY_ONE) {
+        // Beyond, all of them again and again until they rest.
+        let (n, part) = if n <= ONE_BY_ONE || users <= 2 * ONE_BY_ONE {
+            (n as f64, 1.0)
+        } else {
+            (users as f64, (users as f64 - 1.0) / users as f64)
+        };
         let mut cycle = away;
         for (e, (element, scv)) in elements.iter().zip(scvs).enumerate() {
             let Element { demand, servers } = *element;
-            let power = 4.464 * (servers.powf(0.676) - 1.0);
+            let power = powers[e];
             let busy = (throughput * demand / servers).min(1.0);
-            let others = present[e] - 0.5 * (1.0 - scv.min(20.0)) * busy;
+            let others = part * present[e] - 0.5 * (1.0 - scv.min(20.0)) * busy;
             waits[e] = demand / servers * (others * busy.powf(power)).max(0.0);
             cycle += demand + waits[e];
         }
-        throughput = n as f64 / cycle;
+        throughput = n / cycle;
         for ((present, wait), element) in present.iter_mut().zip(&waits).zip(elements) {
             *present = throughput * (element.demand + wait);
         }
