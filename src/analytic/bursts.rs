@@ -139,7 +139,8 @@ fn in_phase(
         return (None, 1.0);
     }
     let mut found: Option<(Delay, f64)> = None;
-    let mut factor = 1.0;
+    // What several of them add to the wait adds up; what they take off is never more than all.
+    let (mut added, mut least) = (0.0, 1.0f64);
     for (burst, phase) in bursts.iter().zip(phases) {
         let mine = own(burst);
         if mine <= 1e-9 * all {
@@ -149,11 +150,13 @@ fn in_phase(
         let Some(waits) = modulated(rates, burst.leaving, service, servers) else { continue };
         let wait = waits[*phase].clone();
         let over = wait.mean() / mean;
-        factor *= over;
+        added += over - 1.0;
+        least = least.min(over);
         if found.as_ref().is_none_or(|(_, known)| over.ln().abs() > known.ln().abs()) {
             found = Some((wait, over));
         }
     }
+    let factor = (1.0 + added).max(least);
     (found.map(|(wait, over)| wait.scaled(factor / over)), factor)
 }
 
