@@ -182,3 +182,22 @@ fn the_commands_say_why_and_agree() {
     assert_eq!(auto["method"], "simulate");
     assert!(auto["warnings"][0].as_str().unwrap().contains("simulated instead"));
 }
+
+#[cfg(unix)]
+#[test]
+fn links_and_devices_stay_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, real, link) = (folder.path().join("m.toml"), folder.path().join("real"), folder.path().join("link"));
+    std::fs::write(&model, front("{ call = \"b.o\" }", "", "rate = \"150/s\"")).unwrap();
+    std::fs::write(&real, "old").unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let solve = |to: &std::path::Path| {
+        let args = [model.as_os_str(), "--format".as_ref(), "json".as_ref(), "-o".as_ref(), to.as_os_str()];
+        Command::new(env!("CARGO_BIN_EXE_plimsoll")).arg("solve").args(args).output().unwrap()
+    };
+    assert!(solve(&link).status.success());
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(&real).unwrap().contains("\"workloads\""));
+    let through_pipe = solve("/dev/stdout".as_ref());
+    assert!(String::from_utf8_lossy(&through_pipe.stdout).contains("\"workloads\""));
+}

@@ -44,19 +44,31 @@ fn stream(file: Option<&Path>, print: impl FnOnce(&mut dyn Write) -> io::Result<
     write_file(file, print)
 }
 
-/// Writes beside the file and renames, so that a failure leaves the old file as it was.
+/// Writes beside the file and renames, so that a failure leaves the old file as it was; what a link leads to is written where it
+/// is, and into what is no file, such as a device or a pipe, it is written as it is.
 pub(crate) fn write_file(file: &Path, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    let mut beside = file.as_os_str().to_owned();
+    let failed = |error: &io::Error| {
+        Failure::Outside(format!("error: {} cannot be written: {}", file.display(), input::reason(error)))
+    };
+    if std::fs::metadata(file).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
+        let written = File::options().write(true).open(file).map(BufWriter::new).and_then(|mut out| {
+            print(&mut out)?;
+            out.flush()
+        });
+        return written.map_err(|error| failed(&error));
+    }
+    let place = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    let mut beside = place.as_os_str().to_owned();
     beside.push(format!(".{}.part", std::process::id()));
     let beside = PathBuf::from(beside);
     let written = File::create(&beside).map(BufWriter::new).and_then(|mut out| {
         print(&mut out)?;
         out.flush()?;
-        std::fs::rename(&beside, file)
+        std::fs::rename(&beside, &place)
     });
     written.map_err(|error| {
         let _ = std::fs::remove_file(&beside);
-        Failure::Outside(format!("error: {} cannot be written: {}", file.display(), input::reason(&error)))
+        failed(&error)
     })
 }
 
