@@ -1,9 +1,12 @@
-//! The analytic engine: flows, then stations, then whole response-time distributions through the call graph.
+//! Predicts the steady state of a network, and its way through time, by analysis: response-time distributions through the call graph.
 //!
-//! In the order of the data: `support` says what this engine cannot solve; `memory` how long each queue remembers;
-//! `traffic` how variable the arrivals at each station are; `stations` what each class of requests meets there, or `closed`
-//! where users wait for their answers;
-//! `compose` puts the response-time distributions of operations together; `saturation` and `breakdown` explain the result.
+//! In the order of the data: `prepared` makes everything that is held a pool and draws out `circles`; `profile` takes load that
+//! changes with time apart and `bursts` their phases, which `regimes` puts together. For given rates `memory` says how long each
+//! queue remembers, `traffic` how variable the arrivals at each station are, `stations` what each class of requests meets there,
+//! `layers` what they wait for that others hold and how users bound it; `closed` does all that exactly for users alone in a network
+//! of product form. `compose` puts the response-time distributions of operations together, from which `feedback` learns what
+//! becomes of calls that are given up or made again, until both agree. `saturation`, `breakdown`, `metastable` and `explain` explain the
+//! result, and `trust` says how far it can be relied on.
 
 mod breakdown;
 mod bursts;
