@@ -3,7 +3,7 @@
 use super::Solution;
 use super::compose::Composed;
 use crate::discipline::{Delay, Knowledge};
-use crate::network::{OperationId, PoolKind, Step, flows};
+use crate::network::{Guarded, OperationId, PoolKind, Step, flows};
 use crate::prediction::Share;
 use crate::system::ArrivalLaw;
 
@@ -152,12 +152,7 @@ impl Walk<'_> {
                 Step::Delay(law) => self.service_time[service] += runs * law.mean(),
                 Step::Send(_) | Step::Fail(_) => {}
                 Step::Call(call) => {
-                    let success = flows::all_of(self.composed.success(call.target, self.class), call.times);
-                    let made = call.probability * success;
-                    if made <= 0.0 {
-                        continue;
-                    }
-                    let runs = runs * f64::from(call.times) * made / (made + 1.0 - call.probability);
+                    let runs = runs * flows::runs_of(call, self.composed.success(call.target, self.class));
                     self.runs[call.target] += runs;
                     self.network += runs * call.network.as_ref().map_or(0.0, |law| law.mean());
                 }
@@ -170,19 +165,7 @@ impl Walk<'_> {
                     self.pools[*pool] += waiting;
                     self.steps(steps, runs, service);
                 }
-                Step::Guarded(guarded) => {
-                    let parts = self.composed.parts_of_guarded(guarded, self.class);
-                    let Some((lost, last)) = parts.filter(|(lost, last)| lost + last.all > 0.0) else { continue };
-                    let tries = &self.solution.losses.tries[guarded.id][self.class];
-                    self.late += LATE * runs * (tries.late + tries.copied);
-                    self.retries += runs * lost;
-                    let once = self.composed.mean_of(&guarded.attempt, self.class).map_or(0.0, |mean| mean.all);
-                    if once > 0.0 {
-                        self.steps(&guarded.attempt, runs * last.all / once, service);
-                    } else {
-                        self.retries += runs * last.all;
-                    }
-                }
+                Step::Guarded(guarded) => self.guarded(guarded, runs, service),
                 Step::Repeat { times, steps } => self.steps(steps, runs * f64::from(*times), service),
                 Step::Choose { ways, .. } => {
                     let chance = |(weight, steps): &(f64, Vec<Step>)| {
@@ -207,6 +190,20 @@ impl Walk<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn guarded(&mut self, guarded: &Guarded, runs: f64, service: usize) {
+        let parts = self.composed.parts_of_guarded(guarded, self.class);
+        let Some((lost, last)) = parts.filter(|(lost, last)| lost + last.all > 0.0) else { return };
+        let tries = &self.solution.losses.tries[guarded.id][self.class];
+        self.late += LATE * runs * (tries.late + tries.copied);
+        self.retries += runs * lost;
+        let once = self.composed.mean_of(&guarded.attempt, self.class).map_or(0.0, |mean| mean.all);
+        if once > 0.0 {
+            self.steps(&guarded.attempt, runs * last.all / once, service);
+        } else {
+            self.retries += runs * last.all;
         }
     }
 

@@ -7,10 +7,10 @@
 //! Source: Fischer and Meier-Hellstern, The Markov-modulated Poisson process cookbook, Performance Evaluation 18 (1993).
 
 use super::layers::Gate;
-use super::stations::{StationState, Treatment};
+use super::stations::StationState;
 use super::{Solution, regimes::Regime};
 use crate::discipline::fcfs::modulated;
-use crate::discipline::{Delay, Discipline, Knowledge, ps};
+use crate::discipline::{Delay, Discipline, Knowledge};
 use crate::math::erlang;
 use crate::network::{Network, Station};
 use crate::system::{ArrivalLaw, Balancer, Load};
@@ -176,14 +176,9 @@ impl Phase {
                     class.treatment = known.treatment.clone();
                     continue;
                 }
-                class.wait = known.wait.clone().map(|wait| wait.scaled(self.factors[id]));
-                class.treatment = match &known.treatment {
-                    Treatment::Shared(queue) => {
-                        let slowdown = ps::slowdown(queue).unwrap_or(1.0);
-                        Treatment::Shared(ps::with_slowdown(queue, 1.0 + self.factors[id] * (slowdown - 1.0)))
-                    }
-                    treatment => treatment.clone(),
-                };
+                class.wait.clone_from(&known.wait);
+                class.treatment = known.treatment.clone();
+                class.lengthen(self.factors[id]);
             }
             let waits = state.classes.iter().filter_map(|class| class.wait.as_ref()).map(Delay::mean);
             state.queue_length = known_length(known.queue_length, waits.fold(0.0, f64::max), known);

@@ -3,7 +3,8 @@
 //! Calls within a circle lead from one turn to the next, and as many turns are made as it takes until hardly any request
 //! gets that far. Then every operation has its callers before it.
 
-use crate::network::{Network, Operation, OperationId, Step, callees, callers_first};
+use crate::network::graph::{callees, callers_first, reached};
+use crate::network::{Network, Operation, OperationId, Step};
 
 /// What is left of requests that go in circles when they are drawn out no further.
 const LEFT: f64 = 1e-7;
@@ -53,30 +54,13 @@ pub(super) fn draw_out(network: &mut Network) {
 
 /// The circle each operation is part of: a number for each set of operations that all end up calling each other.
 fn circles(network: &Network) -> Vec<Option<OperationId>> {
-    let calls: Vec<Vec<OperationId>> = network
-        .operations
-        .iter()
-        .map(|operation| {
-            let mut found = Vec::new();
-            callees(&operation.steps, &mut found);
-            found
-        })
-        .collect();
+    let callees = callees(&network.operations);
     let mut ordered = vec![false; network.operations.len()];
     network.order.iter().for_each(|id| ordered[*id] = true);
-    let reached = |from: OperationId| {
-        let mut reached = vec![false; calls.len()];
-        let mut open = calls[from].clone();
-        while let Some(id) = open.pop() {
-            if !std::mem::replace(&mut reached[id], true) {
-                open.extend(&calls[id]);
-            }
-        }
-        reached
-    };
-    let reached: Vec<Option<Vec<bool>>> = (0..calls.len()).map(|id| (!ordered[id]).then(|| reached(id))).collect();
+    let unordered = |id: usize| (!ordered[id]).then(|| reached(&callees, id));
+    let reached: Vec<Option<Vec<bool>>> = (0..callees.len()).map(unordered).collect();
     let reaches = |from: usize, to: usize| reached[from].as_ref().is_some_and(|reached| reached[to]);
-    (0..calls.len()).map(|id| (0..=id).find(|other| reaches(id, *other) && reaches(*other, id))).collect()
+    (0..callees.len()).map(|id| (0..=id).find(|other| reaches(id, *other) && reaches(*other, id))).collect()
 }
 
 /// How many turns are made until hardly anyone is left of those who begin anywhere on a circle.

@@ -40,7 +40,7 @@ const MOST_STATES: usize = 40_000;
 const NARROW: f64 = 0.25;
 
 /// What a closed network is solved with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Users<'n> {
     network: &'n Network,
     number: u32,

@@ -10,10 +10,8 @@
 //! Source: Hong, Estimating quantile sensitivities, Operations Research 57 (2009).
 
 use super::compose::Composed;
-use super::feedback::Feedback;
 use super::stations::Treatment;
-use super::{Solution, begun, prepared, results, steady_state};
-use crate::discipline::ps;
+use super::{Solution, begun, prepared, results, settle};
 use crate::distribution::{Distribution, Law};
 use crate::network::{Network, PoolKind, ServiceId, Step};
 use crate::prediction::{Origin, Part};
@@ -30,23 +28,12 @@ const MOST_PLACES: usize = 16;
 /// For each workload what its percentile (of the six that are reported, by its place) is made of; nothing where it does not exist.
 pub fn parts(network: &Network, percentile: usize) -> Vec<Vec<Part>> {
     let network = prepared(network);
-    let solution = solution(&network);
-    let composed = Composed::new(&solution);
-    (0..network.workloads.len()).map(|w| of_workload(&solution, &composed, w, percentile)).collect()
-}
-
-/// The settled solution at mean rates.
-fn solution(network: &Network) -> Solution<'_> {
-    let mut feedback = Feedback::of(network);
-    let rates: Vec<f64> = network.workloads.iter().map(begun).collect();
-    loop {
-        let solution = steady_state(network, rates.clone(), &feedback, None);
-        let composed = Composed::new(&solution);
-        if feedback.is_settled(&solution, &composed) {
-            drop(composed);
-            return solution;
-        }
-    }
+    let rates = network.workloads.iter().map(begun).collect();
+    let workloads = 0..network.workloads.len();
+    let parts = |solution: &Solution<'_>, composed: &Composed<'_>| {
+        workloads.clone().map(|w| of_workload(solution, composed, w, percentile)).collect()
+    };
+    settle(&network, rates, None, parts).1
 }
 
 fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, percentile: usize) -> Vec<Part> {
@@ -79,21 +66,21 @@ fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, perce
         let queueing = grown(&waiting_longer(solution, id));
         put(&service.name, Origin::Cores, queueing);
         let slower = serving_longer(network, id);
-        let all = grown(&Solution { network: &slower, ..copy(solution) });
+        let all = grown(&Solution { network: &slower, ..solution.clone() });
         let shared = service
             .cores
             .is_some_and(|cores| matches!(solution.stations[cores].classes[0].treatment, Treatment::Shared(_)));
         put(&service.name, Origin::Service, if shared { all - queueing } else { all });
     }
     for (id, pool) in network.pools.iter().enumerate() {
-        let mut changed = copy(solution);
+        let mut changed = solution.clone();
         let Some(wait) = changed.gates[id].wait.take().filter(|wait| wait.mean() > 0.0) else { continue };
         changed.gates[id].wait = Some(wait.scaled(1.0 + LONGER));
         let workers = matches!(pool.kind, PoolKind::Workers { .. });
         put(&pool.name, if workers { Origin::Workers } else { Origin::Pool }, grown(&changed));
     }
     let far = networks_longer(network);
-    put("network", Origin::Network, grown(&Solution { network: &far, ..copy(solution) }));
+    put("network", Origin::Network, grown(&Solution { network: &far, ..solution.clone() }));
     let known: f64 = found.iter().map(|part| part.time).sum();
     let rest = if network.guards > 0 { Origin::Retries } else { Origin::Other };
     if whole - known > SMALL * whole {
@@ -104,31 +91,13 @@ fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, perce
     found
 }
 
-fn copy<'n>(solution: &Solution<'n>) -> Solution<'n> {
-    Solution {
-        network: solution.network,
-        rates: solution.rates.clone(),
-        flows: solution.flows.clone(),
-        losses: solution.losses.clone(),
-        memories: solution.memories.clone(),
-        stations: solution.stations.clone(),
-        gates: solution.gates.clone(),
-        users: None,
-    }
-}
-
 /// The waits at a service a little longer.
 fn waiting_longer<'n>(solution: &Solution<'n>, id: ServiceId) -> Solution<'n> {
-    let mut changed = copy(solution);
+    let mut changed = solution.clone();
     let service = &solution.network.services[id];
     for station in service.cores.iter().chain(&service.devices) {
         for class in &mut changed.stations[*station].classes {
-            class.wait = class.wait.take().map(|wait| wait.scaled(1.0 + LONGER));
-            if let Treatment::Shared(queue) = &mut class.treatment
-                && let Some(slowdown) = ps::slowdown(queue)
-            {
-                *queue = ps::with_slowdown(queue, 1.0 + (1.0 + LONGER) * (slowdown - 1.0));
-            }
+            class.lengthen(1.0 + LONGER);
         }
     }
     changed
@@ -170,12 +139,6 @@ fn each_law(steps: &mut [Step], pick: &mut dyn FnMut(&mut Step) -> Option<&mut L
         if let Some(law) = pick(step) {
             *law = law.scaled(1.0 + LONGER);
         }
-        match step {
-            Step::Choose { ways, .. } => ways.iter_mut().for_each(|(_, steps)| each_law(steps, pick)),
-            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => each_law(steps, pick),
-            Step::Parallel { branches, .. } => branches.iter_mut().for_each(|steps| each_law(steps, pick)),
-            Step::Guarded(guarded) => each_law(&mut guarded.attempt, pick),
-            Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
-        }
+        step.inner_mut(|steps| each_law(steps, pick));
     }
 }

@@ -5,7 +5,7 @@ use super::Solution;
 use super::compose::Composed;
 use crate::math::rows::Rows;
 use crate::network::flows::Losses;
-use crate::network::{Guarded, Network, Step as Program};
+use crate::network::{Guarded, Network, Step};
 use crate::system::Load;
 use crate::unit::Seconds;
 
@@ -15,15 +15,15 @@ const SETTLED: f64 = 1e-6;
 /// Rounds after which it is given up.
 const MOST_ROUNDS: usize = 60;
 
-/// How far towards a new value one goes: less after each time it was too far.
+/// Damped steps of a value towards new ones: each goes less far after one that went too far.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct Damped {
     last: f64,
     part: f64,
 }
 
-impl Step {
-    pub const WHOLE: Step = Step { last: 0.0, part: 1.0 };
+impl Damped {
+    pub const WHOLE: Damped = Damped { last: 0.0, part: 1.0 };
 
     /// Moves a value towards another one; returns how far they are apart.
     pub fn towards(&mut self, value: &mut f64, wanted: f64) -> f64 {
@@ -42,10 +42,10 @@ pub(super) struct Feedback<'n> {
     guarded: Vec<&'n Guarded>,
     losses: Losses,
     /// Of the chances that an attempt succeeds, is late, is copied, and fails again: `[guard][class]`.
-    steps: Rows<[Step; 4]>,
+    steps: Rows<[Damped; 4]>,
     /// For each workload of users how much longer its requests take than the part of the network that they pass.
     beyond: Vec<f64>,
-    beyond_steps: Vec<Step>,
+    beyond_steps: Vec<Damped>,
     rounds: usize,
 }
 
@@ -53,14 +53,14 @@ impl<'n> Feedback<'n> {
     /// Before anything is known every call succeeds at once.
     pub fn of(network: &'n Network) -> Feedback<'n> {
         let guarded = guarded_calls(network);
-        let steps = Rows::of([Step::WHOLE; 4], network.guards, network.classes);
+        let steps = Rows::of([Damped::WHOLE; 4], network.guards, network.classes);
         let workloads = network.workloads.len();
         Feedback {
             guarded,
             losses: Losses::none(network),
             steps,
             beyond: vec![0.0; workloads],
-            beyond_steps: vec![Step::WHOLE; workloads],
+            beyond_steps: vec![Damped::WHOLE; workloads],
             rounds: 0,
         }
     }
@@ -119,9 +119,9 @@ pub(super) fn guarded_calls(network: &Network) -> Vec<&Guarded> {
     guarded
 }
 
-fn find<'n>(steps: &'n [Program], guarded: &mut Vec<&'n Guarded>) {
+fn find<'n>(steps: &'n [Step], guarded: &mut Vec<&'n Guarded>) {
     for step in steps {
-        if let Program::Guarded(found) = step {
+        if let Step::Guarded(found) = step {
             guarded.push(found);
         }
         step.inner(|steps| find(steps, guarded));

@@ -76,14 +76,7 @@ fn described(
     // Once the queue is as long as the shortest timeout, all that comes is late.
     let timeouts = late.iter().filter(|guarded| reached(network, guarded.call.target).contains(&station));
     let shortest = timeouts.filter_map(|guarded| guarded.call.timeout).fold(f64::INFINITY, f64::min);
-    let (mut rate, mut work) = (0.0, 0.0);
-    for (visit, rates) in network.visits.iter().zip(solution.flows.visits.iter()) {
-        if visit.station == station {
-            let all: f64 = rates.iter().sum();
-            rate += all;
-            work += all * visit.time.mean();
-        }
-    }
+    let (rate, work) = solution.flows.brought(network)[station];
     let drain = if work > 0.0 { network.stations[station].capacity() * rate / work } else { 0.0 };
     let waiting = shortest * drain;
     Metastable {
@@ -98,13 +91,8 @@ fn described(
 
 /// Work over capacity of each station.
 fn loads(network: &Network, losses: &Losses, rates: &[f64]) -> Vec<f64> {
-    let flows = flows(network, rates, losses);
-    let mut loads = vec![0.0; network.stations.len()];
-    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
-        let mean = visit.time.mean();
-        loads[visit.station] += rates.iter().sum::<f64>() * mean / network.stations[visit.station].capacity();
-    }
-    loads
+    let brought = flows(network, rates, losses).brought(network);
+    network.stations.iter().zip(brought).map(|(station, (_, work))| work / station.capacity()).collect()
 }
 
 /// Whether a station with this load keeps calls late that give up after a while: where its queue has a limit, if a full one takes

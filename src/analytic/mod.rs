@@ -20,17 +20,17 @@ mod memory;
 mod metastable;
 mod prepared;
 mod profile;
+mod refined;
 mod regimes;
 mod results;
 mod saturation;
 mod stations;
-mod support;
 mod tails;
 mod traffic;
 mod trust;
+mod waits;
 
 pub use explain::parts;
-pub use support::waiting_users;
 
 use crate::math::rows::Rows;
 use crate::network::flows::{Flows, Losses, flows};
@@ -40,7 +40,7 @@ use crate::system::Load;
 use bursts::Phase;
 use closed::Users;
 use compose::Composed;
-use feedback::{Feedback, Step};
+use feedback::{Damped, Feedback};
 use layers::Gate;
 use memory::Memory;
 use prepared::prepared;
@@ -65,6 +65,7 @@ pub struct Tolerances {
 pub const TOLERANCES: Tolerances = Tolerances { flows: 1e-10, percentiles: 5e-4 };
 
 /// A network in steady state.
+#[derive(Clone)]
 struct Solution<'n> {
     network: &'n Network,
     /// Arrival rate of each workload.
@@ -159,19 +160,32 @@ fn begun(workload: &Workload) -> f64 {
 /// A phase of bursts, and the solution at mean rates.
 type Within<'w> = Option<(&'w Phase, &'w Solution<'w>)>;
 
-/// The fixed point over what becomes of guarded calls, which depends on how long they take.
+/// The settled solution and its prediction.
 fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (Solution<'n>, Prediction) {
+    settle(network, rates, within, |solution, composed| {
+        let mut prediction = results::predict(solution, composed);
+        if prediction.stable {
+            prediction.metastable = metastable::find(solution, composed);
+        }
+        prediction
+    })
+}
+
+/// The fixed point over what becomes of guarded calls, which depends on how long they take, and what is made of it.
+fn settle<'n, T>(
+    network: &'n Network,
+    rates: Vec<f64>,
+    within: Within<'_>,
+    made: impl Fn(&Solution<'_>, &Composed<'_>) -> T,
+) -> (Solution<'n>, T) {
     let mut feedback = Feedback::of(network);
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, within);
         let composed = Composed::new(&solution);
         if feedback.is_settled(&solution, &composed) {
-            let mut prediction = results::predict(&solution, &composed);
-            if prediction.stable {
-                prediction.metastable = metastable::find(&solution, &composed);
-            }
+            let made = made(&solution, &composed);
             drop(composed);
-            return (solution, prediction);
+            return (solution, made);
         }
     }
 }
@@ -186,9 +200,9 @@ fn steady_state<'n>(
     let mut losses = feedback.losses();
     // The last correction of what does not get through a station or pool, and how much of the next is made: less after each
     // one that went too far.
-    let mut steps = Rows::of(Step::WHOLE, network.stations.len(), network.classes);
-    let mut gate_steps = vec![Step::WHOLE; network.pools.len()];
-    let mut user_steps = vec![Step::WHOLE; rates.len()];
+    let mut steps = Rows::of(Damped::WHOLE, network.stations.len(), network.classes);
+    let mut gate_steps = vec![Damped::WHOLE; network.pools.len()];
+    let mut user_steps = vec![Damped::WHOLE; rates.len()];
     let mut rounds = 0;
     loop {
         let flows = flows(network, &rates, &losses);
@@ -216,6 +230,7 @@ fn steady_state<'n>(
         }
         rounds += 1;
         if moved < TOLERANCES.flows || rounds == MAX_ROUNDS {
+            layers::find_dead(network, &flows, &losses, &mut gates);
             return Solution { network, rates, flows, losses, memories, stations, gates, users: None };
         }
     }

@@ -19,6 +19,8 @@
 
 use super::regimes::{delayed, mixed};
 use super::{at_rates, begun};
+use crate::network::horizon::{Horizon, horizon};
+use crate::network::profile::pieces;
 use crate::network::{Network, Workload};
 use crate::prediction::Prediction;
 use crate::system::Load;
@@ -43,7 +45,11 @@ struct Slice {
 /// The prediction of a network, over all of its time.
 pub(super) fn predict(network: &Network) -> Prediction {
     let begun: Vec<f64> = network.workloads.iter().map(begun).collect();
-    let Some((end, repeats)) = horizon(network) else { return at_rates(network, begun) };
+    let (end, repeats) = match horizon(network) {
+        Horizon::Steady => return at_rates(network, begun),
+        Horizon::Period(period) => (period, true),
+        Horizon::End(end) => (end, false),
+    };
     let mut slices = slices(network, end, &begun);
     let mean = |w: usize| slices.iter().map(|slice| slice.length * slice.rates[w]).sum::<f64>() / end;
     let base = at_rates(network, (0..begun.len()).map(mean).collect());
@@ -88,37 +94,13 @@ pub(super) fn predict(network: &Network) -> Prediction {
     found
 }
 
-/// How long profiles last, and whether they repeat; `None` where there are none.
-fn horizon(network: &Network) -> Option<(Seconds, bool)> {
-    let (mut end, mut period) = (0.0f64, 0.0f64);
-    for workload in &network.workloads {
-        match &workload.load {
-            Load::Profile { period: Some(length), .. } => period = period.max(*length),
-            Load::Profile { points, period: None, .. } => end = end.max(points.last().map_or(0.0, |(at, _)| *at)),
-            _ => {}
-        }
-    }
-    if end > 0.0 { Some((end, false)) } else { (period > 0.0).then_some((period, true)) }
-}
-
 /// The rate of a workload at a time.
 fn rate_at(workload: &Workload, t: Seconds, otherwise: f64) -> f64 {
     let Load::Profile { points, linear, period } = &workload.load else { return otherwise };
     let t = period.map_or(t, |period| t.rem_euclid(period));
-    let next = points.partition_point(|(at, _)| *at <= t);
-    match (next.checked_sub(1).map(|i| points[i]), points.get(next)) {
-        (Some((from, rate)), Some((to, end))) if *linear => rate + (end - rate) * (t - from) / (to - from),
-        (Some((from, rate)), None) if *linear => match (period, points.first()) {
-            // Around the end it goes on to where it begins.
-            (Some(period), Some((first, begin))) if period + first > from => {
-                rate + (begin - rate) * (t - from) / (period + first - from)
-            }
-            _ => rate,
-        },
-        (Some((_, rate)), _) => rate,
-        (None, Some((_, rate))) => *rate,
-        (None, None) => 0.0,
-    }
+    let pieces = pieces(points, *linear, *period);
+    let piece = pieces.iter().find(|piece| piece.to > t).or(pieces.last());
+    piece.map_or(0.0, |piece| piece.rate_at(t))
 }
 
 fn slices(network: &Network, end: Seconds, begun: &[f64]) -> Vec<Slice> {

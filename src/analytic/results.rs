@@ -2,19 +2,15 @@
 
 use super::breakdown::breakdown;
 use super::compose::Composed;
+use super::refined::{REFINED, refined};
 use super::saturation::Offered;
-use super::tails::{Tail, is_formula, mixed_curve, mixed_exceeding, mixed_times};
+use super::tails::{Tail, mixed_curve, mixed_times};
 use super::trust;
-use super::{Solution, TOLERANCES, each};
-use crate::discipline::Delay;
-use crate::distribution::Law;
-use crate::math::roots;
-use crate::network::{Network, OperationId, Pool, PoolId, PoolKind, ServiceId, Step};
+use super::waits::waits;
+use super::{Solution, each};
+use crate::network::{Network, OperationId, Pool, PoolId, PoolKind, ServiceId};
 use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::Metric;
-
-/// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
-const REFINED: usize = 64;
 
 pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Prediction {
     let offered = Offered::new(solution);
@@ -24,7 +20,7 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
     let together = offered.together();
     Prediction {
         stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some()))
-            && solution.gates.iter().all(|gate| gate.wait.is_some() && !gate.dead),
+            && solution.gates.iter().all(|gate| gate.wait.is_some()),
         workloads: each(network, &workloads, |w| workload(solution, composed, &offered, *w)),
         services: each(network, &services, |id| service(solution, composed, &offered, *id)),
         bottleneck: together.map(|(_, resource)| resource_name(network, resource)),
@@ -117,82 +113,6 @@ pub(super) fn distribution(parts: &[(f64, &Tail)], mean: f64) -> Times {
     let times = mixed_times(parts, mean);
     let highest = times.percentiles[5].unwrap_or(mean);
     Times { curve: mixed_curve(parts, highest), ..times }
-}
-
-/// Percentiles of a workload with all the digits there are, where the model is small enough.
-fn refined(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, parts: &[(f64, &Tail)], times: &mut Times) {
-    let workload = &solution.network.workloads[w];
-    let class = workload.class;
-    let curved = parts.iter().any(|(_, tail)| matches!(tail, Tail::Curve { .. }));
-    let tabulated = || workload.mix.iter().any(|(o, _)| composed.is_tabulated(*o, class));
-    if !curved || solution.network.operations.len() > REFINED || tabulated() {
-        return;
-    }
-    let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
-    // The tail of the mix, and its slope on logarithms.
-    let look = |t: f64| -> Option<(f64, f64)> {
-        let (mut tail, mut density) = (0.0, Some(0.0));
-        for ((operation, _), (weight, _)) in workload.mix.iter().zip(parts) {
-            let (own, slope) = composed.exceeding_precisely(*operation, class, t)?;
-            tail += weight / total * own;
-            density = density.zip(slope).map(|(sum, own)| sum + weight / total * own);
-        }
-        let coarse = || (mixed_exceeding(parts, t * 1.002) / mixed_exceeding(parts, t * 0.998)).ln() / 0.004;
-        Some((tail, density.map_or_else(coarse, |density| -t * density / tail)))
-    };
-    // Between rungs a tail is smooth, but for what is given up or tried again after a while.
-    let stepped = solution.network.guards > 0;
-    for (slot, (_, level)) in times.percentiles.iter_mut().zip(Metric::PERCENTILES) {
-        if let Some(start) = *slot {
-            let found = if stepped { search(start, 1.0 - level, &look) } else { polish(start, 1.0 - level, &look) };
-            *slot = Some(found.unwrap_or(start));
-        }
-    }
-    for i in 1..times.percentiles.len() {
-        times.percentiles[i] = match (times.percentiles[i], times.percentiles[i - 1]) {
-            (Some(this), Some(before)) => Some(this.max(before)),
-            (this, _) => this,
-        };
-    }
-}
-
-/// A percentile of a tail that may be flat for a while, from one that is right to some rungs.
-fn search(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> Option<f64> {
-    let excess = |t: f64| look(t).map_or(f64::NAN, |(tail, _)| (tail.max(1e-12) / level).ln());
-    let (mut low, mut high) = (start, start);
-    let at_start = excess(start);
-    for _ in 0..24 {
-        let end = if at_start > 0.0 { &mut high } else { &mut low };
-        *end *= if at_start > 0.0 { 1.15 } else { 1.0 / 1.15 };
-        let here = excess(*end);
-        if here.is_nan() {
-            return None;
-        }
-        if (here > 0.0) != (at_start > 0.0) {
-            return Some(roots::bracketed(low, high, TOLERANCES.percentiles, excess));
-        }
-        if at_start > 0.0 { low = high } else { high = low }
-    }
-    None
-}
-
-/// Newton steps from a percentile that is right to a thousandth, on the logarithms of time and tail.
-fn polish(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> Option<f64> {
-    let mut t = start;
-    for _ in 0..6 {
-        let (tail, slope) = look(t)?;
-        let excess = (tail / level).ln();
-        if !excess.is_finite() || slope >= -1e-6 || !slope.is_finite() {
-            return None;
-        }
-        let step = (excess / -slope).clamp(-0.05, 0.05);
-        t *= step.exp();
-        // The error after a step is of the order of its square.
-        if step.abs() < 1e-5 {
-            break;
-        }
-    }
-    t.is_finite().then_some(t)
 }
 
 fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, id: ServiceId) -> ServiceResult {
@@ -295,115 +215,14 @@ fn responses(composed: &Composed<'_>, runs: &[(f64, usize, usize)], fine: bool) 
     Times { curve: points.collect(), ..times }
 }
 
-/// Time in the queues of a service, by each of its runs.
-fn waits(solution: &Solution<'_>, composed: &Composed<'_>, id: ServiceId, runs: &[(f64, usize, usize)]) -> Times {
-    let own = Own { solution, composed, id };
-    let mut parts: Vec<(f64, Option<Tail>, f64)> = Vec::new();
-    for (rate, operation, class) in runs {
-        let mut waits = Vec::new();
-        if own.collect(&solution.network.operations[*operation].steps, *class, 1.0, &mut waits).is_none() {
-            return Times::default();
-        }
-        let (tail, mean) = wait_of(composed, &waits);
-        parts.push((*rate, tail, mean));
-    }
-    let total: f64 = parts.iter().map(|(rate, _, _)| rate).sum();
-    if total <= 0.0 {
-        return Times::default();
-    }
-    let mean = parts.iter().map(|(rate, _, mean)| rate * mean).sum::<f64>() / total;
-    if mean <= 0.0 {
-        return Times::zero();
-    }
-    let none = Tail::Single { wait: Delay::None, law: Law::constant(0.0) };
-    let tails: Vec<(f64, &Tail)> =
-        parts.iter().map(|(rate, tail, _)| (*rate, tail.as_ref().unwrap_or(&none))).collect();
-    mixed_times(&tails, mean)
-}
-
-/// The queues of one service.
-struct Own<'a> {
-    solution: &'a Solution<'a>,
-    composed: &'a Composed<'a>,
-    id: ServiceId,
-}
-
-/// A wait that a run meets with some weight: how often, its law, and its mean with all time beyond the work.
-type Met<'a> = (f64, &'a Delay, f64);
-
-impl<'a> Own<'a> {
-    /// The waits that some steps meet in queues of the service; `None` when one grows without end.
-    fn collect(&self, steps: &[Step], class: usize, weight: f64, found: &mut Vec<Met<'a>>) -> Option<()> {
-        steps.iter().try_for_each(|step| self.step(step, class, weight, found))
-    }
-
-    fn step(&self, step: &Step, class: usize, weight: f64, found: &mut Vec<Met<'a>>) -> Option<()> {
-        let network = self.solution.network;
-        match step {
-            Step::Visit(visit) => {
-                if network.stations[network.visits[*visit].station].service == self.id {
-                    let (wait, _) = self.composed.met(*visit, class)?;
-                    found.push((weight, wait, self.composed.queueing(*visit, class)?));
-                }
-                Some(())
-            }
-            Step::Hold { pool, steps } => {
-                let Pool { kind, per, .. } = &network.pools[*pool];
-                if matches!(kind, PoolKind::Workers { .. }) && *per == Some(self.id) {
-                    let wait = self.solution.gates[*pool].wait.as_ref()?;
-                    found.push((weight, wait, wait.mean()));
-                }
-                self.collect(steps, class, weight, found)
-            }
-            Step::Repeat { times, steps } => self.collect(steps, class, weight * f64::from(*times), found),
-            Step::Choose { ways, .. } => {
-                ways.iter().try_for_each(|(share, steps)| self.collect(steps, class, weight * share, found))
-            }
-            Step::Parallel { branches, .. } => {
-                branches.iter().try_for_each(|steps| self.collect(steps, class, weight, found))
-            }
-            Step::Delay(_) | Step::Call(_) | Step::Guarded(_) | Step::Send(_) | Step::Fail(_) => Some(()),
-        }
-    }
-}
-
-/// The total of several waits: exact for one; otherwise a gamma with the right mean and variance, waits taken as independent.
-fn wait_of(composed: &Composed<'_>, waits: &[Met<'_>]) -> (Option<Tail>, f64) {
-    let some: Vec<&Met<'_>> =
-        waits.iter().filter(|(_, wait, own)| *own > 0.0 || !matches!(wait, Delay::None)).collect();
-    if let [(weight, wait, own)] = some.as_slice()
-        && *weight == 1.0
-        && *own <= wait.mean()
-    {
-        let law = Law::constant(0.0);
-        let tail = if is_formula(wait, &law) {
-            Tail::Single { wait: (*wait).clone(), law }
-        } else {
-            Tail::on_ladder(wait, &law, composed.ladder())
-        };
-        return (Some(tail), wait.mean());
-    }
-    let (mut mean, mut variance, mut none) = (0.0, 0.0, 1.0);
-    for (weight, wait, own) in waits {
-        let extra = own - wait.mean();
-        mean += weight * own;
-        let second = wait.second_moment().min(1e4 * own * own) + 2.0 * extra * own;
-        // A visit made by chance waits by chance: its second moment counts by its weight.
-        variance +=
-            if *weight <= 1.0 { weight * second - weight * weight * own * own } else { weight * (second - own * own) };
-        let busy = if extra > 0.0 { 1.0 } else { wait.probability() };
-        none *= if *weight <= 1.0 { 1.0 - weight * busy } else { (1.0 - busy).powf(*weight) };
-    }
-    if mean <= 0.0 {
-        return (None, 0.0);
-    }
-    let wait = Delay::with_moments((1.0 - none).max(1e-12), mean, variance + mean * mean);
-    (Some(Tail::Single { wait, law: Law::constant(0.0) }), mean)
-}
-
 fn overloads(solution: &Solution<'_>, offered: &Offered) -> Vec<Overload> {
     let network = solution.network;
-    let full = network.pools.iter().zip(&solution.gates).enumerate().filter(|(_, (_, gate))| gate.wait.is_none());
+    let full = network
+        .pools
+        .iter()
+        .zip(&solution.gates)
+        .enumerate()
+        .filter(|(_, (_, gate))| gate.wait.is_none() && !gate.dead);
     let gates = full.map(|(id, (pool, gate))| {
         let offered = offered.utilization(network.stations.len() + id);
         match (pool.kind, pool.per) {

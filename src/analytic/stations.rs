@@ -46,6 +46,18 @@ pub(super) struct ClassState {
     pub knowledge: Knowledge,
 }
 
+impl ClassState {
+    /// Makes the wait so many times as long, and with it what is shared with others.
+    pub fn lengthen(&mut self, factor: f64) {
+        self.wait = self.wait.take().map(|wait| wait.scaled(factor));
+        if let Treatment::Shared(queue) = &mut self.treatment
+            && let Some(slowdown) = ps::slowdown(queue)
+        {
+            *queue = ps::with_slowdown(queue, 1.0 + factor * (slowdown - 1.0));
+        }
+    }
+}
+
 /// How a service proceeds once begun.
 #[derive(Debug, Clone)]
 pub(super) enum Treatment {

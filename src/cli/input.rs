@@ -3,6 +3,7 @@
 use super::{Failure, ModelArgs, OutputArgs, output};
 use plimsoll::analytic;
 use plimsoll::document::{self, Diagnostic};
+use plimsoll::plan;
 use plimsoll::report::Manifest;
 use plimsoll::system::System;
 use plimsoll::system::check::Problem;
@@ -74,7 +75,7 @@ impl Model {
 
     /// Refuses users who wait for their answers: more instances change what they ask for, and no bound on counts holds.
     pub(crate) fn without_users(&self, system: &System, output: &OutputArgs) -> Result<(), Failure> {
-        self.refuse(analytic::waiting_users(system), output)
+        self.refuse(plan::waiting_users(system), output)
     }
 
     /// Refuses what changes from the command line made wrong.

@@ -1,5 +1,6 @@
 //! System to network: names become numbers.
 
+use super::graph::callers_first;
 use super::{
     Cache, CacheId, Network, Operation, OperationId, Pool, PoolId, PoolKind, Service, ServiceId, Station, StationId,
     Step, Visit, Workload,
@@ -107,10 +108,7 @@ fn delays<'a>(steps: &'a mut [Step], found: &mut Vec<&'a mut Law>) {
                 found.extend(&mut guarded.call.network);
                 delays(&mut guarded.attempt, found);
             }
-            Step::Choose { ways, .. } => ways.iter_mut().for_each(|(_, steps)| delays(steps, found)),
-            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => delays(steps, found),
-            Step::Parallel { branches, .. } => branches.iter_mut().for_each(|steps| delays(steps, found)),
-            Step::Visit(_) | Step::Send(_) | Step::Fail(_) => {}
+            step => step.inner_mut(|steps| delays(steps, found)),
         }
     }
 }
@@ -363,45 +361,4 @@ impl<'a> Compiler<'a> {
             .collect();
         (workloads, priorities.len())
     }
-}
-
-/// Whom each operation asks, in any way.
-pub(crate) fn callees(steps: &[Step], found: &mut Vec<OperationId>) {
-    for step in steps {
-        match step {
-            Step::Call(call) => found.push(call.target),
-            Step::Guarded(guarded) => found.push(guarded.call.target),
-            Step::Send(target) => found.push(*target),
-            Step::Parallel { branches, .. } => branches.iter().for_each(|steps| callees(steps, found)),
-            Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| callees(steps, found)),
-            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => callees(steps, found),
-            Step::Visit(_) | Step::Delay(_) | Step::Fail(_) => {}
-        }
-    }
-}
-
-/// Kahn's order: an operation after all that ask it. Operations on a cycle are left out.
-pub(crate) fn callers_first(operations: &[Operation]) -> Vec<OperationId> {
-    let calls: Vec<Vec<OperationId>> = operations
-        .iter()
-        .map(|operation| {
-            let mut found = Vec::new();
-            callees(&operation.steps, &mut found);
-            found
-        })
-        .collect();
-    let mut waiting = vec![0usize; operations.len()];
-    calls.iter().flatten().for_each(|callee| waiting[*callee] += 1);
-    let mut order: Vec<OperationId> = (0..operations.len()).filter(|id| waiting[*id] == 0).collect();
-    let mut next = 0;
-    while next < order.len() {
-        for callee in &calls[order[next]] {
-            waiting[*callee] -= 1;
-            if waiting[*callee] == 0 {
-                order.push(*callee);
-            }
-        }
-        next += 1;
-    }
-    order
 }

@@ -88,6 +88,18 @@ impl Losses {
     }
 }
 
+impl Flows {
+    /// Requests that come to each station, and the work that they bring, per second.
+    pub fn brought(&self, network: &Network) -> Vec<(PerSecond, f64)> {
+        let mut brought = vec![(0.0, 0.0); network.stations.len()];
+        for (visit, rates) in network.visits.iter().zip(self.visits.iter()) {
+            let (rate, sum) = (rates.iter().sum::<f64>(), &mut brought[visit.station]);
+            *sum = (sum.0 + rate, sum.1 + rate * visit.time.mean());
+        }
+        brought
+    }
+}
+
 /// Flows for workloads that ask at these rates.
 pub fn flows(network: &Network, rates: &[PerSecond], losses: &Losses) -> Flows {
     let mixes = network.workloads.iter().map(|workload| workload.mix.as_slice());
@@ -195,6 +207,13 @@ pub fn geometric_sum(p: f64, times: u32) -> f64 {
         return 1.0;
     }
     if (1.0 - p).abs() < 1e-12 { n } else { (1.0 - all_of(p, times)) / (1.0 - p) }
+}
+
+/// How many runs a request that succeeds makes of a call, on average: if one run succeeds so often, those that were made are
+/// rarer among the successes.
+pub fn runs_of(call: &Call, one: f64) -> f64 {
+    let made = call.probability * all_of(one, call.times);
+    if made > 0.0 { f64::from(call.times) * made / (made + 1.0 - call.probability) } else { 0.0 }
 }
 
 struct Walk<'a> {

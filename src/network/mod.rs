@@ -1,13 +1,16 @@
 //! The system compiled for solving: dense numbers instead of names, stations, programs of steps, classes of urgency.
 //!
 //! Engines receive a `&Network`. [`compile()`] makes one from a checked [`crate::system::System`]; [`flows`] says how often each
-//! operation and station is visited.
+//! operation and station is visited, `graph` who asks whom, `horizon` whether time goes
+//! on for ever, `profile` how fast a load comes that changes.
 
 mod compile;
 pub mod flows;
+pub(crate) mod graph;
+pub(crate) mod horizon;
+pub(crate) mod profile;
 
 pub use compile::compile;
-pub(crate) use compile::{callees, callers_first};
 
 use crate::discipline::{Discipline, contended};
 use crate::distribution::Law;
@@ -254,6 +257,17 @@ impl Step {
             Step::Repeat { steps, .. } | Step::Hold { steps, .. } => look(steps),
             Step::Parallel { branches, .. } => branches.iter().for_each(|steps| look(steps)),
             Step::Guarded(guarded) => look(&guarded.attempt),
+            Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
+
+    /// Changes each sequence of steps inside this one.
+    pub fn inner_mut<'a>(&'a mut self, mut change: impl FnMut(&'a mut [Step])) {
+        match self {
+            Step::Choose { ways, .. } => ways.iter_mut().for_each(|(_, steps)| change(steps)),
+            Step::Repeat { steps, .. } | Step::Hold { steps, .. } => change(steps),
+            Step::Parallel { branches, .. } => branches.iter_mut().for_each(|steps| change(steps)),
+            Step::Guarded(guarded) => change(&mut guarded.attempt),
             Step::Visit(_) | Step::Delay(_) | Step::Call(_) | Step::Send(_) | Step::Fail(_) => {}
         }
     }

@@ -5,13 +5,15 @@
 
 mod agreement;
 pub mod laws;
+mod metastable;
 
 pub use agreement::{Agreement, Apart, Cause, agreement};
+pub use metastable::{Metastable, Regime};
 
 use crate::discipline::Knowledge;
 use crate::network::Service;
 use crate::system::Metric;
-use crate::unit::{PerSecond, Seconds, duration, number, ratio};
+use crate::unit::{PerSecond, Seconds, ratio};
 
 /// The result of solving a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,52 +72,6 @@ pub struct WorkloadResult {
     pub breakdown: Vec<Share>,
     /// How the figures are known.
     pub accuracy: Accuracy,
-}
-
-/// A second state at the same load: overloaded by what is tried again, and kept so.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Metastable {
-    /// The resource that is overloaded then.
-    pub resource: String,
-    /// Work that it gets then, over what it can do.
-    pub load: f64,
-    /// From how many times the load on the state exists.
-    pub from: f64,
-    /// Requests that have to wait there at once for it to tip over.
-    pub waiting: f64,
-    /// How long it has to stand still for that, in seconds.
-    pub outage: Seconds,
-    /// What each workload gets then.
-    pub workloads: Vec<Regime>,
-}
-
-/// What a workload gets in another state.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Regime {
-    /// The workload.
-    pub workload: String,
-    /// Requests that succeed, per second.
-    pub throughput: PerSecond,
-    /// Share of requests that fail.
-    pub error_rate: f64,
-}
-
-impl Metastable {
-    /// It in a sentence or two.
-    pub fn sentence(&self) -> String {
-        let worst = self.workloads.iter().max_by(|a, b| a.error_rate.total_cmp(&b.error_rate));
-        let worst = worst.map_or_else(String::new, |worst| {
-            format!(", {} of {} fail", ratio::print(worst.error_rate), worst.workload)
-        });
-        format!(
-            "{} is metastable: once about {} requests wait for it, as after an outage of {}, calls are given up before they are answered, and trying again keeps it at {} of what it can do{worst}; possible from {} times this load on",
-            self.resource,
-            number::print_digits(self.waiting.ceil(), 3),
-            duration::print(self.outage),
-            ratio::print(self.load),
-            number::print_digits(self.from, 2)
-        )
-    }
 }
 
 /// What a service or external does.

@@ -4,6 +4,7 @@ use super::shape::Shape;
 use crate::distribution::Sampler;
 use crate::math::random::{Stream, source};
 use crate::network::Workload;
+use crate::network::profile::{Piece, pieces};
 use crate::system::{ArrivalLaw, Load};
 use std::sync::Arc;
 
@@ -144,60 +145,9 @@ struct Profile {
     expected: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    from: f64,
-    to: f64,
-    rate: f64,
-    /// At its end.
-    last: f64,
-}
-
-impl Piece {
-    /// Arrivals it brings on average from a time on.
-    fn expected(&self, from: f64) -> f64 {
-        0.5 * (self.rate_at(from) + self.last) * (self.to - from)
-    }
-
-    fn rate_at(&self, time: f64) -> f64 {
-        if self.last == self.rate {
-            return self.rate;
-        }
-        self.rate + (self.last - self.rate) * (time - self.from) / (self.to - self.from)
-    }
-
-    /// When it has brought so many from a time on: less than it brings till its end.
-    fn after(&self, from: f64, arrivals: f64) -> f64 {
-        let rate = self.rate_at(from);
-        let slope = if self.last == self.rate { 0.0 } else { (self.last - self.rate) / (self.to - self.from) };
-        // rate t + slope t² / 2 = arrivals, without cancellation.
-        let root = (rate * rate + 2.0 * slope * arrivals).max(0.0).sqrt();
-        (from + 2.0 * arrivals / (rate + root)).min(self.to)
-    }
-}
-
 impl Profile {
     fn new(points: &[(f64, f64)], linear: bool, period: Option<f64>, shape: Option<&Shape>) -> Profile {
-        let first = points.first().copied().unwrap_or((0.0, 0.0));
-        let end = period.unwrap_or(f64::INFINITY);
-        let mut pieces = Vec::with_capacity(points.len() + 1);
-        if first.0 > 0.0 {
-            // Before the first point the rate is what it was at the end of the period before, or as at that point.
-            let before = if period.is_some() { points.last().map_or(first.1, |(_, rate)| *rate) } else { first.1 };
-            pieces.push(Piece { from: 0.0, to: first.0, rate: before, last: if linear { first.1 } else { before } });
-        }
-        for (i, (from, rate)) in points.iter().enumerate() {
-            let (to, next) = match points.get(i + 1) {
-                Some(next) => *next,
-                // To the first point of the next period.
-                None if period.is_some() && first.0 == 0.0 => (end, first.1),
-                None => (end, *rate),
-            };
-            if to > *from {
-                pieces.push(Piece { from: *from, to, rate: *rate, last: if linear { next } else { *rate } });
-            }
-        }
-        let (mut period, mut pieces) = (period, pieces);
+        let (mut period, mut pieces) = (period, pieces(points, linear, period));
         if let Some(shape) = shape {
             pieces = shaped(&pieces, period, shape);
             period = None;

@@ -7,13 +7,13 @@
 
 use super::collected::Collected;
 use super::engine::Engine;
-use super::horizon::{Horizon, horizon};
 use super::outcome::{self, Finish};
 use super::pilot::{self, Pilot};
 use super::record::Record;
 use super::spans::Span;
 use super::task::{Course, Task};
 use crate::network::Network;
+use crate::network::horizon::{Horizon, horizon};
 use crate::prediction::{Ended, Prediction};
 use crate::unit::Seconds;
 use rayon::prelude::*;

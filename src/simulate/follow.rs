@@ -2,13 +2,13 @@
 
 use super::collected::Collected;
 use super::effort::{Effort, Watch};
-use super::horizon::{Horizon, horizon};
 use super::outcome::{self, Finish};
 use super::pilot;
 use super::record::Record;
 use super::shape::Shape;
 use super::task::Task;
 use crate::network::Network;
+use crate::network::horizon::{Horizon, horizon};
 use crate::prediction::{Ended, Prediction};
 use crate::unit::Seconds;
 

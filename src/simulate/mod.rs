@@ -24,7 +24,6 @@ mod figures;
 mod follow;
 mod forks;
 mod frames;
-mod horizon;
 mod ledger;
 mod line;
 mod lru;

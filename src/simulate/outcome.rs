@@ -65,7 +65,7 @@ pub(super) fn deadlocks(network: &Network, engines: &[&Engine<'_>]) -> Vec<Strin
     }
     let most = |(_, count): &(usize, &usize)| 2 * **count > engines.len();
     let services = services.iter().enumerate().filter(most).map(|(id, _)| network.services[id].name.clone());
-    let pools = pools.iter().enumerate().filter(most).map(|(id, _)| format!("pool {}", network.pools[id].name));
+    let pools = pools.iter().enumerate().filter(most).map(|(id, _)| network.pools[id].title());
     services.chain(pools).collect()
 }
 
@@ -249,7 +249,7 @@ fn breakdown(network: &Network, together: &Record, w: usize, mean: f64) -> Vec<S
         (place_of(network, Elsewhere::Again), "retries".to_string(), 1.0),
     ];
     let pools = network.pools.iter().enumerate();
-    let pools = pools.map(|(id, pool)| (place_of(network, Elsewhere::Pool(id)), format!("pool {}", pool.name), 1.0));
+    let pools = pools.map(|(id, pool)| (place_of(network, Elsewhere::Pool(id)), pool.title(), 1.0));
     let shares = services.chain(elsewhere).chain(pools).map(|(place, service, visits)| Share {
         service,
         queueing: account.spent[place].queueing / total * mean,
@@ -333,7 +333,7 @@ impl Capacity {
                 let share = together.pools[id].busy / all / workloads.max(1) as f64;
                 resources.push(Resource {
                     service: pool.per,
-                    name: format!("pool {}", pool.name),
+                    name: pool.title(),
                     shares: vec![share; workloads],
                     piles: HELD,
                 });

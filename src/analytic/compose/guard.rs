@@ -16,12 +16,12 @@
 //! Attempts that follow each other at a queue that remembers meet much the same wait; a copy finds the first one in service.
 
 use super::rough::{Failure, Rough};
-use super::sheet::{Sheet, multiply_law, product};
+use super::sheet::{Sheet, made_by_chance, multiply_law, product, repeated};
 use super::{Composed, Mean, Tail, knots, mean_of};
 use crate::distribution::{Distribution, Gamma, Law, Table, Uniform};
 use crate::math::erlang;
 use crate::network::Guarded;
-use crate::network::flows::Tries;
+use crate::network::flows::{self, Tries};
 use num_complex::Complex64;
 
 /// What a call takes that nobody gives up, at a queue that grows without end: longer than anything else.
@@ -146,7 +146,7 @@ impl Composed<'_> {
             return Some(Mean::default());
         }
         let (lost, last) = self.parts_of_guarded(guarded, class)?;
-        Some(Mean::default().and(Mean { all: lost, forked: 0.0 }, 1.0).and(last, 1.0))
+        Some(Mean { all: last.all + lost, ..last })
     }
 
     /// Mean time of a guarded call that succeeds, all its runs together: what goes by before the attempts that succeed, and these.
@@ -154,12 +154,7 @@ impl Composed<'_> {
         let attempt = self.attempt(guarded, class)?;
         let (each, _) = attempt.each(guarded);
         let success: f64 = each.iter().map(|(chance, ..)| chance).sum();
-        let made = guarded.call.probability * crate::network::flows::all_of(success, guarded.call.times);
-        let runs = if made > 0.0 {
-            f64::from(guarded.call.times) * made / (made + 1.0 - guarded.call.probability)
-        } else {
-            0.0
-        };
+        let runs = flows::runs_of(&guarded.call, success);
         let lost: f64 = each.iter().map(|(chance, before, _)| chance * before).sum();
         let whole = self.mean_of(&guarded.attempt, class);
         let known = self.guards[guarded.id * self.classes + class].as_ref().map(|law| law.mean);
@@ -271,7 +266,7 @@ impl Composed<'_> {
         made.fill(Complex64::ZERO);
         let mut before = sheet.take();
         let failure = if each.len() > 1 { Some(self.failure_row(guarded, &attempt, sheet)) } else { None };
-        for (number, (_, _, _)) in each.iter().enumerate() {
+        for number in 0..each.len() {
             let chance = if number == 0 { tries.attempt } else { 1.0 - tries.again };
             made.iter_mut().zip(&before).zip(&success).for_each(|((sum, before), last)| *sum += chance * before * last);
             let Some(failure) = failure.as_ref().filter(|_| number + 1 < each.len()) else { break };
@@ -286,14 +281,8 @@ impl Composed<'_> {
                 }
             }
         }
-        if call.times > 1 {
-            made.iter_mut().for_each(|value| *value = value.powu(call.times));
-        }
-        if call.probability < 1.0 {
-            let (p, q) = (call.probability, 1.0 - call.probability);
-            sheet.line.delay(&mut made, attempt.shift * f64::from(call.times));
-            made.iter_mut().for_each(|value| *value = q + p * *value);
-        }
+        repeated(&mut made, call.times);
+        made_by_chance(call, attempt.shift, sheet, &mut made);
         product(out, &made);
         [success, made, before].into_iter().chain(failure).for_each(|row| sheet.give(row));
     }

@@ -190,10 +190,7 @@ impl<'s> Composed<'s> {
             Step::Call(call) if call.times == 0 || call.probability == 0.0 => Mean::default(),
             Step::Call(call) => {
                 let network = plain(call.network.as_ref().map_or(0.0, Law::mean));
-                let success = flows::all_of(self.success(call.target, class), call.times);
-                let made = call.probability * success;
-                let runs =
-                    if made > 0.0 { f64::from(call.times) * made / (made + 1.0 - call.probability) } else { 0.0 };
+                let runs = flows::runs_of(call, self.success(call.target, class));
                 Mean::default().and(self.means[self.slot(call.target, class)]?.and(network, 1.0), runs)
             }
             Step::Hold { pool, steps } => {

@@ -196,17 +196,11 @@ impl Composed<'_> {
             multiply_law(network, sheet, &mut made);
             shift += if network.is_constant() { network.mean() } else { 0.0 };
         }
-        if call.times > 1 {
-            made.iter_mut().for_each(|value| *value = value.powu(call.times));
-        }
+        repeated(&mut made, call.times);
         if let Some(on) = dependence {
             self.depend(on, class, sheet, &mut made);
         }
-        if q > 0.0 {
-            // A call that may not be made has no shift of its own: its constant part is passed by chance only.
-            sheet.line.delay(&mut made, shift * f64::from(call.times));
-            made.iter_mut().for_each(|value| *value = q + p * *value);
-        }
+        made_by_chance(call, shift, sheet, &mut made);
         product(out, &made);
         sheet.give(made);
     }
@@ -236,6 +230,23 @@ impl Composed<'_> {
         }
         product(out, &sum);
         sheet.give(sum);
+    }
+}
+
+/// The transform of the same thing so many times.
+pub(super) fn repeated(row: &mut [Complex64], times: u32) {
+    if times > 1 {
+        row.iter_mut().for_each(|value| *value = value.powu(times));
+    }
+}
+
+/// What its probability makes of the transform of a call each run of which has this constant part.
+pub(super) fn made_by_chance(call: &Call, shift: f64, sheet: &Sheet, made: &mut [Complex64]) {
+    let (p, q) = (call.probability, 1.0 - call.probability);
+    if q > 0.0 {
+        // A call that may not be made has no shift of its own: its constant part is passed by chance only.
+        sheet.line.delay(made, shift * f64::from(call.times));
+        made.iter_mut().for_each(|value| *value = q + p * *value);
     }
 }
 

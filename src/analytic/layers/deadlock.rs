@@ -5,6 +5,7 @@
 //! chance that it comes there at all; so many states of that kind are entered per second as requests find all held.
 
 use super::{Gate, Section};
+use crate::network::graph::reached;
 use crate::network::{Network, PoolId, PoolKind, Step};
 
 /// A deadlock within so many seconds is one: a day.
@@ -18,19 +19,6 @@ pub(in crate::analytic) fn find(
     most: &[usize],
 ) -> Vec<PoolId> {
     let needs: Vec<Vec<PoolId>> = (0..network.pools.len()).map(|pool| needed_within(network, pool)).collect();
-    let reaches = |from: PoolId, to: PoolId| {
-        let mut seen = vec![false; needs.len()];
-        let mut open = needs[from].clone();
-        while let Some(pool) = open.pop() {
-            if pool == to {
-                return true;
-            }
-            if !std::mem::replace(&mut seen[pool], true) {
-                open.extend(&needs[pool]);
-            }
-        }
-        false
-    };
     let likely = |pool: PoolId| {
         let (gate, section) = (&gates[pool], &sections[pool]);
         let asked: f64 = section.rate;
@@ -43,7 +31,7 @@ pub(in crate::analytic) fn find(
             .sum();
         full * goes_on.min(1.0).powf(most[pool] as f64) * asked * HORIZON > 0.5
     };
-    (0..needs.len()).filter(|pool| needs[*pool].iter().any(|_| reaches(*pool, *pool)) && likely(*pool)).collect()
+    (0..needs.len()).filter(|pool| reached(&needs, *pool)[*pool] && likely(*pool)).collect()
 }
 
 /// What may be needed, without a limit of time, while one of a pool is held.

@@ -20,9 +20,9 @@ mod deadlock;
 mod population;
 mod section;
 
-use super::stations::{StationState, Treatment};
+use super::stations::StationState;
 use super::traffic::Variability;
-use crate::discipline::{Delay, Knowledge, ps};
+use crate::discipline::{Delay, Knowledge};
 use crate::math::bucket;
 use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::network::flows::{Flows, Losses};
@@ -117,7 +117,7 @@ pub(super) fn solve(
         inside: vec![None; network.pools.len()],
         gates: vec![Gate::IDLE; network.pools.len()],
         limited: vec![(0.0, 0.0); network.stations.len()],
-        brought: brought(network, flows),
+        brought: flows.brought(network),
     };
     for pool in inner_first(&sections) {
         solver.gate(pool, &sections[pool]);
@@ -125,8 +125,6 @@ pub(super) fn solve(
     let populations: Vec<Option<Population>> =
         (0..network.workloads.len()).map(|w| solver.population(w, rates[w], beyond[w], losses)).collect();
     let Solver { mut gates, limited, brought, .. } = solver;
-    let most: Vec<usize> = network.pools.iter().map(|pool| tokens(network, pool)).collect();
-    deadlock::find(network, &sections, &gates, &most).into_iter().for_each(|pool| gates[pool].dead = true);
     for (state, (share, shorter)) in stations.iter_mut().zip(limited) {
         if share > 0.0 {
             limit(state, (1.0 - share).max(0.0) + shorter);
@@ -134,6 +132,17 @@ pub(super) fn solve(
     }
     population::apply(network, flows, &brought, variability, &populations, stations, &mut gates);
     (gates, populations.iter().map(|population| population.as_ref().map(|population| population.throughput)).collect())
+}
+
+/// Says of pools whether all of each ends up held by requests that wait for one another.
+pub(super) fn find_dead(network: &Network, flows: &Flows, losses: &Losses, gates: &mut [Gate]) {
+    if gates.is_empty() {
+        return;
+    }
+    let most: Vec<usize> = network.pools.iter().map(|pool| tokens(network, pool)).collect();
+    let dead = deadlock::find(network, &sections(network, flows, losses), gates, &most);
+    // Whoever needs one of them waits for ever.
+    dead.into_iter().for_each(|pool| (gates[pool].dead, gates[pool].wait) = (true, None));
 }
 
 /// Pools with those that are taken within them first; of pools that are taken within each other any.
@@ -157,13 +166,8 @@ fn limit(state: &mut StationState, factor: f64) {
     }
     state.queue_length = state.queue_length.map(|length| factor * length);
     for class in &mut state.classes {
-        class.wait = class.wait.take().map(|wait| wait.scaled(factor));
-        if let Treatment::Shared(queue) = &mut class.treatment
-            && let Some(slowdown) = ps::slowdown(queue)
-        {
-            // Fewer share the servers: as at a lower rate of arrivals.
-            *queue = ps::with_slowdown(queue, 1.0 + factor * (slowdown - 1.0));
-        }
+        // Fewer share the servers: as at a lower rate of arrivals.
+        class.lengthen(factor);
         class.knowledge = class.knowledge.and(HELD);
     }
 }
@@ -209,7 +213,8 @@ impl Solver<'_> {
         let scv = self.scv(section, &elements, capacity);
         let arrivals = section.stations.first().map_or(1.0, |(station, _)| self.variability[*station].scv);
         let factor = 0.5 * (arrivals.min(20.0) + scv);
-        let load = rate / capacity;
+        let own_capacity = self.own_capacity(section, groups, most);
+        let (load, own_load) = (rate / capacity, rate / own_capacity);
         let (gate, inside) = match entrance(rate, &part.throughput, queue) {
             Some(entrance) => {
                 let passed = rate * (1.0 - entrance.refused);
@@ -218,11 +223,9 @@ impl Solver<'_> {
                 let gate = Gate {
                     refused: entrance.refused,
                     utilization: busy / most as f64,
-                    load,
                     waiting: Some(groups * passed * wait.mean()),
                     full: entrance.inside[most],
                     wait: Some(wait),
-                    knowledge: HELD,
                     ..Gate::IDLE
                 };
                 (gate, entrance.inside)
@@ -231,28 +234,38 @@ impl Solver<'_> {
                 let mut inside = vec![0.0; most + 1];
                 inside[most] = 1.0;
                 let stuck = 1.0 - 1.0 / load;
-                (
-                    Gate { wait: None, stuck, utilization: 1.0, load, waiting: None, knowledge: HELD, ..Gate::IDLE },
-                    inside,
-                )
+                (Gate { wait: None, stuck, utilization: 1.0, waiting: None, ..Gate::IDLE }, inside)
             }
         };
+        let gate = Gate { load, own_load, knowledge: HELD, ..gate };
         let passed = rate * (1.0 - gate.held());
-        for (e, (station, element)) in section.stations.iter().zip(&elements).map(|((s, _), e)| (*s, e)).enumerate() {
-            let present: f64 = inside.iter().zip(&part.present[e]).map(|(chance, n)| chance * n).sum();
+        self.limit_inside(section, &elements, &part.present, &inside, passed);
+        let held: f64 = inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
+        let time = if passed > 0.0 { held / passed } else { most as f64 / capacity };
+        let least_time = (most as f64 / own_capacity.max(f64::MIN_POSITIVE)).min(time);
+        self.inside[id] = Some(Inside { time, least_time, capacity: capacity * groups, scv });
+        self.gates[id] = gate;
+    }
+
+    /// Notes what waits at the stations of a section are multiplied by, where so many are inside with these chances and so many
+    /// of those are at each station.
+    fn limit_inside(
+        &mut self,
+        section: &Section,
+        elements: &[Element],
+        present: &[Vec<f64>],
+        inside: &[f64],
+        passed: PerSecond,
+    ) {
+        for (((station, met), element), present) in section.stations.iter().zip(elements).zip(present) {
+            let present: f64 = inside.iter().zip(present).map(|(chance, n)| chance * n).sum();
             let busy = passed * element.demand;
             let open = element.present(passed) - busy;
             let factor = if open > 1e-12 * busy { ((present - busy) / open).clamp(0.0, 1.0) } else { 1.0 };
-            let share = section.stations[e].1.count / self.brought[station].0;
-            let sum = &mut self.limited[station];
+            let share = met.count / self.brought[*station].0;
+            let sum = &mut self.limited[*station];
             *sum = (sum.0 + share, sum.1 + share * factor);
         }
-        let held: f64 = inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
-        let time = if passed > 0.0 { held / passed } else { most as f64 / capacity };
-        let least_time = most as f64 / self.own_capacity(section, groups, most).max(f64::MIN_POSITIVE);
-        let least_time = least_time.min(time);
-        self.inside[id] = Some(Inside { time, least_time, capacity: capacity * groups, scv });
-        self.gates[id] = Gate { own_load: rate / self.own_capacity(section, groups, most), ..gate };
     }
 
     /// The elements of what is done while something of a service, or of none, is held by one group of requests: stations, then
@@ -316,16 +329,6 @@ impl Solver<'_> {
 fn element(demand: f64, servers: f64, others: f64) -> Element {
     let left = servers * (1.0 - others).max(1e-6);
     if left >= 1.0 { Element { demand, servers: left } } else { Element { demand: demand / left, servers: 1.0 } }
-}
-
-/// Requests that come to each station, and the work that they bring, per second.
-fn brought(network: &Network, flows: &Flows) -> Vec<(f64, f64)> {
-    let mut brought = vec![(0.0, 0.0); network.stations.len()];
-    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
-        let (rate, sum) = (rates.iter().sum::<f64>(), &mut brought[visit.station]);
-        *sum = (sum.0 + rate, sum.1 + rate * visit.time.mean());
-    }
-    brought
 }
 
 /// How many one instance has of a pool, or all of them where they share.

@@ -25,7 +25,7 @@ use crate::analytic::traffic::Variability;
 use crate::discipline::{Delay, Discipline, ps};
 use crate::math::equivalent::{Element, filled};
 use crate::network::flows::{Flows, Losses};
-use crate::network::{Network, PoolId, Station, StationId};
+use crate::network::{Network, PoolId, PoolKind, Station, StationId};
 use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
 
@@ -59,7 +59,7 @@ impl Solver<'_> {
         let Load::Closed { users, think } = &self.network.workloads[w].load else { return None };
         let users = *users as usize;
         let enough = |pool: PoolId| match self.network.pools[pool].kind {
-            crate::network::PoolKind::Calls { .. } => true,
+            PoolKind::Calls { .. } => true,
             _ => tokens(self.network, &self.network.pools[pool]) >= users,
         };
         let section: Section = of_users(self.network, self.flows, losses, w, &enough);

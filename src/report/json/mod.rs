@@ -1,17 +1,15 @@
 //! Results as JSON: times in seconds, rates per second, ratios from 0 to 1, `null` for what does not exist.
 
 mod tested;
+mod why;
 
 pub use tested::tested;
 
-use super::{Difference, Manifest, differences, explained};
+use super::{Difference, Manifest, differences};
 use crate::calculator::Calculation;
-use crate::plan::{
-    CHANGE, Elasticity, Explanation, Losing, Made, Next, Plan, PlanError, PlannedService, Point, Remedy, Verdict,
-};
+use crate::plan::{Explanation, Losing, Plan, PlanError, PlannedService, Point, Verdict};
 use crate::prediction::{
-    Accuracy, Agreement, Apart, Confidence, Ended, Metastable, Part, Prediction, Regime, ServiceResult, Simulation,
-    Times, Widths, WorkloadResult,
+    Accuracy, Agreement, Confidence, Ended, Prediction, ServiceResult, Simulation, Times, Widths, WorkloadResult,
 };
 use crate::system::{Metric, System};
 use serde::{Serialize, Serializer};
@@ -90,7 +88,7 @@ impl<'a> Solved<'a> {
             services: &prediction.services,
             bottleneck: prediction.bottleneck.as_deref(),
             headroom: prediction.headroom,
-            metastable: prediction.metastable.as_ref().map(metastable),
+            metastable: prediction.metastable.as_ref().map(why::metastable),
             objectives: verdicts.iter().map(verdict).collect(),
             cost_per_hour: system.cost_per_hour(),
             assumptions: &system.assumptions,
@@ -110,13 +108,13 @@ impl<'a> Solved<'a> {
         let (workloads, services) = (workload_map(computed), service_map(computed));
         let analytic = json!({ "stable": computed.stable, "workloads": workloads, "services": services });
         let differences = differences(computed, simulated).iter().map(difference).collect();
-        let verdict = Some(agreed(agreement));
+        let verdict = Some(why::agreed(agreement));
         Solved { analytic: Some(analytic), differences: Some(differences), verdict, ..self }
     }
 
     /// With why it is so.
     pub fn explained(self, explanation: &Explanation, currency: &str) -> Solved<'a> {
-        Solved { explanation: Some(self::explanation(explanation, currency)), ..self }
+        Solved { explanation: Some(why::explanation(explanation, currency)), ..self }
     }
 
     /// With its plan.
@@ -307,80 +305,6 @@ fn simulation(simulation: &Simulation) -> Value {
             Ended::Stopped => "stopped",
             Ended::Hopeless => "no steady state",
         },
-    })
-}
-
-/// Why a prediction is as it is.
-fn explanation(explanation: &Explanation, currency: &str) -> Value {
-    let part = |part: &Part| json!({ "place": part.place, "cause": part.cause.word(), "seconds": part.time, "share": part.share });
-    let workload = |made: &Made| {
-        let sentence = made.p95.filter(|_| !made.parts.is_empty()).map(|p95| explained::sentence(made, p95));
-        let parts: Vec<Value> = made.parts.iter().map(part).collect();
-        (made.workload.clone(), json!({ "p95": number(made.p95), "parts": parts, "sentence": sentence }))
-    };
-    let elasticity = |elasticity: &Elasticity| {
-        json!({
-            "input": elasticity.input,
-            "change": CHANGE,
-            "figure": elasticity.figure,
-            "effect": number(elasticity.effect),
-        })
-    };
-    let remedy = |remedy: &Remedy| {
-        json!({
-            "path": remedy.path,
-            "from": remedy.from,
-            "to": remedy.to,
-            "figure": remedy.figure,
-            "before": number(remedy.before),
-            "after": remedy.after,
-            "price_per_hour": number(remedy.price),
-            "sentence": explained::remedy_sentence(remedy, currency),
-        })
-    };
-    let next = |next: &Next| json!({ "now": next.now, "then": next.then, "headroom": next.headroom });
-    let workloads: Map<String, Value> = explanation.workloads.iter().map(workload).collect();
-    json!({
-        "workloads": workloads,
-        "elasticities": explanation.elasticities.iter().map(elasticity).collect::<Vec<_>>(),
-        "next_bottleneck": explanation.next.as_ref().map(next),
-        "changes": explanation.remedies.iter().map(remedy).collect::<Vec<_>>(),
-    })
-}
-
-/// The state it does not come back from.
-fn metastable(state: &Metastable) -> Value {
-    let regime = |regime: &Regime| {
-        (regime.workload.clone(), json!({ "throughput": regime.throughput, "error_rate": regime.error_rate }))
-    };
-    let workloads: Map<String, Value> = state.workloads.iter().map(regime).collect();
-    json!({
-        "resource": state.resource,
-        "load": state.load,
-        "from": state.from,
-        "trigger": { "waiting": state.waiting, "outage": state.outage },
-        "workloads": workloads,
-    })
-}
-
-/// What both engines together say.
-fn agreed(agreement: &Agreement) -> Value {
-    let apart = |apart: &Apart| {
-        json!({
-            "subject": apart.subject,
-            "metric": apart.metric,
-            "analytic": number(Some(apart.computed)),
-            "simulated": number(Some(apart.simulated)),
-            "because": apart.cause.code,
-            "at": apart.cause.service,
-            "sentence": apart.cause.sentence,
-        })
-    };
-    json!({
-        "agrees": agreement.holds(),
-        "compared": agreement.compared,
-        "sentence": agreement.sentence(),
-        "apart": agreement.apart.iter().map(apart).collect::<Vec<_>>(),
     })
 }
 

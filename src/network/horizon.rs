@@ -1,12 +1,12 @@
 //! Whether time goes on for ever, comes again, or ends.
 
-use crate::network::Network;
+use super::Network;
 use crate::system::{ArrivalLaw, Load};
 use crate::unit::Seconds;
 
 /// Whether time goes on for ever.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Horizon {
+pub(crate) enum Horizon {
     Steady,
     /// All comes again after this time.
     Period(Seconds),
@@ -15,7 +15,7 @@ pub(super) enum Horizon {
 }
 
 /// The horizon of a network: the longest of its workloads.
-pub(super) fn horizon(network: &Network) -> Horizon {
+pub(crate) fn horizon(network: &Network) -> Horizon {
     let (mut end, mut period) = (0.0f64, 0.0f64);
     for workload in &network.workloads {
         match &workload.load {
