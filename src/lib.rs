@@ -40,6 +40,8 @@ pub mod analytic;
 
 pub mod simulate;
 
+pub mod exact;
+
 pub mod plan;
 
 pub mod calculator;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The folders in the order of docs/architecture.md: each uses the ones before it.
-const FLOORS: [&str; 14] = [
+const FLOORS: [&str; 15] = [
     "unit",
     "math",
     "distribution",
@@ -17,6 +17,7 @@ const FLOORS: [&str; 14] = [
     "prediction",
     "analytic",
     "simulate",
+    "exact",
     "plan",
     "calculator",
     "document",

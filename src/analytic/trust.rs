@@ -73,7 +73,6 @@ impl Way {
                 let state = &solution.stations[station].classes[self.class];
                 let known = self.visits.len() < LONGEST
                     && state.knowledge == Knowledge::Exact
-                    && state.refused == 0.0
                     && network.visits[*visit].time.has_closed_transform();
                 (self.stations.insert(station) && known).then_some(())
             }
@@ -111,7 +110,11 @@ impl Way {
             let id = solution.network.visits[*visit].station;
             let (station, state) = (&solution.network.stations[id], &solution.stations[id]);
             let single = station.servers == 1 && station.instances == 1;
-            last == 0 || (state.poisson && (state.memoryless || i == last) && (single || i == 0 || i == last))
+            // Behind a place that sends some away arrivals are not Poisson.
+            let refuses = state.classes[self.class].refused > 0.0;
+            last == 0
+                || (!refuses || i == last)
+                    && (state.poisson && (state.memoryless || i == last) && (single || i == 0 || i == last))
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `plimsoll solve`: predict.
 
 use super::simulation::SimulationArgs;
-use super::{ModelArgs, Outcome, OutputArgs, input, output, plot};
+use super::{Failure, ModelArgs, Outcome, OutputArgs, input, output, plot};
 use clap::{Args, ValueEnum};
 use plimsoll::network::compile;
 use plimsoll::plan::TestKind;
@@ -9,7 +9,7 @@ use plimsoll::prediction::{Ended, Prediction, agreement};
 use plimsoll::report::json::Solved;
 use plimsoll::system::System;
 use plimsoll::unit::ratio;
-use plimsoll::{analytic, plan, report};
+use plimsoll::{analytic, exact, plan, report};
 
 /// Predict: response times, errors, utilization, saturation, objectives.
 #[derive(Args)]
@@ -43,6 +43,8 @@ pub(crate) enum Method {
     Simulate,
     /// Both, side by side
     Both,
+    /// The Markov chain of a small model, for those who doubt the others
+    Exact,
     /// Analysis, and simulation where analysis expects to be far off
     Auto,
 }
@@ -56,19 +58,23 @@ impl Solve {
             // A load test is always simulated.
             self.method = Method::Simulate;
         }
-        if self.method == Method::Analytic {
+        if matches!(self.method, Method::Analytic | Method::Exact) {
             self.simulation.unused()?;
         }
         let mut model = input::read(&self.model, &self.output)?;
         model.manifest.method = self.method.word();
-        model.manifest.seed = (self.method != Method::Analytic).then_some(self.simulation.seed);
+        model.manifest.seed = self.method.is_random().then_some(self.simulation.seed);
         let system = model.with_scenarios(&self.model.scenario)?.into_owned();
         model.correct(&system, &self.output)?;
         if let Some(kind) = self.simulation.test {
             return self.test(&model, &system, kind);
         }
         let network = compile(&system);
-        let mut computed = (self.method != Method::Simulate).then(|| analytic::solve(&network));
+        let mut computed = match self.method {
+            Method::Simulate => None,
+            Method::Exact => Some(exact::solve(&network).map_err(|why| unsolved(&why))?),
+            Method::Analytic | Method::Both | Method::Auto => Some(analytic::solve(&network)),
+        };
         let mut warnings = Vec::new();
         if self.method == Method::Auto {
             let doubt = computed.as_ref().and_then(|prediction| prediction.doubt(TRUSTED));
@@ -81,7 +87,7 @@ impl Solve {
             model.manifest.seed = (self.method == Method::Simulate).then_some(self.simulation.seed);
         }
         let simulated = match self.method {
-            Method::Analytic | Method::Auto => None,
+            Method::Analytic | Method::Auto | Method::Exact => None,
             Method::Simulate | Method::Both => Some(self.simulation.run(&network, &model.manifest, &self.output)?),
         };
         let (prediction, beside) = match (&simulated, &computed) {
@@ -127,12 +133,26 @@ impl Solve {
     }
 }
 
+/// Why there is no exact solution.
+fn unsolved(why: &[String]) -> Failure {
+    let why = why.join("\n  - ");
+    Failure::Wrong(format!(
+        "error: the model cannot be solved exactly:\n  - {why}\n  = help: `--method both` compares analysis and simulation, which know all of the language"
+    ))
+}
+
 impl Method {
+    /// Whether anything is drawn by chance.
+    fn is_random(self) -> bool {
+        matches!(self, Method::Simulate | Method::Both | Method::Auto)
+    }
+
     fn word(self) -> &'static str {
         match self {
             Method::Analytic => "analytic",
             Method::Simulate => "simulate",
             Method::Both => "both",
+            Method::Exact => "exact",
             Method::Auto => "auto",
         }
     }

@@ -2,13 +2,14 @@
 //!
 //! Engines receive a `&Network`. [`compile()`] makes one from a checked [`crate::system::System`]; [`flows`] says how often each
 //! operation and station is visited, `graph` who asks whom, `horizon` whether time goes
-//! on for ever, `profile` how fast a load comes that changes.
+//! on for ever, `profile` how fast a load comes that changes, `program` makes one list of instructions of all steps.
 
 mod compile;
 pub mod flows;
 pub(crate) mod graph;
 pub(crate) mod horizon;
 pub(crate) mod profile;
+pub(crate) mod program;
 
 pub use compile::compile;
 

@@ -7,9 +7,9 @@
 use super::engine::{Ending, Engine, MOST_FRAMES, NUMBER};
 use super::frames::{Frame, Frames, Phase};
 use super::line::Line;
-use super::program::{Instruction, NONE, Place};
 use super::queue::Usage;
 use super::stages::{Stage, Stages};
+use crate::network::program::{Instruction, NONE, Place};
 
 /// Events of a stretch of time, for each buffer: enough that looking at the buffers costs little, few enough that what is
 /// under way stays in the memory next to the processor.
@@ -217,10 +217,10 @@ impl Engine<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::program::Program;
     use super::super::record::Record;
     use super::super::spans::{Span, Spans};
     use super::*;
+    use crate::network::program::Program;
     use crate::{document, network};
 
     /// What both ways count in the same stretches of time, and the first requests; `None` where a network takes a calendar.

@@ -5,9 +5,9 @@
 
 use super::engine::{Engine, TIMER, Then};
 use super::frames::{Frame, Phase};
-use super::program::{Instruction, NONE};
 use super::queue::Arrival;
 use super::record::{Elsewhere, Spent, place_of};
+use crate::network::program::{Instruction, NONE};
 
 /// Which of the timers of a call.
 const TIMEOUT: usize = 0;
@@ -61,7 +61,7 @@ impl Engine<'_> {
     fn send_copy(&mut self, number: u32, id: u32) -> Then {
         let call = &self.program.calls[id as usize];
         let way = match call.network {
-            Some(law) => 0.5 * self.program.laws[law as usize].draw(&mut self.laws[law as usize]),
+            Some(law) => 0.5 * self.program.samplers[law as usize].draw(&mut self.laws[law as usize]),
             None => 0.0,
         };
         let Frame { workload, stamp, ledger, span, .. } = self.frames[number];

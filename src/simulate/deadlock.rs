@@ -7,8 +7,8 @@
 
 use super::engine::Engine;
 use super::frames::{Frame, Kind, Phase};
-use super::program::{Instruction, NONE};
 use super::seats::Seat;
+use crate::network::program::{Instruction, NONE};
 
 /// Services whose workers, and pools that, will never be given back.
 pub(super) fn find(engine: &Engine<'_>) -> (Vec<usize>, Vec<usize>) {

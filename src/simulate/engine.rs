@@ -11,7 +11,6 @@ use super::calendar::Calendar;
 use super::frames::{Frame, Frames, Join, Kind};
 use super::ledger::Ledgers;
 use super::lru::Lookups;
-use super::program::{NONE, Program};
 use super::queue::Queue;
 use super::record::Record;
 use super::seats::Seat;
@@ -20,6 +19,7 @@ use super::share::Share;
 use super::spans::Spans;
 use super::stages::Stages;
 use crate::math::random::{Stream, source};
+use crate::network::program::{NONE, Program};
 use crate::network::{Network, OperationId};
 use std::collections::VecDeque;
 

@@ -2,7 +2,7 @@
 
 use super::engine::{Engine, Then};
 use super::frames::{Join, Kind, Phase};
-use super::program::{Instruction, NONE};
+use crate::network::program::{Instruction, NONE};
 
 impl Engine<'_> {
     /// A frame splits up.

@@ -3,7 +3,7 @@
 //! The place of a record that has ended is taken by the next; what waits for a record knows its stamp, which is never the
 //! same again for another record at that place.
 
-use super::program::{NONE, Place};
+use crate::network::program::{NONE, Place};
 
 /// What a frame is for, and thereby who waits for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 //! call or a branch has a ledger of its own, and whoever waits for it inherits the one of the answer that decided. The
 //! entries of a request add up to its response time.
 
-use super::program::NONE;
 use super::record::{Account, Elsewhere, Spent, place_of};
 use crate::network::Network;
+use crate::network::program::NONE;
 
 /// Every so many requests are looked at, after the first ones.
 const EVERY: u64 = 16;

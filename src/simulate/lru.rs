@@ -3,8 +3,8 @@
 //! Only what is in the cache takes memory. A run begins with a cache as it is after a long time: it holds the objects that
 //! were asked for last, drawn backwards in time until it is full of different ones.
 
-use super::program::NONE;
 use crate::math::random::Stream;
+use crate::network::program::NONE;
 use crate::system::Hits;
 use hashbrown::HashMap;
 use rand_distr::{Distribution, Zipf};

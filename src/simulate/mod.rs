@@ -1,6 +1,6 @@
 //! The simulation engine: requests one by one, with every meaning of the language.
 //!
-//! In the order of the data: `program` makes a network ready to run; `engine` lets things happen in the order of a
+//! In the order of the data: `engine` lets a program's instructions happen in the order of a
 //! `calendar`: `arrivals` bring requests, changed in time by a `shape`, each a frame (`frames`) that goes through `steps`,
 //! asks others (`calls`) and splits up (`forks`), at servers (`seats`) that are had one each (`queue`) or not (`share`), at the instance
 //! that `balance` chooses, past caches (`lru`). `record` counts, `ledger` keeps where the time went, `spans` writes single
@@ -29,7 +29,6 @@ mod line;
 mod lru;
 mod outcome;
 mod pilot;
-mod program;
 mod queue;
 mod record;
 mod seats;

@@ -2,10 +2,10 @@
 //! were used.
 
 use super::engine::Engine;
-use super::program::is_plain;
 use super::queue::{Queue, Usage};
 use super::share::{Making, Share};
 use crate::network::Service;
+use crate::network::program::is_plain;
 use crate::system::Balancer;
 
 /// Where the queues of a set of servers are: at the first, or at one for each instance from there on.

@@ -1,7 +1,7 @@
 //! Requests written down span by span, as tracing tools do.
 
 use super::frames::Frame;
-use super::program::NONE;
+use crate::network::program::NONE;
 use crate::unit::Seconds;
 
 /// The span of a request that has none yet but shall have one.

@@ -9,9 +9,9 @@
 //! Equal times are told apart by the order in which a calendar learnt of them, which is not known here: where streams meet
 //! or branches end, such times must have no probability.
 
-use super::program::{Instruction, NONE, Place, Program};
 use crate::discipline::Discipline;
 use crate::distribution::Sampler;
+use crate::network::program::{Instruction, NONE, Place, Program};
 use crate::network::{Network, OperationId, ServiceId};
 use crate::system::{ArrivalLaw, Balancer, Load};
 use std::collections::{BTreeMap, BTreeSet};
@@ -159,7 +159,7 @@ impl<'n> Graph<'n> {
     }
 
     fn law(&self, law: u32) -> &'n Sampler {
-        &self.program.laws[law as usize]
+        &self.program.samplers[law as usize]
     }
 
     /// How requests of a workload come.

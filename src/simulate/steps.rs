@@ -2,9 +2,9 @@
 
 use super::engine::{Engine, FRAME, SHARE, Then};
 use super::frames::{Frame, Kind, Phase};
-use super::program::{Instruction, NONE, Place};
 use super::queue::Arrival;
 use super::record::{Elsewhere, Spent, place_of};
+use crate::network::program::{Instruction, NONE, Place};
 
 impl Engine<'_> {
     /// What a frame waited for has come.
@@ -97,7 +97,7 @@ impl Engine<'_> {
 
     /// A frame passes time.
     fn delay(&mut self, number: u32, law: u32) -> Then {
-        let time = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
+        let time = self.program.samplers[law as usize].draw(&mut self.laws[law as usize]);
         let frame = &mut self.frames[number];
         (frame.since, frame.phase) = (self.now, Phase::Delay);
         self.later(time, number);
@@ -136,7 +136,7 @@ impl Engine<'_> {
     /// A frame comes to a station: the work it brings, and its class of urgency.
     #[inline(always)]
     fn bring(&mut self, number: u32, station: u32, law: u32) -> (f64, usize) {
-        let work = self.program.laws[law as usize].draw(&mut self.laws[law as usize]);
+        let work = self.program.samplers[law as usize].draw(&mut self.laws[law as usize]);
         let frame = &mut self.frames[number];
         (frame.work, frame.since, frame.phase) = (work, self.now, Phase::Work);
         let workload = frame.workload as usize;

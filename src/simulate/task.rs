@@ -2,11 +2,11 @@
 
 use super::effort::{Effort, Progress, Watch};
 use super::engine::{Ending, Engine};
-use super::program::Program;
 use super::shape::Shape;
 use super::spans::Spans;
 use super::stages::Stages;
 use crate::network::Network;
+use crate::network::program::Program;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 

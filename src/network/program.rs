@@ -1,29 +1,29 @@
 //! A network made ready to run: programs as one list of instructions, laws as samplers, each with its own stream.
 
+use super::{Network, Operation, OperationId, PoolId, Station, Step, Visit};
 use crate::discipline::Discipline;
 use crate::distribution::{Law, Sampler};
 use crate::math::random::{Stream, source};
-use crate::network::{self, Network, Operation, OperationId, PoolId, Station, Step, Visit};
 use crate::system::Backoff;
 
 /// Where an instruction stands.
-pub(super) type Place = u32;
+pub(crate) type Place = u32;
 
 /// A law to draw from, by number.
-pub(super) type LawId = u32;
+pub(crate) type LawId = u32;
 
 /// A random choice, by number.
-pub(super) type ChanceId = u32;
+pub(crate) type ChanceId = u32;
 
 /// What is held at a place: the number of the innermost hold.
-pub(super) type HoldId = u32;
+pub(crate) type HoldId = u32;
 
 /// Nothing, where a number could stand.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// One instruction.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Instruction {
+pub(crate) enum Instruction {
     /// Needs a server, and has it alone at a fixed speed.
     Work { station: u32, law: LawId },
     /// Needs a server that may be shared, taken away, or slowed down.
@@ -58,7 +58,7 @@ pub(super) enum Instruction {
 
 /// A call.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     pub operation: OperationId,
     pub times: u32,
     pub probability: f64,
@@ -75,14 +75,14 @@ pub(super) struct Call {
 
 /// Places with the chance of this one or one before it.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(crate) struct Choice {
     pub ways: Vec<(f64, Place)>,
     pub chance: ChanceId,
 }
 
 /// Sequences at once, how many must succeed, and where it goes on then.
 #[derive(Debug)]
-pub(super) struct Fork {
+pub(crate) struct Fork {
     pub branches: Vec<Place>,
     pub needed: u32,
     pub after: Place,
@@ -90,7 +90,7 @@ pub(super) struct Fork {
 
 /// The programs of a network.
 #[derive(Debug, Default)]
-pub(super) struct Program {
+pub(crate) struct Program {
     pub code: Vec<Instruction>,
     /// What is held at each place.
     pub held: Vec<HoldId>,
@@ -101,7 +101,8 @@ pub(super) struct Program {
     pub calls: Vec<Call>,
     pub choices: Vec<Choice>,
     pub forks: Vec<Fork>,
-    pub laws: Vec<Sampler>,
+    pub laws: Vec<Law>,
+    pub samplers: Vec<Sampler>,
     law_sources: Vec<u64>,
     chance_sources: Vec<u64>,
 }
@@ -131,7 +132,7 @@ impl Program {
 }
 
 /// Whether the servers of a station serve one request each, at a speed that never changes.
-pub(super) fn is_plain(station: &Station) -> bool {
+pub(crate) fn is_plain(station: &Station) -> bool {
     station.contention.is_none() && !matches!(station.discipline, Discipline::Ps | Discipline::Preemptive)
 }
 
@@ -213,7 +214,7 @@ impl Writer<'_> {
         }
     }
 
-    fn call(&mut self, call: &network::Call) {
+    fn call(&mut self, call: &super::Call) {
         let network = call.network.as_ref().map(|law| self.law(law));
         let chance = self.chance();
         self.program.calls.push(Call {
@@ -273,7 +274,8 @@ impl Writer<'_> {
     }
 
     fn law(&mut self, law: &Law) -> LawId {
-        self.program.laws.push(law.sampler());
+        self.program.laws.push(law.clone());
+        self.program.samplers.push(law.sampler());
         self.program.law_sources.push(source(&self.operation.name, 2 * self.laws));
         self.laws += 1;
         self.program.laws.len() as LawId - 1
