@@ -201,3 +201,60 @@ fn links_and_devices_stay_what_they_are() {
     let through_pipe = solve("/dev/stdout".as_ref());
     assert!(String::from_utf8_lossy(&through_pipe.stdout).contains("\"workloads\""));
 }
+
+#[test]
+fn several_workloads_of_users_are_exact_where_product_form_is() {
+    let model = |discipline: &str, works: [&str; 3], users: [u32; 2]| {
+        format!(
+            "[service.a]\ncores = 2\n{discipline}operations.x.steps = [ {{ work = \"{}\" }}, {{ call = \"b.x\", times = 2 }} ]\n\
+             operations.y.steps = [ {{ work = \"{}\" }}, {{ call = \"b.x\" }} ]\n\
+             [service.b]\ncores = 1\n{discipline}operations.x.work = \"{}\"\n\
+             [workload.u]\nentry = \"a.x\"\nusers = {}\nthink = \"100ms\"\n\
+             [workload.v]\nentry = \"a.y\"\nusers = {}\nthink = \"50ms\"\n",
+            works[0], works[1], works[2], users[0], users[1]
+        )
+    };
+    for (model, allowed) in [
+        (model("", ["10ms", "10ms", "8ms"], [4, 3]), 0.02),
+        (model("discipline = \"ps\"\n", ["25ms", "9ms", "8ms"], [3, 2]), 0.06),
+    ] {
+        let network = compile(&read(&model));
+        let (own, right) = (analytic::solve(&network), plimsoll::exact::solve(&network).unwrap());
+        for (own, right) in own.workloads.iter().zip(&right.workloads) {
+            let near = |a: f64, b: f64, allowed: f64| assert!((a / b - 1.0).abs() < allowed, "{a} {b}\n{model}");
+            near(own.throughput, right.throughput, 1e-6);
+            near(own.response.mean.unwrap(), right.response.mean.unwrap(), 1e-5);
+            near(own.response.p95().unwrap(), right.response.p95().unwrap(), allowed);
+        }
+    }
+}
+
+#[test]
+fn users_come_with_their_bounds_and_their_knee() {
+    let found = solve(
+        "[service.a]\ncores = 1\noperations.x.steps = [ { work = \"10ms\" }, { call = \"b.x\" }, { delay = \"20ms\" } ]\n\
+         [service.b]\ncores = 1\noperations.x.work = \"15ms\"\n[workload.u]\nentry = \"a.x\"\nusers = 12\nthink = \"80ms\"\n",
+    );
+    let crowd = found.workloads[0].crowd.clone().unwrap();
+    let (asymptotic, balanced) = plimsoll::math::mva::bounds(12, 0.1, &[0.01, 0.015]);
+    let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} {b}");
+    near(crowd.knee, 0.125 / 0.015);
+    // The pause is part of the response here, and of the time away there.
+    for (own, right) in [(crowd.asymptotic, asymptotic), (crowd.balanced.unwrap(), balanced)] {
+        near(own.throughput.0.unwrap(), right.throughput.0);
+        near(own.throughput.1.unwrap(), right.throughput.1);
+        near(own.response.0, right.response.0 + 0.02);
+        near(own.response.1.unwrap(), right.response.1 + 0.02);
+        let (rate, mean) = (found.workloads[0].throughput, found.workloads[0].response.mean.unwrap());
+        assert!(rate >= own.throughput.0.unwrap() && rate <= own.throughput.1.unwrap());
+        assert!(mean >= own.response.0 && mean <= own.response.1.unwrap());
+    }
+    // Beside others only what is left to them bounds users, and only from above.
+    let beside = solve(
+        "[service.a]\ncores = 1\noperations.x.work = \"10ms\"\n[workload.u]\nentry = \"a.x\"\nusers = 12\nthink = \"80ms\"\n\
+         [workload.v]\nentry = \"a.x\"\nrate = \"40/s\"\n",
+    );
+    let crowd = beside.workloads[0].crowd.clone().unwrap();
+    near(crowd.asymptotic.throughput.1.unwrap(), 60.0);
+    assert!(crowd.balanced.is_none() && crowd.asymptotic.throughput.0.is_none());
+}

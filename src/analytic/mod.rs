@@ -5,7 +5,7 @@
 //! queue remembers, `traffic` how variable the arrivals at each station are, `stations` what each class of requests meets there,
 //! `layers` what they wait for that others hold and how users bound it; `closed` does all that exactly for users alone in a network
 //! of product form. `compose` puts the response-time distributions of operations together, from which `feedback` learns what
-//! becomes of calls that are given up or made again, until both agree. `saturation`, `breakdown`, `metastable` and `explain` explain the
+//! becomes of calls that are given up or made again, until both agree. `saturation`, `crowd`, `breakdown`, `metastable` and `explain` explain the
 //! result, and `trust` says how far it can be relied on.
 
 mod breakdown;
@@ -13,6 +13,7 @@ mod bursts;
 mod circles;
 mod closed;
 mod compose;
+mod crowd;
 mod explain;
 mod feedback;
 mod layers;
@@ -121,7 +122,8 @@ fn each_in<I: Sync, W, T: Send>(
 /// Predicts what a network does: in steady state, or over all of its time where its load changes.
 pub fn solve(network: &Network) -> Prediction {
     let network = prepared(network);
-    let prediction = match Users::of(&network) {
+    let apart = closed::told_apart(&network);
+    let prediction = match Users::of(apart.as_ref().unwrap_or(&network)) {
         Some(users) => {
             let solution = users.steady_state();
             results::predict(&solution, &Composed::new(&solution))

@@ -71,6 +71,7 @@ fn of_workload(base: &WorkloadResult, parts: &[(f64, &WorkloadResult)]) -> Workl
         throughput,
         error_rate: if arrivals > 0.0 { failed / arrivals } else { base.error_rate },
         saturation_rate: base.saturation_rate,
+        crowd: base.crowd.clone(),
         breakdown: if response.mean.is_some() { breakdown } else { Vec::new() },
         accuracy: if response.mean.is_some() { accuracy(parts) } else { Accuracy::Overloaded },
         response,

@@ -2,6 +2,7 @@
 
 use super::breakdown::breakdown;
 use super::compose::Composed;
+use super::crowd::crowd;
 use super::refined::{REFINED, refined};
 use super::saturation::Offered;
 use super::tails::{Tail, mixed_curve, mixed_times};
@@ -83,6 +84,7 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
         throughput: rate * passed,
         error_rate: (1.0 - succeeded).clamp(0.0, 1.0),
         saturation_rate: offered.alone(w).map(|factor| factor * rate).filter(|_| rate > 0.0),
+        crowd: crowd(solution, offered, w, &shares),
         breakdown: shares,
         accuracy,
         response,
@@ -103,7 +105,7 @@ fn drawn_together(
         Some(share * (variance + mean * mean))
     };
     match mix.iter().map(second).sum::<Option<f64>>() {
-        Some(second) => users.drawn_together(mix, second - mean * mean, times),
+        Some(second) => users.drawn_together(class, mix, second - mean * mean, times),
         None => times,
     }
 }
@@ -138,7 +140,8 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
     let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * composed.success(*o, *class)).sum();
     let response = responses(composed, &runs, network.operations.len() <= REFINED);
     let mix: Vec<(OperationId, f64)> = runs.iter().map(|(rate, o, _)| (*o, rate / arrival_rate)).collect();
-    let response = drawn_together(solution, composed, &mix, 0, response);
+    // Of several workloads each is drawn together in its own way.
+    let response = if network.classes == 1 { drawn_together(solution, composed, &mix, 0, response) } else { response };
     let stations: Vec<usize> = service.cores.iter().chain(&service.devices).copied().collect();
     let workers = workers(network, id);
     let gate = workers.map(|pool| network.stations.len() + pool);

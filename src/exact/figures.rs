@@ -189,6 +189,7 @@ impl<'m> Figures<'m> {
             saturation_rate: (factor.is_finite() && came > 0.0).then_some(factor * came),
             breakdown: response.mean.map_or_else(Vec::new, |mean| self.breakdown(w, mean)),
             accuracy: Accuracy::Exact,
+            crowd: None,
             response,
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! In reading order: [`erlang`] and [`birth_death`] for the classical queues, [`inversion`] from transforms to
 //! distribution functions and [`ladder`] for many at once, [`roots`], [`quadrature`], [`special`] and [`rows`] as tools,
-//! then [`mva`], [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
+//! then [`mva`], [`classes`] and [`sharing`] for users, [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
 
 pub mod birth_death;
 pub mod bucket;
 pub mod cache;
+pub mod classes;
 pub mod curve;
 pub mod equivalent;
 pub mod erlang;
@@ -19,6 +20,7 @@ pub mod quadrature;
 pub mod random;
 pub mod roots;
 pub mod rows;
+pub mod sharing;
 pub mod special;
 pub mod usl;
 pub mod warmup;

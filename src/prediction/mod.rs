@@ -4,10 +4,12 @@
 //! exist, such as the p95 of a queue that grows without end, is `None`.
 
 mod agreement;
+mod crowd;
 pub mod laws;
 mod metastable;
 
 pub use agreement::{Agreement, Apart, Cause, agreement};
+pub use crowd::{Bounds, Crowd};
 pub use metastable::{Metastable, Regime};
 
 use crate::discipline::Knowledge;
@@ -72,6 +74,8 @@ pub struct WorkloadResult {
     pub breakdown: Vec<Share>,
     /// How the figures are known.
     pub accuracy: Accuracy,
+    /// What bounds its users, where it is one of users and was analysed.
+    pub crowd: Option<Crowd>,
 }
 
 /// What a service or external does.

@@ -5,7 +5,7 @@ use super::compared::{agreed, compared};
 use super::explained::explained;
 use super::{Block, Cell, Manifest, Report, Table, Tone, manifest_line};
 use crate::plan::{Explanation, Verdict};
-use crate::prediction::{Accuracy, Agreement, Prediction, Simulation, WorkloadResult};
+use crate::prediction::{Accuracy, Agreement, Bounds, Prediction, Simulation, WorkloadResult};
 use crate::system::{Metric, System};
 use crate::unit::{duration, number, price, rate, ratio};
 
@@ -32,6 +32,10 @@ pub fn solved(
     }
     report.push(Block::Heading("Workloads".to_string()));
     report.push(Block::Table(workloads(prediction)));
+    if let Some(table) = crowds(prediction) {
+        report.push(Block::Heading("Users".to_string()));
+        report.push(Block::Table(table));
+    }
     for workload in &prediction.workloads {
         if let Some(table) = breakdown(workload) {
             report.push(Block::Heading(format!("Where the time of {} goes", workload.name)));
@@ -223,6 +227,39 @@ fn workloads(prediction: &Prediction) -> Table {
     let header =
         ["workload", "arrivals", "throughput", "errors", "mean", "p50", "p95", "p99", "p99.9", "saturates", "p95 ±"];
     Table { header: header.map(String::from).to_vec(), rows, text_columns: 1, optional: vec![2, 8, 5, 3] }
+}
+
+/// How many users fill the system, and what they cannot exceed.
+fn crowds(prediction: &Prediction) -> Option<Table> {
+    let between = |low: Option<String>, high: Option<String>| match (low, high) {
+        (Some(low), Some(high)) => format!("{low} to {high}"),
+        (Some(low), None) => format!("at least {low}"),
+        (None, Some(high)) => format!("at most {high}"),
+        (None, None) => "–".to_string(),
+    };
+    let bounds = |within: &Bounds| -> [Cell; 2] {
+        let (throughput, response) = (within.throughput, within.response);
+        [
+            between(throughput.0.map(rate::print), throughput.1.map(rate::print)).into(),
+            between(Some(duration::print(response.0)), response.1.map(duration::print)).into(),
+        ]
+    };
+    let mut rows = Vec::new();
+    for (workload, crowd) in prediction.workloads.iter().filter_map(|w| Some((w, w.crowd.as_ref()?))) {
+        let knee = if crowd.knee.is_finite() { number::print_digits(crowd.knee, 3) } else { "–".to_string() };
+        let mut row: Vec<Cell> =
+            vec![workload.name.clone().into(), crowd.users.to_string().into(), knee.into(), "asymptotic".into()];
+        row.extend(bounds(&crowd.asymptotic));
+        rows.push(row);
+        if let Some(balanced) = &crowd.balanced {
+            let mut row: Vec<Cell> = vec!["".into(), "".into(), "".into(), "balanced".into()];
+            row.extend(bounds(balanced));
+            rows.push(row);
+        }
+    }
+    let header = ["workload", "users", "knee at", "bounds", "throughput", "mean response"];
+    let table = Table { header: header.map(String::from).to_vec(), rows, text_columns: 1, optional: Vec::new() };
+    (!table.rows.is_empty()).then_some(table)
 }
 
 fn trust(accuracy: &Accuracy, p95: Option<f64>) -> String {

@@ -170,6 +170,7 @@ fn workload(collected: &Collected<'_>, capacity: &Capacity, w: usize, overdue: b
         breakdown: response.mean.map_or_else(Vec::new, |mean| breakdown(network, together, w, mean)),
         response,
         accuracy: Accuracy::Simulated(Box::new(confidence)),
+        crowd: None,
     }
 }
 

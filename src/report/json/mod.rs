@@ -9,7 +9,8 @@ use super::{Difference, Manifest, differences};
 use crate::calculator::Calculation;
 use crate::plan::{Explanation, Losing, Plan, PlanError, PlannedService, Point, Verdict};
 use crate::prediction::{
-    Accuracy, Agreement, Confidence, Ended, Prediction, ServiceResult, Simulation, Times, Widths, WorkloadResult,
+    Accuracy, Agreement, Bounds, Confidence, Crowd, Ended, Prediction, ServiceResult, Simulation, Times, Widths,
+    WorkloadResult,
 };
 use crate::system::{Metric, System};
 use serde::{Serialize, Serializer};
@@ -265,7 +266,7 @@ pub(super) fn workload(w: &WorkloadResult) -> Value {
         .map(|s| json!({ "service": s.service, "queueing": s.queueing, "service_time": s.service_time, "visits": s.visits }))
         .collect();
     let headroom = w.saturation_rate.filter(|_| w.arrival_rate > 0.0).map(|s| s / w.arrival_rate);
-    json!({
+    let result = json!({
         "arrival_rate": w.arrival_rate,
         "throughput": w.throughput,
         "error_rate": w.error_rate,
@@ -274,6 +275,28 @@ pub(super) fn workload(w: &WorkloadResult) -> Value {
         "headroom": number(headroom),
         "breakdown": breakdown,
         "accuracy": accuracy(&w.accuracy),
+    });
+    match &w.crowd {
+        Some(crowd) => with(result, "users", self::crowd(crowd)),
+        None => result,
+    }
+}
+
+/// Users, and what bounds them.
+fn crowd(crowd: &Crowd) -> Value {
+    let bounds = |within: &Bounds| {
+        json!({
+            "throughput_lower": number(within.throughput.0),
+            "throughput_upper": number(within.throughput.1),
+            "response_lower": within.response.0,
+            "response_upper": number(within.response.1),
+        })
+    };
+    json!({
+        "number": crowd.users,
+        "saturation_users": number(Some(crowd.knee)),
+        "asymptotic": bounds(&crowd.asymptotic),
+        "balanced": crowd.balanced.as_ref().map(bounds),
     })
 }
 
