@@ -1,16 +1,18 @@
 //! Solves small models exactly: every state that the system can be in, and how fast each follows each, a Markov chain.
 //!
 //! In the order of the data: `refused` names what has no such chain, `phases` makes laws of memoryless steps. A `machine` says
-//! what can happen in a `state`, `run` and `serve` what comes of it, by every way that the `dice` can fall; `chain` finds all
+//! what can happen in a `state`, `run` with `calls`, `holds` and `serve` what comes of it, by every way that the `dice` can fall; `chain` finds all
 //! states that are reached. `stationary` says how much of all time each of them takes, `passage` how long one request is under
 //! way that is followed, `figures` makes the prediction.
 //!
 //! Requests of open workloads that come when a great many are under way are left out, so that there is an end of states; how
 //! seldom that is goes into the notes.
 
+mod calls;
 mod chain;
 mod dice;
 mod figures;
+mod holds;
 mod machine;
 mod passage;
 mod phases;

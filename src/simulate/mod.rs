@@ -1,15 +1,14 @@
 //! The simulation engine: requests one by one, with every meaning of the language.
 //!
-//! In the order of the data: `engine` lets a program's instructions happen in the order of a
-//! `calendar`: `arrivals` bring requests, changed in time by a `shape`, each a frame (`frames`) that goes through `steps`,
-//! asks others (`calls`) and splits up (`forks`), at servers (`seats`) that are had one each (`queue`) or not (`share`), at the instance
-//! that `balance` chooses, past caches (`lru`). `record` counts, `ledger` keeps where the time went, `spans` writes single
-//! requests down, `deadlock` finds what will never go on. Where `stages` finds that no request comes back to a place, things
-//! happen in the order of places instead (`by_place`, `line`).
+//! In the order of the data: `engine` lets things happen in the order of a `calendar`: `arrivals` bring requests, changed in
+//! time by a `shape`, each a frame (`frames`) that goes through `steps`, asks others (`calls`) and splits up (`forks`), at
+//! servers (`seats`) that are had one each (`queue`) or not (`share`), at the instance that `balance` chooses, past caches
+//! (`lru`). `record` counts, `ledger` keeps where the time went, `spans` writes single requests down, `deadlock` finds what
+//! will never go on. Where `stages` finds that no request comes back to a place, things happen in the order of places instead
+//! (`by_place`, `line`).
 //!
-//! A `task` runs engines side by side: `pilot` finds how long they take to settle, `horizon` whether time ends by itself,
-//! `effort` how long to measure, `follow` how things change; `collected` puts runs together,
-//! `figures` says how sure they are, `outcome` makes the prediction.
+//! A `task` runs engines side by side: `pilot` finds how long they take to settle, `effort` how long to measure, `follow` how
+//! things change; `collected` puts runs together, `figures` says how sure they are, `outcome` makes the prediction.
 
 mod arrivals;
 mod balance;
