@@ -15,21 +15,35 @@ const SETTLED: f64 = 1e-6;
 /// Rounds after which it is given up.
 const MOST_ROUNDS: usize = 60;
 
-/// Damped steps of a value towards new ones: each goes less far after one that went too far.
+/// Steps of a value towards new ones, each as long as the last two say that it should be (the secant of the correction), and less
+/// far after each that went too far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Damped {
+    /// The last correction, and the part of it that was made.
     last: f64,
     part: f64,
+    /// No step is longer than this part.
+    most: f64,
 }
 
+/// No step is shorter than this part of a correction, whatever the secant says.
+const LEAST_PART: f64 = 0.1;
+
+/// What the longest part shrinks by after a step that went too far.
+const SHRINKS: f64 = 0.8;
+
 impl Damped {
-    pub const WHOLE: Damped = Damped { last: 0.0, part: 1.0 };
+    pub const WHOLE: Damped = Damped { last: 0.0, part: 1.0, most: 1.5 };
 
     /// Moves a value towards another one; returns how far they are apart.
     pub fn towards(&mut self, value: &mut f64, wanted: f64) -> f64 {
         let correction = wanted - *value;
         if correction * self.last < 0.0 {
-            self.part *= 0.5;
+            self.most *= SHRINKS;
+        }
+        if self.last != 0.0 {
+            let slope = (self.last - correction) / (self.part * self.last);
+            self.part = if slope > 0.0 { (1.0 / slope).clamp(LEAST_PART, 1.5) } else { 1.0 }.min(self.most);
         }
         *value += self.part * correction;
         self.last = correction;
@@ -125,5 +139,24 @@ fn find<'n>(steps: &'n [Step], guarded: &mut Vec<&'n Guarded>) {
             guarded.push(found);
         }
         step.inner(|steps| find(steps, guarded));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_lead_to_the_fixed_point_from_either_side() {
+        for slope in [-3.0, -1.0, -0.5, 0.0, 0.3] {
+            let (mut value, mut step) = (0.0, Damped::WHOLE);
+            // The fixed point of a line is one.
+            let rounds = (0..30).take_while(|_| {
+                let wanted = 1.0 + slope * (value - 1.0);
+                step.towards(&mut value, wanted) > 1e-9
+            });
+            let rounds = rounds.count();
+            assert!(rounds < 12, "{slope} {rounds}");
+        }
     }
 }

@@ -285,9 +285,9 @@ fn alike(station: &Station, queue: &Queue, batches: &[(PerSecond, u32)]) -> Clas
             class.treatment = Treatment::Shared(ps::with_slowdown(&own, slowdown));
             return class;
         }
-        class.knowledge = match ps::visit(&own, &own.service) {
+        class.knowledge = match ps::knowledge(&own) {
             _ if own.arrivals != Arrivals::Poisson => Knowledge::Approximate { p95_error: 0.1 },
-            Some(visit) => visit.knowledge,
+            Some(knowledge) => knowledge,
             None => return overloaded(0.0),
         };
         class.treatment = Treatment::Shared(own);

@@ -264,8 +264,8 @@ impl OrderStatistic {
         mean_of(|t| self.exceeding(t), scale, f64::INFINITY)
     }
 
-    /// The chance that each part is the one that ends the wait: the last of all, the first of any.
-    pub fn decisive(&self) -> Vec<f64> {
+    /// The chance that each part is the one that ends the wait, whose mean is given: the last of all, the first of any.
+    pub fn decisive(&self, mean: f64) -> Vec<f64> {
         let n = self.parts.len();
         if n == 1 {
             return vec![1.0];
@@ -274,12 +274,11 @@ impl OrderStatistic {
         if !all && self.needed != 1 {
             return vec![1.0 / n as f64; n];
         }
-        let scale = self.mean(self.typical());
         let steps = 200;
         let mut chances = vec![0.0; n];
         let mut before: Vec<f64> = vec![0.0; n];
         for i in 0..=steps {
-            let t = scale * (f64::from(i) / f64::from(steps) * 5.0).exp() * 0.08;
+            let t = mean * (f64::from(i) / f64::from(steps) * 5.0).exp() * 0.08;
             let now: Vec<f64> = self.parts.iter().map(|(_, tail)| 1.0 - tail.exceeding(t)).collect();
             for k in 0..n {
                 let others: f64 = (0..n)
@@ -295,14 +294,5 @@ impl OrderStatistic {
         }
         let total: f64 = chances.iter().sum();
         if total > 0.0 { chances.iter().map(|c| c / total).collect() } else { vec![1.0 / n as f64; n] }
-    }
-
-    /// A time of the order of its parts.
-    fn typical(&self) -> f64 {
-        self.parts
-            .iter()
-            .map(|(_, tail)| roots::falling_to(0.3, 1e-3, |t| tail.exceeding(t)))
-            .filter(|t| t.is_finite())
-            .fold(0.0, f64::max)
     }
 }

@@ -142,7 +142,7 @@ fn parallel_law(statistic: &OrderStatistic, means: &[Mean], roughs: &[Rough]) ->
         let factor = beyond / table.moment(1);
         Law::Table(table.scaled(factor))
     };
-    let chances = statistic.decisive();
+    let chances = statistic.decisive(mean);
     let critical: Vec<f64> = chances
         .iter()
         .zip(means)

@@ -65,6 +65,25 @@ pub struct Visit {
     pub knowledge: Knowledge,
 }
 
+/// How a visit to several servers is known whose law is put together from the slowness of the station.
+const TABULATED: Knowledge = Knowledge::Approximate { p95_error: 0.08 };
+
+/// How the response time of requests that bring the work of all is known; `None` without a steady state.
+pub fn knowledge(queue: &Queue) -> Option<Knowledge> {
+    let tabulated = queue.servers > 1 && queue.service.mean() > 0.0 && followed(queue, &queue.service).is_none();
+    if tabulated {
+        slowdown(queue).map(|_| TABULATED)
+    } else {
+        visit(queue, &queue.service).map(|visit| visit.knowledge)
+    }
+}
+
+/// The work as exponential parts, where a request can be followed among those at several servers.
+fn followed(queue: &Queue, work: &Law) -> Option<Vec<(f64, f64)>> {
+    let alike = queue.service.is_exponential() || queue.service.scv() < 1.5;
+    if queue.servers > 1 && alike { single::exponentials(work) } else { None }
+}
+
 /// The response time of requests with work of the law `work`, in a station that as a whole looks like `queue`. `None`
 /// without a steady state.
 pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
@@ -74,14 +93,11 @@ pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
         return Some(Visit { wait: Delay::None, law: work.clone(), knowledge: Knowledge::Exact });
     }
     let chain = Chain::new(queue.arrival_rate, queue.service.mean(), queue.servers);
-    if queue.servers > 1
-        && let Some(size) = single::exponentials(work)
+    if let Some(size) = followed(queue, work)
+        && chain.found().len() <= MOST_STATES
     {
-        let exact = queue.service.is_exponential();
-        if (exact || queue.service.scv() < 1.5) && chain.found().len() <= MOST_STATES {
-            let law = Law::Derived(Derived::new(Several::new(chain, size)));
-            return Some(Visit { wait: Delay::None, law, knowledge: knowledge(exact) });
-        }
+        let law = Law::Derived(Derived::new(Several::new(chain, size)));
+        return Some(Visit { wait: Delay::None, law, knowledge: knowledge(queue.service.is_exponential()) });
     }
     let slowness = Slowness::new(&chain, queue);
     let sizes = sizes(work);
@@ -90,7 +106,7 @@ pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
     let mean = work.mean() * slowdown;
     if queue.servers > 1 {
         let law = slowness.tabulated(&sizes, slowdown, mean);
-        return Some(Visit { wait: Delay::None, law, knowledge: Knowledge::Approximate { p95_error: 0.08 } });
+        return Some(Visit { wait: Delay::None, law, knowledge: TABULATED });
     }
     let shared = Shared::new(queue.arrival_rate, &queue.service, work);
     let knowledge = knowledge(shared.is_exact());
