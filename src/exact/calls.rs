@@ -1,9 +1,9 @@
 //! How operations ask others: which instance, which worker, and what becomes of answers.
 
 use super::run::{CAME, FAILED, Run, SUCCEEDED, Then};
-use super::state::{Frame, FrameId, Kind, Status};
+use super::state::{Frame, FrameId, Status};
 use crate::network::ServiceId;
-use crate::network::program::Instruction;
+use crate::network::program::{Instruction, Kind};
 use crate::system::Balancer;
 use std::cmp::Ordering;
 

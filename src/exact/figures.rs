@@ -3,9 +3,9 @@
 use super::machine::Machine;
 use super::passage::Passage;
 use super::run::{CAME, Counts, FAILED};
-use super::state::{Frame, Kind, State, Status};
+use super::state::{Frame, State, Status};
 use crate::discipline::Discipline;
-use crate::network::program::Instruction;
+use crate::network::program::{Instruction, Kind};
 use crate::network::{Network, ServiceId, StationId};
 use crate::prediction::{Accuracy, Prediction, ServiceResult, Share, Times, WorkloadResult};
 use crate::unit::PerSecond;

@@ -5,9 +5,9 @@
 
 use super::dice::Dice;
 use super::machine::{Event, Machine, Source};
-use super::state::{Frame, FrameId, Kind, State, Status, held};
+use super::state::{Frame, FrameId, State, Status, held};
 use crate::network::OperationId;
-use crate::network::program::Instruction;
+use crate::network::program::{Instruction, Kind};
 use std::collections::VecDeque;
 
 /// What happened on the way.

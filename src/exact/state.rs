@@ -1,22 +1,11 @@
 //! A state of the chain: who is where. Two states in which only requests that are alike have changed places are one.
 
-use crate::network::program::{Instruction, NONE, Place, Program};
+use crate::network::program::{Instruction, Kind, NONE, Place, Program};
 use crate::network::{Network, ServiceId};
 use crate::system::Balancer;
 
 /// Number of a frame within a state.
 pub(super) type FrameId = usize;
-
-/// What a frame is for, and thereby who waits for its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A run of an operation, for the call of the frame below it or for nobody.
-    Run,
-    /// What a loop goes through, for the frame below it.
-    Body,
-    /// A branch, for the fork of the frame below it or for nobody any more.
-    Branch,
-}
 
 /// What a frame waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

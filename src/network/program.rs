@@ -21,6 +21,17 @@ pub(crate) type HoldId = u32;
 /// Nothing, where a number could stand.
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// What a frame is for, and thereby who waits for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A run of an operation, for the call of the frame below it or for nobody.
+    Run,
+    /// What a loop goes through, for the frame below it.
+    Body,
+    /// A branch, for the fork that it is one of.
+    Branch,
+}
+
 /// One instruction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Instruction {

@@ -6,9 +6,9 @@
 //! it, so one looks again until nothing changes.
 
 use super::engine::Engine;
-use super::frames::{Frame, Kind, Phase};
+use super::frames::{Frame, Phase};
 use super::seats::Seat;
-use crate::network::program::{Instruction, NONE};
+use crate::network::program::{Instruction, Kind, NONE};
 
 /// Services whose workers, and pools that, will never be given back.
 pub(super) fn find(engine: &Engine<'_>) -> (Vec<usize>, Vec<usize>) {

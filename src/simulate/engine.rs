@@ -8,7 +8,7 @@ use super::arrivals::Arrivals;
 use super::balance::Home;
 use super::by_place::ByPlace;
 use super::calendar::Calendar;
-use super::frames::{Frame, Frames, Join, Kind};
+use super::frames::{Frame, Frames, Join};
 use super::ledger::Ledgers;
 use super::lru::Lookups;
 use super::queue::Queue;
@@ -19,7 +19,7 @@ use super::share::Share;
 use super::spans::Spans;
 use super::stages::Stages;
 use crate::math::random::{Stream, source};
-use crate::network::program::{NONE, Program};
+use crate::network::program::{Kind, NONE, Program};
 use crate::network::{Network, OperationId};
 use std::collections::VecDeque;
 

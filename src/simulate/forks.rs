@@ -1,8 +1,8 @@
 //! Branches that run at once, and where they meet again.
 
 use super::engine::{Engine, Then};
-use super::frames::{Join, Kind, Phase};
-use crate::network::program::{Instruction, NONE};
+use super::frames::{Join, Phase};
+use crate::network::program::{Instruction, Kind, NONE};
 
 impl Engine<'_> {
     /// A frame splits up.

@@ -3,18 +3,7 @@
 //! The place of a record that has ended is taken by the next; what waits for a record knows its stamp, which is never the
 //! same again for another record at that place.
 
-use crate::network::program::{NONE, Place};
-
-/// What a frame is for, and thereby who waits for its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A run of an operation, for the call of the frame below it or for nobody.
-    Run,
-    /// What a loop goes through, for the frame below it.
-    Body,
-    /// A branch, for a join.
-    Branch,
-}
+use crate::network::program::{Kind, NONE, Place};
 
 /// What a frame waits for, and thereby what its next event means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

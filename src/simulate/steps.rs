@@ -1,10 +1,10 @@
 //! What a frame does, step by step.
 
 use super::engine::{Engine, FRAME, SHARE, Then};
-use super::frames::{Frame, Kind, Phase};
+use super::frames::{Frame, Phase};
 use super::queue::Arrival;
 use super::record::{Elsewhere, Spent, place_of};
-use crate::network::program::{Instruction, NONE, Place};
+use crate::network::program::{Instruction, Kind, NONE, Place};
 
 impl Engine<'_> {
     /// What a frame waited for has come.
