@@ -108,6 +108,11 @@ fn agrees(model: &str) {
         near("workers", own.workers_utilization, right.workers_utilization, confidence.workers_utilization);
         near("wait", own.wait.mean, right.wait.mean, confidence.wait.mean);
         near("response", own.response.mean, right.response.mean, confidence.response.mean);
+        for i in 0..4 {
+            assert_eq!(own.response.percentiles[i].is_some(), right.response.percentiles[i].is_some(), "{model}");
+            let width = confidence.response.percentiles[i];
+            near("percentile of a service", own.response.percentiles[i], right.response.percentiles[i], width);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How operations ask others: which instance, which worker, and what becomes of answers.
 
-use super::run::{CAME, FAILED, Run, SUCCEEDED, Then};
+use super::run::{CAME, FAILED, Run, SUCCEEDED, Subject, Then};
 use super::state::{Frame, FrameId, Status};
 use crate::network::ServiceId;
 use crate::network::program::{Instruction, Kind};
@@ -24,6 +24,8 @@ impl Run<'_> {
     /// A service receives a call.
     pub(super) fn receive(&mut self, id: FrameId) -> Then {
         let service = self.machine.form.service_of(self.state.frames[id].place);
+        let tagged = self.is_followed(Subject::Service(service));
+        self.state.frames[id].tagged |= tagged;
         self.counts.services[service][CAME] += 1;
         let workload = usize::from(self.state.frames[id].workload);
         self.counts.visits[service * self.counts.workloads.len() + workload] += 1;
@@ -114,12 +116,12 @@ impl Run<'_> {
                 }
             }
         }
+        if frame.tagged {
+            self.state.followed = Some(success);
+        }
         let Some(below) = frame.below else {
             if frame.first {
                 self.counts.workloads[usize::from(frame.workload)][if success { SUCCEEDED } else { FAILED }] += 1;
-                if frame.tagged {
-                    self.state.followed = Some(success);
-                }
                 self.thinks(usize::from(frame.workload));
             }
             return Then::Waits;

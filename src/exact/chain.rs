@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::machine::{Event, Machine};
-use super::run::{Counts, Run};
+use super::run::{Counts, Run, Subject};
 use super::state::State;
 use crate::unit::PerSecond;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -131,7 +131,7 @@ pub(super) fn outcomes(
     machine: &Machine<'_>,
     state: &State,
     event: Event,
-    followed: Option<(usize, u32)>,
+    followed: Option<(Subject, u32)>,
     mut look: impl FnMut(&mut Run<'_>, f64),
 ) {
     let mut dice = Dice::default();
@@ -147,27 +147,30 @@ pub(super) fn outcomes(
     }
 }
 
-/// What happens per second on average, and where requests that are followed begin.
+/// What happens per second on average, and where those of each subject begin that are followed.
 pub(super) fn walk(
     machine: &Machine<'_>,
     chain: &Chain,
     shares: &[f64],
     mut note: impl FnMut(PerSecond, &Counts),
+    subjects: &[Subject],
     mut begun: impl FnMut(usize, f64, &mut State),
 ) {
     for (id, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
         let state = machine.form.read(chain.states.get(id));
         for (rate, event) in machine.events(&state) {
-            let mut most = vec![0u32; machine.sources.len()];
+            let mut most = vec![0u32; subjects.len()];
             outcomes(machine, &state, event, None, |run, chance| {
                 note(share * rate * chance, &run.counts);
-                most.iter_mut().zip(&run.counts.workloads).for_each(|(most, [came, ..])| *most = (*most).max(*came));
+                most.iter_mut()
+                    .zip(subjects)
+                    .for_each(|(most, subject)| *most = (*most).max(run.counts.came(*subject)));
             });
-            for (workload, most) in most.into_iter().enumerate() {
+            for (i, (subject, most)) in subjects.iter().zip(most).enumerate() {
                 for number in 0..most {
-                    outcomes(machine, &state, event, Some((workload, number)), |run, chance| {
-                        if run.counts.workloads[workload][0] > number {
-                            begun(workload, share * rate * chance, &mut run.state);
+                    outcomes(machine, &state, event, Some((*subject, number)), |run, chance| {
+                        if run.counts.came(*subject) > number {
+                            begun(i, share * rate * chance, &mut run.state);
                         }
                     });
                 }

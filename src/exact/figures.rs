@@ -152,15 +152,16 @@ impl<'m> Figures<'m> {
         self.machine.form.network
     }
 
-    /// The prediction, with how long requests of each workload are under way.
+    /// The prediction, with how long requests of each workload are under way, and then calls to each service.
     pub fn prediction(&self, passages: &[Option<Passage>], notes: Vec<String>) -> Prediction {
         let network = self.network();
+        let (requests, calls) = passages.split_at(network.workloads.len());
         let busiest = (0..network.stations.len()).max_by(|a, b| self.utilization(*a).total_cmp(&self.utilization(*b)));
         let busiest = busiest.filter(|station| self.utilization(*station) > 0.0);
         Prediction {
             stable: true,
-            workloads: passages.iter().enumerate().map(|(w, passage)| self.workload(w, passage.as_ref())).collect(),
-            services: (0..network.services.len()).map(|id| self.service(id)).collect(),
+            workloads: requests.iter().enumerate().map(|(w, passage)| self.workload(w, passage.as_ref())).collect(),
+            services: calls.iter().enumerate().map(|(id, passage)| self.service(id, passage.as_ref())).collect(),
             bottleneck: busiest.map(|station| network.stations[station].name.clone()),
             headroom: busiest.map(|station| 1.0 / self.utilization(station)),
             overloads: Vec::new(),
@@ -220,7 +221,7 @@ impl<'m> Figures<'m> {
         services.chain(pools).filter(|share| share.queueing + share.service_time > 0.0).collect()
     }
 
-    fn service(&self, id: ServiceId) -> ServiceResult {
+    fn service(&self, id: ServiceId, passage: Option<&Passage>) -> ServiceResult {
         let network = self.network();
         let service = &network.services[id];
         let [came, succeeded, failed] = self.services[id];
@@ -241,7 +242,7 @@ impl<'m> Figures<'m> {
             error_rate: if came > 0.0 { (failed / came).clamp(0.0, 1.0) } else { 0.0 },
             queue_length: Some(cores + self.admissions[id]),
             wait: if network.parallels > 0 { Times::default() } else { mean(self.waits[id]) },
-            response: mean(self.running[id]),
+            response: passage.map_or_else(|| mean(self.running[id]), Passage::times),
             workers_utilization: service.workers.map(workers),
             saturation_rate: (busiest > 0.0 && came > 0.0).then(|| came / busiest),
             devices: service

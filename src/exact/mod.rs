@@ -30,7 +30,9 @@ use chain::{Chain, States, Unbuilt};
 use figures::Figures;
 use machine::Machine;
 use passage::Passage;
+use rayon::prelude::*;
 use refused::refused;
+use run::Subject;
 
 /// Requests under way with which no more come: the first two that are tried.
 const MOST: [usize; 2] = [3, 5];
@@ -148,17 +150,19 @@ impl<'n> Solved<'n> {
         let machine = &self.machine;
         let network = machine.form.network;
         let mut figures = Figures::new(machine);
-        let workloads = network.workloads.len();
-        // States in which a followed request begins, with how many do per second; and those that are over at once.
+        let workloads = (0..network.workloads.len()).map(Subject::Workload);
+        let subjects: Vec<Subject> = workloads.chain((0..network.services.len()).map(Subject::Service)).collect();
+        // States in which what is followed begins, with how many do per second; and those that are over at once.
         let mut begun: Vec<(States, Vec<f64>, [f64; 2])> =
-            (0..workloads).map(|_| (States::default(), Vec::new(), [0.0; 2])).collect();
+            subjects.iter().map(|_| (States::default(), Vec::new(), [0.0; 2])).collect();
         chain::walk(
             machine,
             &self.chain,
             &self.shares,
             |rate, counts| figures.note(rate, counts),
-            |workload, rate, state| {
-                let (states, rates, at_once) = &mut begun[workload];
+            &subjects,
+            |subject, rate, state| {
+                let (states, rates, at_once) = &mut begun[subject];
                 match state.followed {
                     Some(success) => at_once[usize::from(!success)] += rate,
                     None => {
@@ -172,25 +176,33 @@ impl<'n> Solved<'n> {
         for (id, share) in self.shares.iter().enumerate() {
             figures.spend(*share, &machine.form.read(self.chain.states.get(id)));
         }
-        let mut notes = vec![format!(
-            "a Markov chain of {} states; more than {} requests at once are left out, which there would be {:.1e} of the time",
-            self.chain.states.len(),
-            machine.most,
-            self.full
-        )];
+        let left_out = if self.full > 0.0 {
+            format!(
+                "; more than {} requests at once are left out, which there would be {:.1e} of the time",
+                machine.most, self.full
+            )
+        } else {
+            String::new()
+        };
+        let mut notes = vec![format!("a Markov chain of {} states{left_out}", self.chain.states.len())];
         let passages: Vec<Option<Passage>> = begun
-            .into_iter()
+            .into_par_iter()
             .map(|(states, rates, at_once)| {
                 let all: f64 = rates.iter().sum::<f64>() + at_once[0] + at_once[1];
+                if all <= 0.0 {
+                    return Some(Passage::none());
+                }
                 let followed = Chain::explore(machine, states).ok()?;
                 Passage::new(&followed, rates.into_iter().map(|rate| rate / all).collect(), at_once[0] / all)
             })
             .collect();
-        for (workload, _) in network.workloads.iter().zip(&passages).filter(|(_, passage)| passage.is_none()) {
-            notes.push(format!(
-                "the chain that follows one request of {} is too large: there are no percentiles of it",
-                workload.name
-            ));
+        for (subject, _) in subjects.iter().zip(&passages).filter(|(_, passage)| passage.is_none()) {
+            let (what, name) = match subject {
+                Subject::Workload(w) => ("request of", &network.workloads[*w].name),
+                Subject::Service(id) => ("call to", &network.services[*id].name),
+            };
+            notes
+                .push(format!("the chain that follows one {what} {name} is too large: there are no percentiles of it"));
         }
         figures.prediction(&passages, notes)
     }

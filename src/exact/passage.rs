@@ -62,6 +62,11 @@ impl Passage {
         Some(Passage { clock, succeeded })
     }
 
+    /// That of nothing.
+    pub fn none() -> Passage {
+        Passage { clock: 0.0, succeeded: Vec::new() }
+    }
+
     fn success(&self) -> f64 {
         self.succeeded.last().copied().unwrap_or(0.0)
     }

@@ -6,8 +6,8 @@
 use super::dice::Dice;
 use super::machine::{Event, Machine, Source};
 use super::state::{Frame, FrameId, State, Status, held};
-use crate::network::OperationId;
 use crate::network::program::{Instruction, Kind};
+use crate::network::{OperationId, ServiceId};
 use std::collections::VecDeque;
 
 /// What happened on the way.
@@ -28,6 +28,23 @@ pub(super) const FAILED: usize = 2;
 /// Steps without any time after which it is a circle without end.
 const MOST_STEPS: usize = 100_000;
 
+impl Counts {
+    /// How many of a subject came.
+    pub fn came(&self, subject: Subject) -> u32 {
+        match subject {
+            Subject::Workload(workload) => self.workloads[workload][CAME],
+            Subject::Service(service) => self.services[service][CAME],
+        }
+    }
+}
+
+/// What is followed: a request of a workload, or a call to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    Workload(usize),
+    Service(ServiceId),
+}
+
 /// What happens next to a frame.
 pub(super) enum Then {
     Goes(FrameId),
@@ -44,13 +61,18 @@ pub(super) struct Run<'r> {
     /// Workloads that ask next.
     asking: VecDeque<usize>,
     pub counts: Counts,
-    /// The request of a workload that is followed, by its number among those that come on the way.
-    followed: Option<(usize, u32)>,
+    /// The request or call that is followed, by its number among those that come on the way.
+    pub(super) followed: Option<(Subject, u32)>,
     steps: usize,
 }
 
 impl<'r> Run<'r> {
-    pub fn new(machine: &'r Machine<'r>, state: State, dice: &'r mut Dice, followed: Option<(usize, u32)>) -> Run<'r> {
+    pub fn new(
+        machine: &'r Machine<'r>,
+        state: State,
+        dice: &'r mut Dice,
+        followed: Option<(Subject, u32)>,
+    ) -> Run<'r> {
         let network = machine.form.network;
         let (workloads, services) = (network.workloads.len(), network.services.len());
         let counts = Counts {
@@ -117,13 +139,17 @@ impl<'r> Run<'r> {
         let mix = &self.machine.form.network.workloads[workload].mix;
         let shares: Vec<f64> = mix.iter().map(|(_, share)| *share).collect();
         let operation = mix[self.dice.draw(&shares)].0;
-        let own = &mut self.counts.workloads[workload][CAME];
-        let tagged = self.followed == Some((workload, *own));
-        *own += 1;
+        let tagged = self.is_followed(Subject::Workload(workload));
+        self.counts.workloads[workload][CAME] += 1;
         let frame = self.run_of(operation, workload as u16, None);
         (self.state.frames[frame].first, self.state.frames[frame].tagged) = (true, tagged);
         let then = self.receive(frame);
         self.drive(then);
+    }
+
+    /// Whether what comes next of a subject is followed.
+    pub(super) fn is_followed(&self, subject: Subject) -> bool {
+        self.followed == Some((subject, self.counts.came(subject)))
     }
 
     /// A user begins to think.
