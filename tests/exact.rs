@@ -185,6 +185,10 @@ fn what_has_no_small_chain_is_refused_by_name() {
         (timed.clone(), "`timeout`"),
         (timed, "`network`"),
         (station("cores = 1", "\"10ms\"", "rate = \"101/s\""), "no steady state"),
+        (
+            pair("", "{ repeat = 100000, steps = [ { call = \"b.o\" } ] }", "", "{ work = \"1ms\" }", "users = 1"),
+            "repeats",
+        ),
     ] {
         let why = exact::solve(&network(&model)).err().unwrap_or_default();
         assert!(why.iter().any(|sentence| sentence.contains(words)), "{why:?}\n{model}");

@@ -15,6 +15,9 @@ pub(super) type StateId = u32;
 const MOST_STATES: usize = 1_000_000;
 const MOST_WORDS: usize = 150_000_000;
 
+/// Numbers that are written until all states are known: half a minute.
+const MOST_WRITTEN: usize = 5_000_000_000;
+
 /// Why there is no chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unbuilt {
@@ -80,6 +83,7 @@ impl Chain {
     pub fn explore(machine: &Machine<'_>, states: States) -> Result<Chain, Unbuilt> {
         let mut chain = Chain { states, ends: Vec::new(), followers: Vec::new(), rates: Vec::new() };
         let mut row: Vec<(StateId, PerSecond)> = Vec::new();
+        let mut written = 0;
         while chain.ends.len() < chain.states.len() {
             let own = chain.ends.len();
             let state = machine.form.read(chain.states.get(own));
@@ -91,7 +95,11 @@ impl Chain {
                     let to = match run.state.followed {
                         Some(true) => SUCCEEDED,
                         Some(false) => FAILED,
-                        None => chain.states.number(&machine.form.write(&mut run.state)),
+                        None => {
+                            let words = machine.form.write(&mut run.state);
+                            written += words.len();
+                            chain.states.number(&words)
+                        }
                     };
                     row.push((to, rate * chance));
                 });
@@ -110,7 +118,7 @@ impl Chain {
                 }
             }
             chain.ends.push(chain.followers.len());
-            if chain.states.len() > MOST_STATES || chain.states.words.len() > MOST_WORDS {
+            if chain.states.len() > MOST_STATES || chain.states.words.len() > MOST_WORDS || written > MOST_WRITTEN {
                 return Err(Unbuilt::TooLarge);
             }
         }

@@ -61,7 +61,7 @@ pub fn solve(network: &Network) -> Result<Prediction, Vec<String>> {
     let mut found: Vec<Solved<'_>> = Vec::new();
     while let Some(most) = next(&found) {
         let Some(machine) = Machine::new(network, &program, most) else {
-            return Err(vec!["there are too many users".to_string()]);
+            return Err(vec!["a law is not made of phases".to_string()]);
         };
         match Solved::new(machine, most) {
             Ok(solved) => found.push(solved),

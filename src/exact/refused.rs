@@ -2,8 +2,8 @@
 
 use super::phases::Phases;
 use crate::distribution::Law;
-use crate::network::program::Program;
-use crate::network::{Network, Operation, Step};
+use crate::network::program::{Instruction, Program};
+use crate::network::{Network, Operation, Step, Workload};
 use crate::system::{ArrivalLaw, Hits, Load};
 
 /// Why a network is no Markov chain of few states, in sentences; none where it is.
@@ -33,12 +33,31 @@ pub(super) fn refused(network: &Network, program: &Program) -> Vec<String> {
     if network.order.len() < network.operations.len() {
         found.push("operations call each other in a circle".to_string());
     }
-    if program.code.len() >= usize::from(u16::MAX) || network.workloads.len() > 60 {
-        found.push("it is too large by far".to_string());
+    if is_too_large(network, program) {
+        found.push(format!("it counts something beyond {MOST}: stages, repeats, instances, users, steps"));
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// States are written down with counts up to this.
+const MOST: u32 = 10_000;
+
+/// Workloads that are told apart.
+const MOST_WORKLOADS: usize = 60;
+
+fn is_too_large(network: &Network, program: &Program) -> bool {
+    let users = |workload: &Workload| matches!(workload.load, Load::Closed { users, .. } if users > MOST);
+    let stages = |law: &Law| Phases::of(law).is_some_and(|phases| phases.rates.len() > MOST as usize);
+    let loops = |step: &Instruction| matches!(step, Instruction::Loop { times, .. } if *times > MOST);
+    program.code.len() > MOST as usize
+        || network.workloads.len() > MOST_WORKLOADS
+        || network.workloads.iter().any(users)
+        || network.services.iter().any(|service| service.instances > MOST)
+        || program.calls.iter().any(|call| call.times > MOST || call.retries > MOST)
+        || program.code.iter().any(loops)
+        || program.laws.iter().any(stages)
 }
 
 fn made_of_phases(place: &str, what: &str, law: &Law, found: &mut Vec<String>) {
