@@ -87,6 +87,52 @@ pub fn solve(
     if last.is_none() && !sharing && rate >= full {
         return None;
     }
+    let Counted { present, busy, mut waiting, at_last } = counted(rate, leaving, servers, sharing, last)?;
+    let refused = if last.is_some() { at_last } else { 0.0 };
+    if last.is_some() {
+        // The last one is refused.
+        waiting.pop();
+    }
+    let passed = rate * (1.0 - refused);
+    let chances: Vec<f64> = waiting.iter().map(|chance| chance / (1.0 - refused)).collect();
+    let wait = match last {
+        _ if sharing => Delay::None,
+        None => Delay::exponential(chances.iter().sum(), full - rate).scaled(variability.max(1e-9)),
+        Some(_) if chances.is_empty() => Delay::None,
+        Some(_) => Delay::Erlangs { weights: chances, rate: full / variability.max(1e-9) },
+    };
+    let exact = queue.arrivals.is_poisson() && queue.service.is_exponential();
+    Some(Contended {
+        slowdown: if passed > 0.0 { busy / (passed * work) } else { 1.0 },
+        stretch: if passed > 0.0 { present / (passed * work) } else { 1.0 },
+        busy,
+        refused,
+        wait,
+        // The speed changes while one is served: the mean time is right, its law is about that of the work.
+        knowledge: Knowledge::Approximate { p95_error: if exact { 0.05 } else { 0.15 } },
+    })
+}
+
+/// How many are there.
+struct Counted {
+    /// Mean number, and that in service.
+    present: f64,
+    busy: f64,
+    /// Chance of each number from that of the servers on.
+    waiting: Vec<f64>,
+    /// Chance that it is full.
+    at_last: f64,
+}
+
+/// The chances of each number of requests, which leave at these rates, up to the last if there is one. `None` where they grow
+/// without end.
+fn counted(
+    rate: f64,
+    leaving: impl Fn(usize) -> f64,
+    servers: usize,
+    sharing: bool,
+    last: Option<usize>,
+) -> Option<Counted> {
     let (mut weight, mut total, mut present, mut busy) = (1.0f64, 1.0, 0.0, 0.0);
     let mut waiting: Vec<f64> = Vec::new();
     let mut n = 0;
@@ -117,30 +163,8 @@ pub fn solve(
             waiting.iter_mut().for_each(|weight| *weight *= 1e-200);
         }
     };
-    let refused = if last.is_some() { at_last / total } else { 0.0 };
-    if last.is_some() {
-        // The last one is refused.
-        waiting.pop();
-    }
-    let passed = rate * (1.0 - refused);
-    let chances: Vec<f64> = waiting.iter().map(|weight| weight / total / (1.0 - refused)).collect();
-    let (present, busy) = (present / total, busy / total);
-    let wait = match last {
-        _ if sharing => Delay::None,
-        None => Delay::exponential(chances.iter().sum(), full - rate).scaled(variability.max(1e-9)),
-        Some(_) if chances.is_empty() => Delay::None,
-        Some(_) => Delay::Erlangs { weights: chances, rate: full / variability.max(1e-9) },
-    };
-    let exact = queue.arrivals.is_poisson() && queue.service.is_exponential();
-    Some(Contended {
-        slowdown: if passed > 0.0 { busy / (passed * work) } else { 1.0 },
-        stretch: if passed > 0.0 { present / (passed * work) } else { 1.0 },
-        busy,
-        refused,
-        wait,
-        // The speed changes while one is served: the mean time is right, its law is about that of the work.
-        knowledge: Knowledge::Approximate { p95_error: if exact { 0.05 } else { 0.15 } },
-    })
+    waiting.iter_mut().for_each(|weight| *weight /= total);
+    Some(Counted { present: present / total, busy: busy / total, waiting, at_last: at_last / total })
 }
 
 #[cfg(test)]

@@ -138,7 +138,6 @@ impl<'n> Solved<'n> {
         let mut states = States::default();
         states.number(&machine.form.write(&mut machine.beginning()));
         let chain = Chain::explore(&machine, states)?;
-        // Those that many requests together, and the phases of what comes, have in common.
         let n = chain.states.len();
         let roots: Vec<usize> = (0..n).map(|id| machine.form.read(chain.states.get(id)).roots()).collect();
         let shares = stationary::stationary(&chain, &roots).ok_or(Unsolved::Unsettled)?;
