@@ -56,9 +56,12 @@ pub(super) struct Users<'n> {
     stations: Vec<Shared>,
     /// How often a cycle of each workload visits each station: `[workload][station]`.
     visits: Vec<Vec<f64>>,
+    /// What a request of each workload finds: how many are where with one user less of it.
+    found: Vec<Found>,
 }
 
 /// How many are where.
+#[derive(Debug, Clone)]
 struct Found {
     throughput: Vec<f64>,
     /// The chance of each number of jobs at each station.
@@ -114,24 +117,26 @@ impl<'n> Users<'n> {
             (*users, think + passed.map(|(operation, rates)| rates[w] * delays(&operation.steps)).sum::<f64>())
         };
         let crowds = thinking.iter().enumerate().map(away).collect();
-        Some(Users { network, crowds, stations, visits })
+        let mut users = Users { network, crowds, stations, visits, found: Vec::new() };
+        users.found = (0..users.crowds.len()).map(|w| users.solved(&users.crowds_without(w))).collect();
+        Some(users)
     }
 
-    /// How many are where, with one user less of a workload if one is named.
-    fn found(&self, without: Option<usize>) -> Found {
-        let crowds = self.crowds_without(without);
-        if let [(users, away)] = crowds.as_slice() {
+    /// How many are where of so many users.
+    fn solved(&self, crowds: &[(u32, f64)]) -> Found {
+        if let [(users, away)] = crowds {
             let stations = self.single();
             let throughput = vec![mva::solve(*users, *away, &stations).throughput];
             return Found { throughput, present: mva::present(*users, *away, &stations) };
         }
-        let solved = classes::solve(&crowds, &self.stations);
+        let solved = classes::solve(crowds, &self.stations);
         Found { throughput: solved.throughput, present: solved.present }
     }
 
-    fn crowds_without(&self, without: Option<usize>) -> Vec<(u32, f64)> {
+    /// The users with one less of a workload.
+    fn crowds_without(&self, w: usize) -> Vec<(u32, f64)> {
         let mut crowds = self.crowds.clone();
-        without.into_iter().for_each(|w| crowds[w].0 = crowds[w].0.saturating_sub(1));
+        crowds[w].0 = crowds[w].0.saturating_sub(1);
         crowds
     }
 
@@ -153,11 +158,10 @@ impl<'n> Users<'n> {
     /// The network in steady state.
     pub fn steady_state(self) -> Solution<'n> {
         let network = self.network;
-        let all = self.found(None);
-        let found: Vec<Found> = (0..self.crowds.len()).map(|w| self.found(Some(w))).collect();
+        let all = self.solved(&self.crowds);
         let losses = Losses::none(network);
         let flows: Flows = flows(network, &all.throughput, &losses);
-        let stations = (0..network.stations.len()).map(|i| self.station(i, &all, &found)).collect();
+        let stations = (0..network.stations.len()).map(|i| self.station(i, &all)).collect();
         let memories = vec![Memory::default(); network.stations.len()];
         Solution {
             network,
@@ -180,7 +184,7 @@ impl<'n> Users<'n> {
         self.network.stations[i].discipline == Discipline::Ps
     }
 
-    fn station(&self, i: usize, all: &Found, found: &[Found]) -> StationState {
+    fn station(&self, i: usize, all: &Found) -> StationState {
         let Shared { demands, servers } = &self.stations[i];
         let servers = *servers as usize;
         let busy =
@@ -193,14 +197,15 @@ impl<'n> Users<'n> {
             load: busy.min(1.0 - f64::EPSILON),
             utilization: busy.min(1.0),
             queue_length: Some(waiting(&all.present[i])),
-            classes: found.iter().enumerate().map(|(w, found)| self.class(i, w, &found.present[i])).collect(),
+            classes: (0..self.crowds.len()).map(|w| self.class(i, w)).collect(),
             poisson: false,
             memoryless: !self.is_shared(i),
         }
     }
 
-    /// What requests of a workload meet at a station, where they find so many with these chances.
-    fn class(&self, i: usize, w: usize, found: &[f64]) -> ClassState {
+    /// What requests of a workload meet at a station.
+    fn class(&self, i: usize, w: usize) -> ClassState {
+        let found = &self.found[w].present[i];
         let (servers, service) = (self.stations[i].servers as usize, self.service_time(i, w));
         let meets = |wait, treatment, knowledge| ClassState {
             wait: Some(wait),
@@ -233,7 +238,7 @@ impl<'n> Users<'n> {
             let behind = (n + 1).saturating_sub(servers) as f64;
             visits[i] * service * (1.0 + behind / servers as f64)
         };
-        let crowds = self.crowds_without(Some(w));
+        let crowds = self.crowds_without(w);
         let others: u32 = crowds.iter().map(|(users, _)| users).sum();
         let times = |i: usize| (0..=others as usize).map(|n| time(i, n)).collect();
         let values: Vec<Vec<f64>> = (0..self.stations.len()).map(times).collect();
@@ -249,12 +254,12 @@ impl<'n> Users<'n> {
 
     /// How much less the time of a visit varies at servers that users share than it would with arrivals from outside.
     fn less_shared(&self, i: usize, w: usize) -> f64 {
-        let Found { present, throughput } = self.found(Some(w));
+        let Found { present, throughput } = &self.found[w];
         let (servers, own) = (self.stations[i].servers, self.service_time(i, w));
         let flow = |k: usize| throughput[k] * self.visits[k][i];
         let all: f64 = (0..throughput.len()).map(flow).sum();
         let others = (0..throughput.len()).map(|k| flow(k) * self.service_time(i, k)).sum::<f64>() / all;
-        let ClassState { treatment: Treatment::Shared(queue), .. } = self.class(i, w, &present[i]) else { return 0.0 };
+        let ClassState { treatment: Treatment::Shared(queue), .. } = self.class(i, w) else { return 0.0 };
         let Some(open) = ps::visit(&queue, &queue.service).filter(|_| others > 0.0) else { return 0.0 };
         let mean = open.law.mean();
         let (met, variance) = sharing::moments(&present[i], servers, own, others);

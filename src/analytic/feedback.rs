@@ -26,14 +26,15 @@ pub(super) struct Damped {
     most: f64,
 }
 
-/// No step is shorter than this part of a correction, whatever the secant says.
+/// No step is a shorter part of a correction, or at first a longer one, whatever the secant says.
 const LEAST_PART: f64 = 0.1;
+const MOST_PART: f64 = 1.5;
 
 /// What the longest part shrinks by after a step that went too far.
 const SHRINKS: f64 = 0.8;
 
 impl Damped {
-    pub const WHOLE: Damped = Damped { last: 0.0, part: 1.0, most: 1.5 };
+    pub const WHOLE: Damped = Damped { last: 0.0, part: 1.0, most: MOST_PART };
 
     /// Moves a value towards another one; returns how far they are apart.
     pub fn towards(&mut self, value: &mut f64, wanted: f64) -> f64 {
@@ -43,7 +44,7 @@ impl Damped {
         }
         if self.last != 0.0 {
             let slope = (self.last - correction) / (self.part * self.last);
-            self.part = if slope > 0.0 { (1.0 / slope).clamp(LEAST_PART, 1.5) } else { 1.0 }.min(self.most);
+            self.part = if slope > 0.0 { (1.0 / slope).clamp(LEAST_PART, MOST_PART) } else { 1.0 }.min(self.most);
         }
         *value += self.part * correction;
         self.last = correction;

@@ -8,8 +8,20 @@ use crate::system::Balancer;
 use std::cmp::Ordering;
 
 impl Run<'_> {
+    /// A frame comes to a call, and may make it.
+    pub(super) fn call(&mut self, id: FrameId, call: u32) -> Then {
+        let call = &self.machine.form.program.calls[call as usize];
+        if call.times == 0 || !self.dice.chance(call.probability) {
+            self.state.frames[id].place += 1;
+            return Then::Goes(id);
+        }
+        let frame = &mut self.state.frames[id];
+        (frame.asked, frame.tries) = (call.times as u16, 0);
+        self.attempt(id)
+    }
+
     /// A frame makes the call at its place, for the first time or again.
-    pub(super) fn attempt(&mut self, id: FrameId) -> Then {
+    fn attempt(&mut self, id: FrameId) -> Then {
         let form = &self.machine.form;
         let frame = &mut self.state.frames[id];
         let Instruction::Call { call } = form.program.code[frame.place as usize] else { return Then::Waits };
@@ -107,13 +119,8 @@ impl Run<'_> {
         self.state.frames[id].status = Status::Over;
         if frame.has_worker {
             let waiting = self.admissions(service, frame.instance);
-            if let Some((next, others)) = waiting.split_first() {
-                self.state.frames[*next].has_worker = true;
-                self.state.frames[*next].status = Status::Ready;
-                self.ready.push_back(*next);
-                for (rank, other) in others.iter().enumerate() {
-                    self.state.frames[*other].status = Status::Admission(rank as u16);
-                }
+            if let Some(next) = self.hand_over(&waiting, Status::Admission) {
+                self.state.frames[next].has_worker = true;
             }
         }
         if frame.tagged {

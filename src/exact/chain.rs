@@ -42,8 +42,7 @@ impl States {
     }
 
     pub fn get(&self, id: usize) -> &[u16] {
-        let start = if id == 0 { 0 } else { self.ends[id - 1] };
-        &self.words[start..self.ends[id]]
+        written(&self.words, &self.ends, id)
     }
 
     /// The number of a state; a new one if it is not known.
@@ -56,13 +55,16 @@ impl States {
         self.ends.push(self.words.len());
         let id = self.ends.len() as StateId - 1;
         let States { words: all, ends, known, hasher } = self;
-        let of = |id: &StateId| {
-            let start = if *id == 0 { 0 } else { ends[*id as usize - 1] };
-            hasher.hash_one(&all[start..ends[*id as usize]])
-        };
+        let of = |id: &StateId| hasher.hash_one(written(all, ends, *id as usize));
         known.insert_unique(hash, id, of);
         id
     }
+}
+
+/// One of several that are written one after the other.
+fn written<'w>(words: &'w [u16], ends: &[usize], id: usize) -> &'w [u16] {
+    let start = if id == 0 { 0 } else { ends[id - 1] };
+    &words[start..ends[id]]
 }
 
 /// A chain: for each state those that follow it, with their rates per second.
@@ -83,7 +85,7 @@ impl Chain {
     pub fn explore(machine: &Machine<'_>, states: States) -> Result<Chain, Unbuilt> {
         let mut chain = Chain { states, ends: Vec::new(), followers: Vec::new(), rates: Vec::new() };
         let mut row: Vec<(StateId, PerSecond)> = Vec::new();
-        let mut written = 0;
+        let mut effort = 0;
         while chain.ends.len() < chain.states.len() {
             let own = chain.ends.len();
             let state = machine.form.read(chain.states.get(own));
@@ -97,7 +99,7 @@ impl Chain {
                         Some(false) => FAILED,
                         None => {
                             let words = machine.form.write(&mut run.state);
-                            written += words.len();
+                            effort += words.len();
                             chain.states.number(&words)
                         }
                     };
@@ -118,7 +120,7 @@ impl Chain {
                 }
             }
             chain.ends.push(chain.followers.len());
-            if chain.states.len() > MOST_STATES || chain.states.words.len() > MOST_WORDS || written > MOST_WRITTEN {
+            if chain.states.len() > MOST_STATES || chain.states.words.len() > MOST_WORDS || effort > MOST_WRITTEN {
                 return Err(Unbuilt::TooLarge);
             }
         }
@@ -160,8 +162,8 @@ pub(super) fn walk(
     machine: &Machine<'_>,
     chain: &Chain,
     shares: &[f64],
-    mut note: impl FnMut(PerSecond, &Counts),
     subjects: &[Subject],
+    mut note: impl FnMut(PerSecond, &Counts),
     mut begun: impl FnMut(usize, f64, &mut State),
 ) {
     for (id, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {

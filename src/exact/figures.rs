@@ -116,31 +116,19 @@ impl<'m> Figures<'m> {
     }
 
     fn spend_at_stations(&mut self, share: f64, state: &State) {
-        // Of those that share the servers of an instance no more are in service than there are.
-        let mut present: Vec<((StationId, u16), f64)> = Vec::new();
         for frame in &state.frames {
             let Some(station) = self.machine.station_of(frame) else { continue };
             match frame.status {
                 Status::Waiting(..) => self.waiting[station] += share,
                 Status::Served(..) => {
-                    let key = (station, frame.instance);
-                    match present.iter_mut().find(|(known, _)| *known == key) {
-                        Some((_, number)) => *number += 1.0,
-                        None => present.push((key, 1.0)),
-                    }
+                    // Of those that share the servers no more are in service than there are.
+                    let number = self.machine.served_with(state, frame, station) as f64;
+                    let served = (self.machine.servers(station) as f64 / number).min(1.0);
+                    self.busy[station][usize::from(frame.workload)] += share * served;
+                    self.waiting[station] += share * (1.0 - served);
                 }
                 _ => {}
             }
-        }
-        for frame in &state.frames {
-            let Some(station) = self.machine.station_of(frame).filter(|_| matches!(frame.status, Status::Served(..)))
-            else {
-                continue;
-            };
-            let number = present.iter().find(|(key, _)| *key == (station, frame.instance)).map_or(1.0, |(_, n)| *n);
-            let served = (self.machine.servers(station) as f64 / number).min(1.0);
-            self.busy[station][usize::from(frame.workload)] += share * served;
-            self.waiting[station] += share * (1.0 - served);
         }
     }
 

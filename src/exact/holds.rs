@@ -11,6 +11,7 @@ impl Run<'_> {
         self.machine.form.network.pools[pool].per.is_none() || one.instance == other.instance
     }
 
+    /// A frame wants one of a pool.
     pub(super) fn take(&mut self, id: FrameId, pool: PoolId) -> Then {
         let own = self.state.frames[id];
         let program = self.machine.form.program;
@@ -43,12 +44,9 @@ impl Run<'_> {
     /// One of a pool is given back, to the next who waits.
     pub(super) fn give(&mut self, pool: PoolId, by: FrameId) {
         let waiting = self.takers(pool, &self.state.frames[by]);
-        let Some((next, others)) = waiting.split_first() else { return };
-        let frame = &mut self.state.frames[*next];
-        (frame.status, frame.place) = (Status::Ready, frame.place + 1);
-        self.ready.push_back(*next);
-        for (rank, other) in others.iter().enumerate() {
-            self.state.frames[*other].status = Status::Pool(rank as u16);
+        if let Some(next) = self.hand_over(&waiting, Status::Pool) {
+            // It holds it from now on.
+            self.state.frames[next].place += 1;
         }
     }
 }

@@ -5,10 +5,9 @@ use super::phases::Phases;
 use super::run::Run;
 use super::state::{Form, Frame, FrameId, State, Status};
 use crate::discipline::{Discipline, contended};
-use crate::math::cache;
 use crate::network::program::{Instruction, LawId, Program};
 use crate::network::{Network, StationId};
-use crate::system::{ArrivalLaw, Hits, Load};
+use crate::system::{ArrivalLaw, Load};
 use crate::unit::PerSecond;
 
 /// How a workload asks.
@@ -183,9 +182,7 @@ impl<'n> Machine<'n> {
     pub fn speed(&self, state: &State, frame: &Frame) -> f64 {
         let Instruction::Shared { station, .. } = self.form.program.code[frame.place as usize] else { return 1.0 };
         let station = station as usize;
-        let served =
-            |other: &&Frame| matches!(other.status, Status::Served(..)) && self.is_at(other, station, frame.instance);
-        let n = state.frames.iter().filter(served).count() as f64;
+        let n = self.served_with(state, frame, station) as f64;
         let place = &self.form.network.stations[station];
         let shared = place.discipline == Discipline::Ps;
         let share = if shared { (self.servers(station) as f64 / n).min(1.0) } else { 1.0 };
@@ -193,12 +190,11 @@ impl<'n> Machine<'n> {
         share / place.contention.map_or(1.0, |contention| contended::slower(contention, present))
     }
 
-    /// How often a cache has what is looked up.
-    pub fn hits(&self, cache: usize) -> f64 {
-        match self.form.network.caches[cache].hits {
-            Hits::Ratio(ratio) => ratio,
-            Hits::Lru { size, objects, zipf } => cache::hit_ratio(size, objects, zipf),
-        }
+    /// How many are in service where a frame is, it included.
+    pub fn served_with(&self, state: &State, frame: &Frame, station: StationId) -> usize {
+        let served =
+            |other: &&Frame| matches!(other.status, Status::Served(..)) && self.is_at(other, station, frame.instance);
+        state.frames.iter().filter(served).count()
     }
 
     /// Servers of one queue of a station.

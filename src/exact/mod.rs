@@ -158,8 +158,8 @@ impl<'n> Solved<'n> {
             machine,
             &self.chain,
             &self.shares,
-            |rate, counts| figures.note(rate, counts),
             &subjects,
+            |rate, counts| figures.note(rate, counts),
             |subject, rate, state| {
                 let (states, rates, at_once) = &mut begun[subject];
                 match state.followed {

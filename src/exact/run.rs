@@ -57,7 +57,7 @@ pub(super) struct Run<'r> {
     pub(super) machine: &'r Machine<'r>,
     pub state: State,
     pub(super) dice: &'r mut Dice,
-    pub(super) ready: VecDeque<FrameId>,
+    ready: VecDeque<FrameId>,
     /// Workloads that ask next.
     asking: VecDeque<usize>,
     pub counts: Counts,
@@ -97,13 +97,10 @@ impl<'r> Run<'r> {
             Event::Thinks { workload, phase } => {
                 let word = machine.words[workload];
                 self.state.sources[word + phase] -= 1;
-                match &machine.sources[workload] {
-                    Source::Users(_, think)
-                        if think.next[phase].is_some_and(|next| {
-                            self.state.sources[word + next] += 1;
-                            true
-                        }) => {}
-                    _ => self.asks(workload),
+                let Source::Users(_, think) = &machine.sources[workload] else { return };
+                match think.next[phase] {
+                    Some(next) => self.state.sources[word + next] += 1,
+                    None => self.asks(workload),
                 }
             }
             Event::Passes(frame) => self.passes(frame),
@@ -111,7 +108,7 @@ impl<'r> Run<'r> {
         self.finish();
     }
 
-    /// A request comes, unless there are too many.
+    /// A request comes next.
     pub fn asks(&mut self, workload: usize) {
         self.asking.push_back(workload);
     }
@@ -129,6 +126,7 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// A request begins, unless there are too many.
     fn begin_request(&mut self, workload: usize) {
         if self.state.roots() >= self.machine.most {
             if let Source::Users(..) = self.machine.sources[workload] {
@@ -162,14 +160,9 @@ impl<'r> Run<'r> {
         self.state.sources[self.machine.words[workload] + phase] += 1;
     }
 
-    fn put(&mut self, frame: Frame) -> FrameId {
-        self.state.frames.push(frame);
-        self.state.frames.len() - 1
-    }
-
     pub(super) fn run_of(&mut self, operation: OperationId, workload: u16, below: Option<FrameId>) -> FrameId {
         let (place, _) = self.machine.form.program.operations[operation];
-        self.put(Frame {
+        self.state.frames.push(Frame {
             kind: Kind::Run,
             status: Status::Ready,
             place,
@@ -184,7 +177,8 @@ impl<'r> Run<'r> {
             asked: 0,
             tries: 0,
             needed: 0,
-        })
+        });
+        self.state.frames.len() - 1
     }
 
     fn inner(&mut self, kind: Kind, around: FrameId, place: u32, left: u16) -> FrameId {
@@ -222,25 +216,8 @@ impl<'r> Run<'r> {
             // It was sent, and is received now.
             _ if frame.kind == Kind::Run && !frame.is_placed => self.receive(id),
             Instruction::Work { station, .. } | Instruction::Shared { station, .. } => self.work(id, station as usize),
-            Instruction::Delay { law } => {
-                let begin = &self.machine.laws[law as usize].begin;
-                if begin.is_empty() {
-                    frame.place += 1;
-                    return Then::Goes(id);
-                }
-                self.state.frames[id].status = Status::Delay(self.dice.draw(begin) as u16);
-                Then::Waits
-            }
-            Instruction::Call { call } => {
-                let call = &form.program.calls[call as usize];
-                if call.times == 0 || !self.dice.chance(call.probability) {
-                    self.state.frames[id].place += 1;
-                    return Then::Goes(id);
-                }
-                let frame = &mut self.state.frames[id];
-                (frame.asked, frame.tries) = (call.times as u16, 0);
-                self.attempt(id)
-            }
+            Instruction::Delay { law } => self.delay(id, law),
+            Instruction::Call { call } => self.call(id, call),
             Instruction::Send { operation } => {
                 frame.place += 1;
                 let workload = frame.workload;
@@ -248,16 +225,9 @@ impl<'r> Run<'r> {
                 self.ready.push_back(sent);
                 Then::Goes(id)
             }
-            Instruction::Choose { choice } => {
-                let choice = &form.program.choices[choice as usize];
-                let before = std::iter::once(0.0).chain(choice.ways.iter().map(|(sum, _)| *sum));
-                let chances: Vec<f64> = choice.ways.iter().zip(before).map(|((sum, _), before)| sum - before).collect();
-                let way = self.dice.draw(&chances);
-                self.state.frames[id].place = choice.ways[way].1;
-                Then::Goes(id)
-            }
+            Instruction::Choose { choice } => self.choose(id, choice as usize),
             Instruction::Lookup { cache, hit } => {
-                let hits = self.machine.hits(cache as usize);
+                let hits = form.network.caches[cache as usize].hits.ratio();
                 let hit = self.dice.chance(hits).then_some(hit);
                 let frame = &mut self.state.frames[id];
                 frame.place = hit.unwrap_or(frame.place + 1);
@@ -294,6 +264,26 @@ impl<'r> Run<'r> {
             Instruction::End if frame.kind == Kind::Branch => self.branch_over(id, true),
             Instruction::End => self.answer(id, true),
         }
+    }
+
+    /// A frame goes one of several ways.
+    fn choose(&mut self, id: FrameId, choice: usize) -> Then {
+        let ways = &self.machine.form.program.choices[choice].ways;
+        let before = std::iter::once(0.0).chain(ways.iter().map(|(sum, _)| *sum));
+        let chances: Vec<f64> = ways.iter().zip(before).map(|((sum, _), before)| sum - before).collect();
+        self.state.frames[id].place = ways[self.dice.draw(&chances)].1;
+        Then::Goes(id)
+    }
+
+    /// Of those that wait, the first to come first, the first goes on and the others move up; `rank` is what they wait for.
+    pub(super) fn hand_over(&mut self, waiting: &[FrameId], rank: fn(u16) -> Status) -> Option<FrameId> {
+        let (next, others) = waiting.split_first()?;
+        self.state.frames[*next].status = Status::Ready;
+        self.ready.push_back(*next);
+        for (place, other) in others.iter().enumerate() {
+            self.state.frames[*other].status = rank(place as u16);
+        }
+        Some(*next)
     }
 
     pub(super) fn count(&self, is: impl Fn(&Frame) -> bool) -> usize {

@@ -4,6 +4,7 @@ use super::run::{Run, Then};
 use super::state::{Frame, FrameId, Status};
 use crate::discipline::Discipline;
 use crate::network::StationId;
+use crate::network::program::LawId;
 
 impl Run<'_> {
     /// A frame needs a server.
@@ -42,6 +43,16 @@ impl Run<'_> {
         }
         let before = self.waiting(station, instance, class).len();
         self.state.frames[id].status = Status::Waiting(before as u16, None);
+        Then::Waits
+    }
+
+    /// A frame passes time.
+    pub(super) fn delay(&mut self, id: FrameId, law: LawId) -> Then {
+        let begin = &self.machine.laws[law as usize].begin;
+        if begin.is_empty() {
+            return self.past(id);
+        }
+        self.state.frames[id].status = Status::Delay(self.dice.draw(begin) as u16);
         Then::Waits
     }
 
@@ -95,13 +106,18 @@ impl Run<'_> {
         let frame = self.state.frames[victim];
         let Status::Served(phase, order) = frame.status else { return };
         let behind = self.waiting(station, frame.instance, self.class(victim, station));
-        for (rank, other) in behind.into_iter().enumerate() {
-            if let Status::Waiting(own, _) = &mut self.state.frames[other].status {
-                *own = rank as u16 + 1;
-            }
-        }
+        self.rank(&behind, 1);
         self.state.frames[victim].status = Status::Waiting(0, Some(phase));
         self.close_ranks(station, frame.instance, order);
+    }
+
+    /// Gives those that wait their ranks from one on.
+    fn rank(&mut self, waiting: &[FrameId], first: u16) {
+        for (id, place) in waiting.iter().zip(first..) {
+            if let Status::Waiting(rank, _) = &mut self.state.frames[*id].status {
+                *rank = place;
+            }
+        }
     }
 
     /// Those who began after one that is no longer served.
@@ -145,26 +161,17 @@ impl Run<'_> {
     fn over(&mut self, id: FrameId, station: StationId) -> Then {
         let instance = self.state.frames[id].instance;
         let free = self.served(station, instance).len() < self.machine.servers(station);
-        let classes = if self.machine.form.network.stations[station].discipline.uses_priority() {
-            self.machine.form.network.classes
+        let network = self.machine.form.network;
+        let discipline = network.stations[station].discipline;
+        let classes = if discipline.uses_priority() { network.classes } else { 1 };
+        let waiting = (0..classes).map(|class| self.waiting(station, instance, class)).find(|list| !list.is_empty());
+        let mut waiting = waiting.unwrap_or_default();
+        let next = if discipline == Discipline::Lifo {
+            waiting.pop()
         } else {
-            1
+            (!waiting.is_empty()).then(|| waiting.remove(0))
         };
-        let mut next = None;
-        for class in 0..classes {
-            let waiting = self.waiting(station, instance, class);
-            let last_first = self.machine.form.network.stations[station].discipline == Discipline::Lifo;
-            next = if last_first { waiting.last().copied() } else { waiting.first().copied() };
-            if next.is_some() {
-                let others = waiting.into_iter().filter(|other| Some(*other) != next);
-                for (rank, other) in others.enumerate() {
-                    if let Status::Waiting(own, _) = &mut self.state.frames[other].status {
-                        *own = rank as u16;
-                    }
-                }
-                break;
-            }
-        }
+        self.rank(&waiting, 0);
         if let Some(next) = next.filter(|_| free) {
             let then = self.begin(next, station);
             self.drive(then);

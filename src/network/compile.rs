@@ -7,8 +7,7 @@ use super::{
 };
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Lattice, Law};
-use crate::math::cache;
-use crate::system::{self, Balancer, Hits, System, Target, Wait};
+use crate::system::{self, Balancer, System, Target, Wait};
 use crate::unit::Seconds;
 use hashbrown::HashMap;
 use rayon::prelude::*;
@@ -154,13 +153,7 @@ impl<'a> Compiler<'a> {
             .caches
             .iter()
             .enumerate()
-            .map(|(id, cache)| {
-                let ratio = match cache.hits {
-                    Hits::Ratio(ratio) => ratio,
-                    Hits::Lru { size, objects, zipf } => cache::hit_ratio(size, objects, zipf),
-                };
-                (cache.name.as_str(), (id, ratio))
-            })
+            .map(|(id, cache)| (cache.name.as_str(), (id, cache.hits.ratio())))
             .collect();
         let pools = system.pools.iter().enumerate().map(|(id, pool)| (pool.name.as_str(), id)).collect();
         Compiler {

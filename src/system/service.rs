@@ -4,6 +4,7 @@ use super::Operation;
 use crate::discipline::Discipline;
 use crate::discipline::contended::Contention;
 use crate::distribution::Law;
+use crate::math::cache;
 use crate::unit::PerSecond;
 
 /// A service: instances with cores, running operations.
@@ -171,4 +172,14 @@ pub enum Hits {
         /// Exponent of Zipf's law.
         zipf: f64,
     },
+}
+
+impl Hits {
+    /// Share of lookups that find what they look for: of a cache that forgets, by Che's approximation.
+    pub fn ratio(&self) -> f64 {
+        match *self {
+            Hits::Ratio(ratio) => ratio,
+            Hits::Lru { size, objects, zipf } => cache::hit_ratio(size, objects, zipf),
+        }
+    }
 }
