@@ -105,7 +105,28 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
     };
     let unsteady = unsteady * walk.queueing.iter().sum::<f64>();
     let late = walk.late.min(MOST_LATE);
-    Breakdown { doubt: share(TAIL * (walk.doubt + unsteady) + repeated), fork, late, shares: walk.shares(w) }
+    let doubt = share(TAIL * (walk.doubt + unsteady) + repeated);
+    let mut shares = walk.shares(w);
+    if composed.followed(w).is_some() {
+        add_up(&mut shares, mean);
+    }
+    Breakdown { doubt, fork, late, shares }
+}
+
+/// Makes shares add up to a mean that is known better than they are: queueing takes what is left.
+fn add_up(shares: &mut [Share], mean: f64) {
+    let queueing: f64 = shares.iter().map(|share| share.queueing).sum();
+    let service: f64 = shares.iter().map(|share| share.service_time).sum();
+    let (longer, slower) = if queueing > 0.0 && mean > service {
+        ((mean - service) / queueing, 1.0)
+    } else {
+        let all = queueing + service;
+        if all > 0.0 { (mean / all, mean / all) } else { (1.0, 1.0) }
+    };
+    for share in shares {
+        share.queueing *= longer;
+        share.service_time *= slower;
+    }
 }
 
 struct Walk<'a> {

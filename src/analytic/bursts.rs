@@ -100,9 +100,13 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         let plain = station.discipline == Discipline::Fcfs && !looks(station) && station.queue.is_none();
         let mean = erlang_wait(all / parts, service, servers);
         let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
-        // As much longer or shorter as the queue differs from that of exponential work.
-        let form = met.filter(|_| mean > 0.0).map(|met| met / mean);
-        found.stations.push(delay.zip(form).filter(|_| plain).map(|(delay, form)| delay.scaled(form)));
+        // As much longer or shorter as the queue differs from that of exponential work; what company adds it adds in each phase.
+        let scaled = |(delay, met): (Delay, f64)| {
+            let (alone, before) = (met / state.company, delay.mean());
+            let factor = alone / mean + if before > 0.0 { (met - alone) / before } else { 0.0 };
+            delay.scaled(factor)
+        };
+        found.stations.push(delay.zip(met).filter(|_| plain && mean > 0.0).map(scaled));
         found.factors.push(factor);
     }
     for (id, gate) in base.gates.iter().enumerate() {

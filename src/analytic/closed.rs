@@ -169,6 +169,7 @@ impl<'n> Users<'n> {
             flows,
             losses,
             memories,
+            company: None,
             stations,
             gates: Vec::new(),
             users: Some(self),
@@ -198,6 +199,7 @@ impl<'n> Users<'n> {
             utilization: busy.min(1.0),
             queue_length: Some(waiting(&all.present[i])),
             classes: (0..self.crowds.len()).map(|w| self.class(i, w)).collect(),
+            company: 1.0,
             poisson: false,
             memoryless: !self.is_shared(i),
         }

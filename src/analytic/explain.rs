@@ -50,7 +50,9 @@ fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, perce
     places.sort_by(|a, b| b.0.total_cmp(&a.0));
     places.truncate(MOST_PLACES);
     let grown = |changed: &Solution<'_>| {
-        let longer = results::response(changed, &Composed::new(changed), w).percentiles[percentile];
+        let mut composed = Composed::new(changed);
+        composed.follow();
+        let longer = results::response(changed, &composed, w).percentiles[percentile];
         longer.map_or(0.0, |longer| (longer - whole) / LONGER)
     };
     let mut found: Vec<Part> = Vec::new();

@@ -8,6 +8,7 @@
 //! becomes of calls that are given up or made again, until both agree. `saturation`, `crowd`, `breakdown`, `metastable` and `explain` explain the
 //! result, and `trust` says how far it can be relied on.
 
+mod accompanied;
 mod breakdown;
 mod bursts;
 mod circles;
@@ -16,6 +17,7 @@ mod compose;
 mod crowd;
 mod explain;
 mod feedback;
+mod follow;
 mod layers;
 mod memory;
 mod metastable;
@@ -42,6 +44,7 @@ use bursts::Phase;
 use closed::Users;
 use compose::Composed;
 use feedback::{Damped, Feedback};
+use follow::{Companions, Company};
 use layers::Gate;
 use memory::Memory;
 use prepared::prepared;
@@ -76,6 +79,8 @@ struct Solution<'n> {
     losses: Losses,
     /// What the queue of each station remembers.
     memories: Vec<Memory>,
+    /// Whom visits meet of their own request, where requests do several things at once.
+    company: Option<Company>,
     stations: Vec<StationState>,
     /// One for each pool.
     gates: Vec<Gate>,
@@ -181,10 +186,12 @@ fn settle<'n, T>(
     made: impl Fn(&Solution<'_>, &Composed<'_>) -> T,
 ) -> (Solution<'n>, T) {
     let mut feedback = Feedback::of(network);
+    let mut companions = Companions::default();
     loop {
-        let solution = steady_state(network, rates.clone(), &feedback, within);
-        let composed = Composed::new(&solution);
+        let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
+        let mut composed = Composed::new(&solution);
         if feedback.is_settled(&solution, &composed) {
+            composed.follow();
             let made = made(&solution, &composed);
             drop(composed);
             return (solution, made);
@@ -197,6 +204,7 @@ fn steady_state<'n>(
     network: &'n Network,
     mut rates: Vec<f64>,
     feedback: &Feedback<'_>,
+    companions: &mut Companions,
     within: Within<'_>,
 ) -> Solution<'n> {
     let mut losses = feedback.losses();
@@ -209,10 +217,15 @@ fn steady_state<'n>(
     loop {
         let flows = flows(network, &rates, &losses);
         let memories = memory::memories(network, &flows, &rates);
-        let variability = traffic::variability(network, &flows, &memories, &losses.stations);
+        // Phases come and go faster than company is learned: what holds on average holds in each.
+        let company = match within {
+            Some((_, base)) => base.company.as_ref(),
+            None => companions.at(network, &flows, &rates),
+        };
+        let variability = traffic::variability(network, &flows, &memories, &losses.stations, company);
         let mut stations = stations::solve(network, &flows, &variability);
         let (mut gates, users) =
-            layers::solve(network, &rates, feedback.beyond(), &flows, &losses, &variability, &mut stations);
+            layers::solve(network, &rates, feedback.beyond(), &flows, &losses, &variability, company, &mut stations);
         if let Some((phase, base)) = within {
             phase.apply(network, base, &mut stations, &mut gates);
         }
@@ -233,7 +246,8 @@ fn steady_state<'n>(
         rounds += 1;
         if moved < TOLERANCES.flows || rounds == MAX_ROUNDS {
             layers::find_dead(network, &flows, &losses, &mut gates);
-            return Solution { network, rates, flows, losses, memories, stations, gates, users: None };
+            let company = company.cloned();
+            return Solution { network, rates, flows, losses, memories, company, stations, gates, users: None };
         }
     }
 }

@@ -38,6 +38,9 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
 pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usize) -> Times {
     let workload = &solution.network.workloads[w];
     let (class, rate) = (workload.class, solution.rates[w]);
+    if let Some((mean, tail)) = composed.followed(w) {
+        return distribution(&[(1.0, tail)], *mean);
+    }
     let means: Option<Vec<f64>> = workload.mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
     let parts: Vec<(f64, &Tail)> = workload
         .mix

@@ -1,6 +1,7 @@
 //! What each class of requests meets at each station: a wait, and the law of the service after it.
 
 use super::each;
+use super::accompanied::Added;
 use super::traffic::Variability;
 use crate::discipline::busy::Interruptions;
 use crate::discipline::fcfs::{self, Arrivals, Queue, Waiting};
@@ -9,7 +10,6 @@ use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
 use crate::network::flows::Flows;
 use crate::network::{Network, Station};
 use crate::system::{Balancer, Contention};
-use crate::unit::PerSecond;
 
 /// Error of the waits where batches are known by their variability alone.
 const BATCHED: Knowledge = Knowledge::Approximate { p95_error: 0.5 };
@@ -25,6 +25,8 @@ pub(super) struct StationState {
     pub queue_length: Option<f64>,
     /// One for each class of urgency.
     pub classes: Vec<ClassState>,
+    /// What waits are multiplied by because visits meet others of the same request.
+    pub company: f64,
     /// Whether the arrivals are Poisson by theory.
     pub poisson: bool,
     /// Whether it serves all alike, one after the other, with equal exponential services: a product-form queue.
@@ -124,7 +126,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
     }
     let queue = Queue {
         arrival_rate: all.rate,
-        arrivals: arrivals(variability, all.rate),
+        arrivals: arrivals(variability, all.rate, station.contention.is_some() || station.queue.is_some()),
         service: fast(all.law()),
         servers: station.servers.saturating_mul(station.instances),
     };
@@ -135,7 +137,8 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         utilization: load.min(1.0),
         queue_length: Some(0.0),
         classes: Vec::with_capacity(demands.len()),
-        poisson: variability.poisson,
+        poisson: variability.poisson && variability.batches.is_empty(),
+        company: 1.0,
         memoryless: memoryless && station.queue.is_none() && station.balancer == Balancer::Shared,
     };
     if let Some(contention) = station.contention {
@@ -149,7 +152,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         state.queue_length = None;
         state.classes = vec![overloaded(stuck); demands.len()];
     } else {
-        let mut class = alike(station, &queue, &variability.batches);
+        let mut class = alike(station, &queue);
         class.wait = class.wait.map(|wait| wait.shortened(variability.shortened));
         state.queue_length = class.wait.as_ref().map(|wait| all.rate * wait.mean());
         if let Treatment::Shared(queue) = &class.treatment {
@@ -159,10 +162,12 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         }
         state.classes = vec![class; demands.len()];
     }
-    let plain = matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin)
-        && station.discipline == Discipline::Fcfs
-        && station.queue.is_none();
-    if !variability.batches.is_empty() && (!plain || variability.spread) {
+    if station.contention.is_none() && station.queue.is_none() {
+        if let Some(added) = Added::of(station, &queue, variability) {
+            added.put(&queue, &mut state);
+            state.queue_length = state.queue_length.map(|length| length + all.rate * added.mean);
+        }
+    } else if !variability.batches.is_empty() {
         // What batches do there is known from their variability alone.
         state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(BATCHED));
     }
@@ -179,8 +184,11 @@ fn overloaded(stuck: f64) -> ClassState {
     }
 }
 
-fn arrivals(variability: &Variability, rate: f64) -> Arrivals {
-    if variability.poisson {
+/// How arrivals are spaced; `crowded` where those that nearly come together are counted among what makes them vary.
+fn arrivals(variability: &Variability, rate: f64, crowded: bool) -> Arrivals {
+    if crowded && !variability.batches.is_empty() {
+        Arrivals::Scv(variability.scv + variability.crowded)
+    } else if variability.poisson {
         Arrivals::Poisson
     } else if let (Some(law), true) = (&variability.renewal, rate > 0.0) {
         Arrivals::Renewal(law.scaled(1.0 / rate))
@@ -216,47 +224,8 @@ fn one_instance(station: &Station, queue: &Queue) -> Queue {
     Queue { arrival_rate: queue.arrival_rate / n, arrivals, service: queue.service.clone(), servers: station.servers }
 }
 
-/// The wait at one queue of a station to which requests come in batches; `None` where each member gets a queue of its own,
-/// or where the queue is none of first come, first served.
-fn one_batched(station: &Station, own: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
-    if station.discipline != Discipline::Fcfs || batches.is_empty() {
-        return None;
-    }
-    let instances = station.instances;
-    let share = 1.0 / f64::from(instances);
-    let of_one: Vec<(PerSecond, u32)> = match station.balancer {
-        balancer if instances == 1 || balancer == Balancer::Shared => batches.to_vec(),
-        Balancer::RoundRobin => batches
-            .iter()
-            .flat_map(|(rate, size)| {
-                let more = f64::from(size % instances) * share;
-                [(rate * more, size / instances + 1), (rate * (1.0 - more), size / instances)]
-            })
-            .collect(),
-        Balancer::Random => batches
-            .iter()
-            .flat_map(|(rate, size)| (2..=*size).map(move |j| (rate * chosen(*size, j, share), j)))
-            .collect(),
-        _ => return None,
-    };
-    let of_one: Vec<_> = of_one.into_iter().filter(|(rate, size)| *size > 1 && *rate > 0.0).collect();
-    if of_one.is_empty() {
-        return None;
-    }
-    fcfs::batched(own, &of_one).or_else(|| {
-        let waiting = fcfs::solve(own)?;
-        Some(Waiting { knowledge: waiting.knowledge.and(BATCHED), ..waiting })
-    })
-}
-
-/// Chance that `k` of `n` independent choices of this chance hit.
-fn chosen(n: u32, k: u32, chance: f64) -> f64 {
-    let ways: f64 = (0..k).map(|i| f64::from(n - i) / f64::from(k - i)).product();
-    ways * chance.powf(f64::from(k)) * (1.0 - chance).powf(f64::from(n - k))
-}
-
 /// A stable station without priorities and without a limit: one answer for all classes.
-fn alike(station: &Station, queue: &Queue, batches: &[(PerSecond, u32)]) -> ClassState {
+fn alike(station: &Station, queue: &Queue) -> ClassState {
     let mut class = ClassState {
         wait: Some(Delay::None),
         treatment: Treatment::Plain,
@@ -296,7 +265,7 @@ fn alike(station: &Station, queue: &Queue, batches: &[(PerSecond, u32)]) -> Clas
     let waiting = match station.balancer {
         Balancer::LeastOutstanding if station.instances > 1 => balancer::least_outstanding(queue, station.instances),
         Balancer::PowerOfTwo if station.instances > 1 => balancer::power_of_two(queue, station.instances),
-        _ => match one_batched(station, &own, batches).or_else(|| fcfs::solve(&own)) {
+        _ => match fcfs::solve(&own) {
             Some(waiting) => waiting,
             None => return overloaded(0.0),
         },
@@ -391,7 +360,7 @@ fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut Station
         if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
     let places = if shared { places.saturating_mul(station.instances) } else { places };
     if own.arrival_rate <= 0.0 {
-        state.classes = vec![alike(station, queue, &[]); classes];
+        state.classes = vec![alike(station, queue); classes];
         return;
     }
     let answer = fcfs::limited(&own, own.servers.saturating_add(places));

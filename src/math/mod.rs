@@ -6,6 +6,7 @@
 
 pub mod birth_death;
 pub mod bucket;
+pub mod bulk;
 pub mod cache;
 pub mod classes;
 pub mod curve;

@@ -1,6 +1,6 @@
 //! A network made ready to run: programs as one list of instructions, laws as samplers, each with its own stream.
 
-use super::{Network, Operation, OperationId, PoolId, Station, Step, Visit};
+use super::{Network, Operation, OperationId, PoolId, Station, Step, Visit, VisitId};
 use crate::discipline::Discipline;
 use crate::distribution::{Law, Sampler};
 use crate::math::random::{Stream, source};
@@ -114,6 +114,8 @@ pub(crate) struct Program {
     pub forks: Vec<Fork>,
     pub laws: Vec<Law>,
     pub samplers: Vec<Sampler>,
+    /// The visit that each law is the work of, if it is one.
+    pub visits: Vec<Option<VisitId>>,
     law_sources: Vec<u64>,
     chance_sources: Vec<u64>,
 }
@@ -179,6 +181,7 @@ impl Writer<'_> {
             Step::Visit(visit) => {
                 let Visit { station, time } = &self.network.visits[*visit];
                 let (law, plain) = (self.law(time), is_plain(&self.network.stations[*station]));
+                self.program.visits[law as usize] = Some(*visit);
                 let station = *station as u32;
                 self.put(if plain { Instruction::Work { station, law } } else { Instruction::Shared { station, law } });
             }
@@ -287,6 +290,7 @@ impl Writer<'_> {
     fn law(&mut self, law: &Law) -> LawId {
         self.program.laws.push(law.clone());
         self.program.samplers.push(law.sampler());
+        self.program.visits.push(None);
         self.program.law_sources.push(source(&self.operation.name, 2 * self.laws));
         self.laws += 1;
         self.program.laws.len() as LawId - 1

@@ -18,7 +18,7 @@ mod precise;
 mod rough;
 mod sheet;
 
-use super::Solution;
+use super::{Solution, follow};
 use super::memory::Memory;
 use super::stations::{ClassState, Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
@@ -85,6 +85,8 @@ pub(super) struct Composed<'s> {
     /// `None` when overloaded.
     means: Vec<Option<Mean>>,
     tails: Vec<Option<Tail>>,
+    /// What requests of each workload take, where they were followed.
+    followed: Vec<follow::Timed>,
 }
 
 impl<'s> Composed<'s> {
@@ -110,10 +112,31 @@ impl<'s> Composed<'s> {
             chances: Notes::new(),
             means: vec![None; slots],
             tails: vec![None; slots],
+            followed: Vec::new(),
         };
         composed.look_ahead();
         composed.climb();
         composed
+    }
+
+    /// Puts what requests take that were followed in the place of what was composed, where they do several things at once.
+    pub(super) fn follow(&mut self) {
+        let met = |visit: VisitId, class: usize| self.met(visit, class).map(|(_, law)| law.clone());
+        let Some(followed) = follow::timed(self.solution, &met) else { return };
+        for (slot, timed) in followed.operations.into_iter().enumerate() {
+            if let Some((mean, tail)) = timed
+                && let Some(known) = &mut self.means[slot]
+            {
+                known.all = mean;
+                self.tails[slot] = Some(tail);
+            }
+        }
+        self.followed = followed.workloads;
+    }
+
+    /// Mean and tail of the requests of a workload, where they were followed.
+    pub(super) fn followed(&self, workload: usize) -> Option<&(f64, Tail)> {
+        self.followed.get(workload)?.as_ref()
     }
 
     /// The rungs on which tails are read.

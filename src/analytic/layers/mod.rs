@@ -20,10 +20,12 @@ mod deadlock;
 mod population;
 mod section;
 
+use super::follow::{self, Company};
 use super::stations::StationState;
 use super::traffic::Variability;
 use crate::discipline::{Delay, Knowledge};
 use crate::math::bucket;
+use crate::math::bulk::{Bulk, bulk};
 use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId};
@@ -102,6 +104,7 @@ pub(super) fn solve(
     flows: &Flows,
     losses: &Losses,
     variability: &[Variability],
+    company: Option<&Company>,
     stations: &mut [StationState],
 ) -> (Vec<Gate>, Vec<Option<f64>>) {
     let closed = network.workloads.iter().any(|workload| matches!(workload.load, Load::Closed { .. }));
@@ -111,6 +114,7 @@ pub(super) fn solve(
     let sections = sections(network, flows, losses);
     let mut solver = Solver {
         network,
+        company,
         flows,
         variability,
         stations,
@@ -174,6 +178,7 @@ fn limit(state: &mut StationState, factor: f64) {
 
 struct Solver<'a> {
     network: &'a Network,
+    company: Option<&'a Company>,
     flows: &'a Flows,
     variability: &'a [Variability],
     stations: &'a [StationState],
@@ -215,14 +220,14 @@ impl Solver<'_> {
         let factor = 0.5 * (arrivals.min(20.0) + scv);
         let own_capacity = self.own_capacity(section, groups, most);
         let (load, own_load) = (rate / capacity, rate / own_capacity);
+        let busy = |inside: &[f64]| -> f64 { inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum() };
         let (gate, inside) = match entrance(rate, &part.throughput, queue) {
             Some(entrance) => {
                 let passed = rate * (1.0 - entrance.refused);
                 let wait = wait(&entrance, capacity, rate, queue.is_some()).scaled(factor.max(1e-9));
-                let busy: f64 = entrance.inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
                 let gate = Gate {
                     refused: entrance.refused,
-                    utilization: busy / most as f64,
+                    utilization: busy(&entrance.inside) / most as f64,
                     waiting: Some(groups * passed * wait.mean()),
                     full: entrance.inside[most],
                     wait: Some(wait),
@@ -237,14 +242,43 @@ impl Solver<'_> {
                 (Gate { wait: None, stuck, utilization: 1.0, waiting: None, ..Gate::IDLE }, inside)
             }
         };
-        let gate = Gate { load, own_load, knowledge: HELD, ..gate };
+        let mut gate = Gate { load, own_load, knowledge: HELD, ..gate };
         let passed = rate * (1.0 - gate.held());
-        self.limit_inside(section, &elements, &part.present, &inside, passed);
-        let held: f64 = inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
-        let time = if passed > 0.0 { held / passed } else { most as f64 / capacity };
+        let time = if passed > 0.0 { busy(&inside) / passed } else { most as f64 / capacity };
         let least_time = (most as f64 / own_capacity.max(f64::MIN_POSITIVE)).min(time);
         self.inside[id] = Some(Inside { time, least_time, capacity: capacity * groups, scv });
+        let crowded = gate.wait.is_some().then(|| self.crowded(id, rate, groups, &part.throughput, queue)).flatten();
+        let Some(Bulk { present, waits: [probability, first, second], refused }) = crowded else {
+            self.limit_inside(section, &elements, &part.present, &inside, passed);
+            self.gates[id] = gate;
+            return;
+        };
+        // As many go through, in crowds: more find it full, and wait.
+        let wait = Delay::with_moments(probability, first / capacity, second / (capacity * capacity));
+        let wait = wait.scaled(factor.max(1e-9));
+        let passed = rate * (1.0 - refused);
+        gate.waiting = Some(groups * passed * wait.mean());
+        gate.utilization = busy(&present) / most as f64;
+        (gate.refused, gate.full, gate.wait) = (refused, present[most], Some(wait));
+        self.limit_inside(section, &elements, &part.present, &present, passed);
         self.gates[id] = gate;
+    }
+
+    /// The entrance where visits meet others of the same request, as if they came in batches; `None` where they do not.
+    fn crowded(
+        &self,
+        id: PoolId,
+        rate: PerSecond,
+        groups: f64,
+        throughput: &[PerSecond],
+        queue: Option<usize>,
+    ) -> Option<Bulk> {
+        let met = self.company?.met.get(self.network.stations.len() + id)?;
+        let together: Vec<(PerSecond, usize)> =
+            follow::batches(met).iter().map(|(rate, size)| (rate / groups, *size as usize)).collect();
+        let single = rate - together.iter().map(|(rate, size)| rate * *size as f64).sum::<f64>();
+        let all: Vec<(PerSecond, usize)> = together.iter().copied().chain([(single.max(0.0), 1)]).collect();
+        if together.is_empty() { None } else { bulk(&all, throughput.len() - 1, |inside| throughput[inside], queue) }
     }
 
     /// Notes what waits at the stations of a section are multiplied by, where so many are inside with these chances and so many
@@ -261,7 +295,9 @@ impl Solver<'_> {
             let present: f64 = inside.iter().zip(present).map(|(chance, n)| chance * n).sum();
             let busy = passed * element.demand;
             let open = element.present(passed) - busy;
-            let factor = if open > 1e-12 * busy { ((present - busy) / open).clamp(0.0, 1.0) } else { 1.0 };
+            // Others of the same request are among those inside.
+            let company = self.stations[*station].company;
+            let factor = if open > 1e-12 * busy { ((present - busy) / open / company).clamp(0.0, 1.0) } else { 1.0 };
             let share = met.count / self.brought[*station].0;
             let sum = &mut self.limited[*station];
             *sum = (sum.0 + share, sum.1 + share * factor);
@@ -332,14 +368,14 @@ fn element(demand: f64, servers: f64, others: f64) -> Element {
 }
 
 /// How many one instance has of a pool, or all of them where they share.
-fn tokens(network: &Network, pool: &Pool) -> usize {
+pub(super) fn tokens(network: &Network, pool: &Pool) -> usize {
     let shared = pool.per.map(|service| &network.services[service]);
     let instances = shared.filter(|service| service.balancer == Balancer::Shared).map_or(1, |s| s.instances);
     (pool.size as usize).saturating_mul(instances as usize).max(1)
 }
 
 /// How many queues there are for a pool.
-fn groups(network: &Network, pool: &Pool) -> f64 {
+pub(super) fn groups(network: &Network, pool: &Pool) -> f64 {
     let service = pool.per.map(|service| &network.services[service]);
     service.filter(|service| service.balancer != Balancer::Shared).map_or(1.0, |service| f64::from(service.instances))
 }

@@ -18,9 +18,9 @@
 //!
 //! Source: Whitt, The Queueing Network Analyzer, Bell System Technical Journal 62 (1983), section 4.
 
-mod batches;
 mod streams;
 
+use super::follow::{self, Company};
 use super::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Law};
@@ -45,23 +45,36 @@ pub(super) struct Variability {
     pub poisson: bool,
     /// The interarrival law over its mean, when all arrivals come straight from one workload.
     pub renewal: Option<Law>,
-    /// Requests that arrive together: how often, and how many.
+    /// What those that nearly come together add to it.
+    pub crowded: f64,
+    /// What they wait for each other, over what it were if all work were alike.
+    pub form: f64,
+    /// Requests that meet in one queue as if they arrived together: how often at all queues of the station, and how many.
     pub batches: Vec<(PerSecond, u32)>,
-    /// Whether some of them only nearly do.
-    pub spread: bool,
 }
 
 /// The variability of the arrivals at each station.
-pub(super) fn variability(network: &Network, flows: &Flows, memories: &[Memory], held: &Rows<f64>) -> Vec<Variability> {
+pub(super) fn variability(
+    network: &Network,
+    flows: &Flows,
+    memories: &[Memory],
+    held: &Rows<f64>,
+    company: Option<&Company>,
+) -> Vec<Variability> {
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
     let stations: Vec<Server> = servers(network, flows, held);
-    let batches = batches::batches(network, flows);
+    let batches: Vec<Vec<(PerSecond, u32)>> = match company {
+        Some(company) => company.met.iter().take(stations.len()).map(|met| follow::batches(met)).collect(),
+        None => vec![Vec::new(); stations.len()],
+    };
+    let form = |station: usize| company.map_or(1.0, |company| company.form[station]);
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
-        let alone = |(station, (batches, spread)): (usize, (Vec<_>, bool))| Variability {
-            spread,
-            scv: 1.0 + batched(&batches, stations[station].outflow),
+        let alone = |(station, batches): (usize, Vec<_>)| Variability {
+            scv: 1.0,
+            crowded: batched(&batches, stations[station].outflow),
+            form: form(station),
             shortened: 1.0,
-            poisson: batches.is_empty(),
+            poisson: true,
             renewal: None,
             batches,
         };
@@ -70,15 +83,16 @@ pub(super) fn variability(network: &Network, flows: &Flows, memories: &[Memory],
     let streams = streams::streams(network, held);
     let scv = settle(&streams, &stations, network);
     let poisson = poisson_stations(&streams, &stations, &plain);
-    let each = |(station, (batches, spread)): (usize, (Vec<(PerSecond, u32)>, bool))| {
-        let poisson = poisson[station] && batches.is_empty();
+    let each = |(station, batches): (usize, Vec<(PerSecond, u32)>)| {
+        let poisson = poisson[station];
         let entering = streams::entering(&streams[station], station, |source, rate| {
             stream_scv(source, rate, &stations, network, &scv)
         });
         let (scv, shortened) = if poisson { (1.0, 1.0) } else { returning(scv[station], entering, &memories[station]) };
         Variability {
-            spread,
-            scv: scv + batched(&batches, stations[station].outflow),
+            scv,
+            crowded: batched(&batches, stations[station].outflow),
+            form: form(station),
             shortened,
             poisson,
             renewal: direct_renewal(network, &streams[station]),

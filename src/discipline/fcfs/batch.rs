@@ -1,16 +1,7 @@
 //! Requests that arrive several at once.
 //!
-//! | symbol | meaning                                                              | unit       |
-//! |--------|----------------------------------------------------------------------|------------|
-//! | `λ_b`  | batches of `b` requests per second; single requests are batches of 1 | per second |
-//! | `p_n`  | chance of `n` requests in the system                                 | 1          |
-//! | `B`    | mean size of the batch a request comes in, `Σ λ_b b² / Σ λ_b b`      | 1          |
-//!
-//! For exponential services the flows across the line between `n` and `n + 1` give the chances one after the other:
-//!
-//! ```text
-//! min(n + 1, c) μ p_{n+1} = Σ_b λ_b (p_{n-b+1} + … + p_n)
-//! ```
+//! With exponential services the chances of so many present follow from those of fewer; `B` is the mean size of the batch that a
+//! request comes in, `Σ λ_b b² / Σ λ_b b`.
 //!
 //! A member that comes `j`th in a batch that finds `n` begins after `n + j - c` services. Its law is a gamma law with the
 //! chance to wait and the two moments that follow. For other services the mean wait is that times
@@ -21,10 +12,8 @@
 use super::{Queue, Waiting};
 use crate::discipline::{Delay, Knowledge};
 use crate::distribution::{Gamma, Law};
+use crate::math::bulk::bulk;
 use crate::unit::PerSecond;
-
-/// So many additions are made at most: below full load by one in 10,000 divided by the size of the batches.
-const MOST: usize = 5_000_000;
 
 /// The wait of a random request when some arrive in batches, each with its rate and size, and the rest as single
 /// Poisson arrivals. `None` at or above full load, or so near that the chances take too long to end.
@@ -37,39 +26,10 @@ pub fn batched(queue: &Queue, batches: &[(PerSecond, u32)]) -> Option<Waiting> {
     let single = (queue.arrival_rate - in_batches).max(0.0);
     let all: Vec<(f64, usize)> =
         batches.iter().map(|(rate, size)| (*rate, *size as usize)).chain([(single, 1)]).collect();
-    let largest = all.iter().map(|(_, size)| *size).max().unwrap_or(1);
-    let (servers, service) = (queue.servers as usize, queue.service.mean());
-    let mut chances = vec![1.0];
-    // Chance of all so far; chance to wait, and the first two moments of the number of services waited for.
-    let (mut total, mut waits) = (0.0, [0.0; 3]);
-    let steps = MOST / all.iter().map(|(_, size)| size).sum::<usize>();
-    for n in 0..steps {
-        let chance = chances[n];
-        total += chance;
-        for (rate, size) in &all {
-            for j in (servers + 1).saturating_sub(n).max(1)..=*size {
-                let ahead = (n + j - servers) as f64;
-                let weight = rate * chance;
-                waits[0] += weight;
-                waits[1] += weight * ahead;
-                waits[2] += weight * ahead * (ahead + 1.0);
-            }
-        }
-        if n > servers + largest && chance < 1e-15 * total * (1.0 - rho) {
-            let [probability, first, second] = waits.map(|sum| sum / (queue.arrival_rate * total));
-            let squares: f64 = all.iter().map(|(rate, size)| rate * (size * size) as f64).sum();
-            return Some(waiting(queue, squares / queue.arrival_rate, [probability, first, second]));
-        }
-        let across = |(rate, size): &(f64, usize)| rate * chances[(n + 1).saturating_sub(*size)..].iter().sum::<f64>();
-        let inward: f64 = all.iter().map(across).sum();
-        chances.push(inward * service / (n + 1).min(servers) as f64);
-        if chances[n + 1] > 1e200 {
-            // Only ratios count.
-            chances.iter_mut().chain(&mut waits).for_each(|value| *value *= 1e-200);
-            total *= 1e-200;
-        }
-    }
-    None
+    let service = queue.service.mean();
+    let found = bulk(&all, queue.servers as usize, |present| present as f64 / service, None)?;
+    let squares: f64 = all.iter().map(|(rate, size)| rate * (size * size) as f64).sum();
+    Some(waiting(queue, squares / queue.arrival_rate, found.waits))
 }
 
 /// The wait from the mean size of the batch a request comes in, the chance to wait, and the first two moments of the

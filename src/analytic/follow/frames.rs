@@ -1,0 +1,162 @@
+//! Where a request stands: a frame for each run, loop and branch of it, and what will happen to them.
+
+use crate::network::program::{Kind, NONE, Place};
+use crate::unit::Seconds;
+use std::cmp::Ordering;
+
+/// A run of an operation, what a loop goes through, or a branch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub place: Place,
+    pub kind: Kind,
+    /// The frame or join that waits for its end.
+    pub below: u32,
+    /// The stamp of the frame below for as long as it waits.
+    pub below_stamp: u32,
+    /// Changes whenever answers that it waited for no longer matter.
+    pub stamp: u32,
+    /// Runs of a loop, or of the call it makes, that are left, this one included.
+    pub left: u32,
+    /// Attempts of a call so far, and its copies that are not answered.
+    pub tries: u32,
+    pub copies: u32,
+    /// The line that it is on.
+    pub line: u32,
+    /// Time of each way between caller and service.
+    pub way: Seconds,
+    pub began: Seconds,
+}
+
+impl Frame {
+    pub fn new(place: Place, kind: Kind, below: u32, line: u32, began: Seconds) -> Frame {
+        let none = Frame {
+            place,
+            kind,
+            below: NONE,
+            below_stamp: 0,
+            stamp: 0,
+            left: 0,
+            tries: 0,
+            copies: 0,
+            line: 0,
+            way: 0.0,
+            began: 0.0,
+        };
+        Frame { below, line, began, ..none }
+    }
+}
+
+/// The lines that a request is on at once: the first, and one for each branch and for what is sent, which leaves the line above it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lines(Vec<Line>);
+
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    above: u32,
+    depth: u32,
+    /// Whether the line above waits for it.
+    joins: bool,
+}
+
+impl Lines {
+    /// Back to the first alone.
+    pub fn clear(&mut self) {
+        self.0.clear();
+        self.0.push(Line { above: 0, depth: 0, joins: false });
+    }
+
+    /// A line that leaves another one.
+    pub fn leave(&mut self, above: u32, joins: bool) -> u32 {
+        let depth = self.0[above as usize].depth + 1;
+        self.0.push(Line { above, depth, joins });
+        self.0.len() as u32 - 1
+    }
+
+    /// Whether what is done on one line now does not depend on what was done on another one before: neither leaves the other, or
+    /// nobody waits for the other one.
+    pub fn are_apart(&self, now: u32, before: u32) -> bool {
+        let (mut a, mut b) = (now, before);
+        let mut sent = false;
+        while self.0[b as usize].depth > self.0[a as usize].depth {
+            sent |= !self.0[b as usize].joins;
+            b = self.0[b as usize].above;
+        }
+        while self.0[a as usize].depth > self.0[b as usize].depth {
+            a = self.0[a as usize].above;
+        }
+        a != b || sent
+    }
+}
+
+/// Branches that go on together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Join {
+    pub frame: u32,
+    pub needed: u32,
+    pub running: u32,
+    /// Whether the frame has gone on, or failed, already.
+    pub over: bool,
+}
+
+/// What happens to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// It goes on.
+    Goes,
+    /// Its call is sent again.
+    Tries,
+    /// It has ended, and the answer comes: with success or without.
+    Answers(bool),
+    /// It gives up an attempt, if it has this stamp still.
+    GivesUp(u32),
+    /// It sends a copy of its call, if it has this stamp still.
+    Copies(u32),
+}
+
+/// Something that happens to a frame at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Event {
+    pub time: Seconds,
+    /// Of events at the same time the first to be known is the first to happen.
+    pub number: u32,
+    pub frame: u32,
+    pub what: What,
+}
+
+/// The first is the greatest, as heaps have it.
+impl Ord for Event {
+    fn cmp(&self, other: &Event) -> Ordering {
+        other.time.total_cmp(&self.time).then(other.number.cmp(&self.number))
+    }
+}
+
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Event) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Event) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Event {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_apart_until_they_meet_again() {
+        let mut lines = Lines::default();
+        lines.clear();
+        let (left, right, sent) = (lines.leave(0, true), lines.leave(0, true), lines.leave(0, false));
+        let inner = lines.leave(left, true);
+        assert!(lines.are_apart(left, right) && lines.are_apart(inner, right) && lines.are_apart(right, inner));
+        // What went before a fork, and what a fork has waited for.
+        assert!(!lines.are_apart(inner, left) && !lines.are_apart(left, inner) && !lines.are_apart(0, left));
+        assert!(lines.are_apart(0, sent) && !lines.are_apart(sent, 0));
+    }
+}

@@ -1,0 +1,358 @@
+//! What a request does, step by step.
+
+use super::frames::{Event, Frame, Join, Lines, What};
+use super::places::{Places, Taken, Visit};
+use crate::math::random::Stream;
+use crate::network::program::{Call, Instruction, Kind, LawId, NONE, Program};
+use crate::network::{Network, OperationId};
+use crate::unit::Seconds;
+use std::collections::BinaryHeap;
+
+/// A request that never ends, or in which everything meets everything, is followed no further than this effort.
+const LONGEST: u64 = 40_000;
+
+/// Follows requests.
+pub(super) struct Machine<'n> {
+    /// Share of the lookups in each cache that hit.
+    hits: Vec<f64>,
+    program: &'n Program,
+    pub places: Places,
+    /// The operations whose runs are timed.
+    pub wanted: Vec<bool>,
+    /// The times of the successful ones.
+    pub runs: Vec<Vec<Seconds>>,
+    service_of: Vec<u32>,
+    /// Events of all requests so far.
+    events: u64,
+    waiting: BinaryHeap<Event>,
+    happened: u32,
+    frames: Vec<Frame>,
+    joins: Vec<Join>,
+    lines: Lines,
+    now: Seconds,
+    /// What the request took, if it has succeeded.
+    over: Option<Seconds>,
+}
+
+impl<'n> Machine<'n> {
+    pub fn new(network: &'n Network, program: &'n Program, places: Places) -> Machine<'n> {
+        let operations = network.operations.len();
+        let mut service_of = vec![0; program.code.len()];
+        for (operation, (place, _)) in program.operations.iter().enumerate() {
+            service_of[*place as usize..].fill(operation as u32);
+        }
+        Machine {
+            hits: network.caches.iter().map(|cache| cache.hits.ratio()).collect(),
+            program,
+            places,
+            wanted: vec![false; operations],
+            runs: vec![Vec::new(); operations],
+            service_of,
+            events: 0,
+            waiting: BinaryHeap::new(),
+            happened: 0,
+            frames: Vec::new(),
+            joins: Vec::new(),
+            lines: Lines::default(),
+            now: 0.0,
+            over: None,
+        }
+    }
+
+    /// Follows a request until nothing of it is left; how long it takes, if it succeeds.
+    pub fn request(&mut self, operation: OperationId, stream: &mut Stream) -> Option<Seconds> {
+        self.places.clear();
+        self.waiting.clear();
+        self.frames.clear();
+        self.joins.clear();
+        self.lines.clear();
+        (self.now, self.over, self.happened) = (0.0, None, 0);
+        let before = self.effort();
+        let root = self.run_of(operation, NONE, 0, 0.0);
+        self.go(root, stream);
+        while let Some(Event { time, frame, what, .. }) = self.waiting.pop() {
+            self.now = time;
+            match what {
+                What::Goes => self.go(frame, stream),
+                What::Tries => self.attempt(frame, stream),
+                What::Answers(success) => self.deliver(frame, success, stream),
+                What::GivesUp(stamp) if self.frames[frame as usize].stamp == stamp => self.lost(frame, stream),
+                What::Copies(stamp) if self.frames[frame as usize].stamp == stamp => {
+                    self.frames[frame as usize].copies += 1;
+                    self.ask(frame, stream);
+                }
+                What::GivesUp(_) | What::Copies(_) => {}
+            }
+            self.events += 1;
+            if self.effort() > before + LONGEST {
+                break;
+            }
+        }
+        self.over
+    }
+
+    /// What it took so far: events, and visits of a request that were looked at for others.
+    pub fn effort(&self) -> u64 {
+        self.events + self.places.looked / 8
+    }
+
+    fn later(&mut self, time: Seconds, frame: u32, what: What) {
+        self.happened += 1;
+        self.waiting.push(Event { time, number: self.happened, frame, what });
+    }
+
+    fn put(&mut self, frame: Frame) -> u32 {
+        self.frames.push(frame);
+        self.frames.len() as u32 - 1
+    }
+
+    fn run_of(&mut self, operation: OperationId, below: u32, line: u32, way: Seconds) -> u32 {
+        let (place, _) = self.program.operations[operation];
+        let run = Frame::new(place, Kind::Run, below, line, self.now + way);
+        self.put(Frame { way, ..run })
+    }
+
+    fn draw(&self, law: LawId, stream: &mut Stream) -> Seconds {
+        self.program.samplers[law as usize].draw(stream)
+    }
+
+    /// A frame goes on until it has to wait.
+    fn go(&mut self, id: u32, stream: &mut Stream) {
+        loop {
+            let frame = &mut self.frames[id as usize];
+            let place = frame.place;
+            match self.program.code[place as usize] {
+                Instruction::Work { station, law } | Instruction::Shared { station, law } => {
+                    let line = frame.line;
+                    let work = self.draw(law, stream);
+                    let visit = Visit { law, work, line, now: self.now };
+                    return match self.places.visit(station as usize, visit, &self.lines, stream) {
+                        Some(time) => {
+                            self.frames[id as usize].place += 1;
+                            self.later(time, id, What::Goes);
+                        }
+                        None => self.fail(id, stream),
+                    };
+                }
+                Instruction::Delay { law } => {
+                    frame.place += 1;
+                    let time = self.now + self.draw(law, stream);
+                    return self.later(time, id, What::Goes);
+                }
+                Instruction::Call { call } => {
+                    let call = &self.program.calls[call as usize];
+                    if call.times > 0 && (call.probability == 1.0 || stream.chance(call.probability)) {
+                        (frame.left, frame.tries) = (call.times, 0);
+                        return self.attempt(id, stream);
+                    }
+                    frame.place += 1;
+                }
+                Instruction::Send { operation } => {
+                    frame.place += 1;
+                    let line = self.lines.leave(frame.line, false);
+                    let sent = self.run_of(operation as usize, NONE, line, 0.0);
+                    self.later(self.now, sent, What::Goes);
+                }
+                Instruction::Choose { choice } => {
+                    let u = stream.uniform();
+                    let ways = &self.program.choices[choice as usize].ways;
+                    let way = ways.iter().find(|(sum, _)| u < *sum).or(ways.last());
+                    frame.place = way.map_or(place + 1, |(_, place)| *place);
+                }
+                Instruction::Lookup { cache, hit } => {
+                    let hits = stream.chance(self.hits[cache as usize]);
+                    frame.place = if hits { hit } else { place + 1 };
+                }
+                Instruction::Jump { place } => frame.place = place,
+                Instruction::Loop { times: 0, after } => frame.place = after,
+                Instruction::Loop { times, after } => {
+                    frame.place = after;
+                    let inner = Frame::new(place + 1, Kind::Body, id, frame.line, self.now);
+                    let body = self.put(Frame { left: times, ..inner });
+                    return self.go(body, stream);
+                }
+                Instruction::Again { body } => {
+                    frame.left -= 1;
+                    if frame.left == 0 {
+                        let below = frame.below;
+                        return self.go(below, stream);
+                    }
+                    frame.place = body;
+                }
+                Instruction::Take { pool } => {
+                    return match self.places.take(pool as usize, id, self.now, stream) {
+                        Taken::Refused => self.fail(id, stream),
+                        Taken::After(wait) => {
+                            self.frames[id as usize].place += 1;
+                            self.later(self.now + wait, id, What::Goes);
+                        }
+                        Taken::Waits => self.frames[id as usize].place += 1,
+                    };
+                }
+                Instruction::Give { pool } => {
+                    frame.place += 1;
+                    self.give(pool as usize, id);
+                }
+                Instruction::Fork { fork } => {
+                    let fork = &self.program.forks[fork as usize];
+                    frame.place = fork.after;
+                    if fork.needed == 0 || fork.branches.is_empty() {
+                        continue;
+                    }
+                    let join = self.joins.len() as u32;
+                    let running = fork.branches.len() as u32;
+                    self.joins.push(Join { frame: id, needed: fork.needed, running, over: false });
+                    let above = frame.line;
+                    for place in &fork.branches {
+                        let line = self.lines.leave(above, true);
+                        let branch = self.put(Frame::new(*place, Kind::Branch, join, line, self.now));
+                        self.later(self.now, branch, What::Goes);
+                    }
+                    return;
+                }
+                Instruction::Fail { probability, .. } => {
+                    if stream.chance(probability) {
+                        return self.fail(id, stream);
+                    }
+                    frame.place += 1;
+                }
+                Instruction::End => return self.end(id, true, stream),
+            }
+        }
+    }
+
+    /// One of a pool is given back, and the next of this request that waits for one goes on.
+    fn give(&mut self, pool: usize, id: u32) {
+        if let Some(next) = self.places.give(pool, id, self.now) {
+            self.later(self.now, next, What::Goes);
+        }
+    }
+
+    /// The call at the place of a frame.
+    fn call(&self, id: u32) -> Option<&'n Call> {
+        match self.program.code[self.frames[id as usize].place as usize] {
+            Instruction::Call { call } => Some(&self.program.calls[call as usize]),
+            _ => None,
+        }
+    }
+
+    /// A frame makes the call at its place, for the first time or again.
+    fn attempt(&mut self, id: u32, stream: &mut Stream) {
+        let Some(call) = self.call(id) else { return };
+        let frame = &mut self.frames[id as usize];
+        frame.tries += 1;
+        frame.copies = 1;
+        frame.stamp += 1;
+        let stamp = frame.stamp;
+        if let Some(timeout) = call.timeout {
+            self.later(self.now + timeout, id, What::GivesUp(stamp));
+        }
+        if let Some(hedge) = call.hedge {
+            self.later(self.now + hedge, id, What::Copies(stamp));
+        }
+        self.ask(id, stream);
+    }
+
+    /// A copy of the call at the place of a frame is sent.
+    fn ask(&mut self, id: u32, stream: &mut Stream) {
+        let Some(call) = self.call(id) else { return };
+        let way = call.network.map_or(0.0, |law| 0.5 * self.draw(law, stream));
+        let run = self.run_of(call.operation, id, self.frames[id as usize].line, way);
+        self.frames[run as usize].below_stamp = self.frames[id as usize].stamp;
+        if way > 0.0 { self.later(self.now + way, run, What::Goes) } else { self.go(run, stream) }
+    }
+
+    /// A frame is over.
+    fn end(&mut self, id: u32, success: bool, stream: &mut Stream) {
+        let frame = self.frames[id as usize];
+        match frame.kind {
+            Kind::Run => {
+                let operation = self.service_of[frame.place as usize] as usize;
+                if success && self.wanted[operation] {
+                    self.runs[operation].push(self.now - frame.began);
+                }
+                if frame.way > 0.0 {
+                    self.later(self.now + frame.way, id, What::Answers(success));
+                } else {
+                    self.deliver(id, success, stream);
+                }
+            }
+            Kind::Body => self.fail(frame.below, stream),
+            Kind::Branch => {
+                let join = &mut self.joins[frame.below as usize];
+                join.running -= 1;
+                join.needed -= u32::from(success && join.needed > 0);
+                let (met, lost) = (join.needed == 0, join.running < join.needed);
+                let was_over = join.over;
+                join.over |= met || lost;
+                if was_over {
+                    return;
+                }
+                let below = join.frame;
+                match (met, lost) {
+                    (true, _) => self.go(below, stream),
+                    (_, true) => self.fail(below, stream),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// An answer reaches who asked.
+    fn deliver(&mut self, id: u32, success: bool, stream: &mut Stream) {
+        let frame = self.frames[id as usize];
+        if frame.below == NONE {
+            if id == 0 && success {
+                self.over = Some(self.now);
+            }
+            return;
+        }
+        let Some(call) = self.call(frame.below) else { return };
+        let caller = &mut self.frames[frame.below as usize];
+        if caller.stamp != frame.below_stamp {
+            return;
+        }
+        if !success {
+            caller.copies -= 1;
+            if caller.copies == 0 {
+                self.lost(frame.below, stream);
+            }
+            return;
+        }
+        caller.stamp += 1;
+        caller.left -= 1;
+        if caller.left > 0 {
+            caller.tries = 0;
+            return self.attempt(frame.below, stream);
+        }
+        debug_assert!(call.times > 0);
+        caller.place += 1;
+        self.go(frame.below, stream);
+    }
+
+    /// An attempt has failed: the call is sent again, or fails.
+    fn lost(&mut self, id: u32, stream: &mut Stream) {
+        let Some(call) = self.call(id) else { return };
+        let frame = &mut self.frames[id as usize];
+        frame.stamp += 1;
+        if frame.tries > call.retries {
+            return self.fail(id, stream);
+        }
+        let Some(backoff) = call.backoff else { return self.attempt(id, stream) };
+        let most = backoff.most(frame.tries);
+        let time = if backoff.full_jitter { most * stream.uniform() } else { most };
+        self.later(self.now + time, id, What::Tries);
+    }
+
+    /// A frame fails, and gives back what it holds.
+    fn fail(&mut self, id: u32, stream: &mut Stream) {
+        let place = self.frames[id as usize].place;
+        let mut hold = self.program.held[place as usize];
+        while hold != NONE {
+            let (pool, around) = self.program.holds[hold as usize];
+            self.give(pool, id);
+            hold = around;
+        }
+        self.end(id, false, stream);
+    }
+}
