@@ -126,7 +126,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
     }
     let queue = Queue {
         arrival_rate: all.rate,
-        arrivals: arrivals(variability, all.rate, station.contention.is_some() || station.queue.is_some()),
+        arrivals: arrivals(variability, all.rate, station.queue.is_some()),
         service: fast(all.law()),
         servers: station.servers.saturating_mul(station.instances),
     };
@@ -162,8 +162,13 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         }
         state.classes = vec![class; demands.len()];
     }
-    if station.contention.is_none() && station.queue.is_none() {
-        if let Some(added) = Added::of(station, &queue, variability) {
+    if station.queue.is_none() {
+        let slowdown = match state.classes.first().map(|class| &class.treatment) {
+            Some(Treatment::Slowed(slowdown)) => *slowdown,
+            _ => 1.0,
+        };
+        let slowed = Queue { service: queue.service.scaled(slowdown), ..queue.clone() };
+        if let Some(added) = Added::of(station, &slowed, variability) {
             added.put(&queue, &mut state);
             state.queue_length = state.queue_length.map(|length| length + all.rate * added.mean);
         }

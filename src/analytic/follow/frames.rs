@@ -56,20 +56,34 @@ struct Line {
     depth: u32,
     /// Whether the line above waits for it.
     joins: bool,
+    /// The last visit on it.
+    last: Last,
+}
+
+/// A visit: the station, and which of all visits of the request it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Last {
+    pub station: u32,
+    pub number: u32,
 }
 
 impl Lines {
     /// Back to the first alone.
     pub fn clear(&mut self) {
         self.0.clear();
-        self.0.push(Line { above: 0, depth: 0, joins: false });
+        self.0.push(Line { above: 0, depth: 0, joins: false, last: Last::default() });
     }
 
     /// A line that leaves another one.
     pub fn leave(&mut self, above: u32, joins: bool) -> u32 {
-        let depth = self.0[above as usize].depth + 1;
-        self.0.push(Line { above, depth, joins });
+        let Line { depth, last, .. } = self.0[above as usize];
+        self.0.push(Line { above, depth: depth + 1, joins, last });
         self.0.len() as u32 - 1
+    }
+
+    /// Notes a visit on a line; the one before it.
+    pub fn visits(&mut self, line: u32, visit: Last) -> Last {
+        std::mem::replace(&mut self.0[line as usize].last, visit)
     }
 
     /// Whether what is done on one line now does not depend on what was done on another one before: neither leaves the other, or

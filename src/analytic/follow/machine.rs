@@ -1,6 +1,6 @@
 //! What a request does, step by step.
 
-use super::frames::{Event, Frame, Join, Lines, What};
+use super::frames::{Event, Frame, Join, Last, Lines, What};
 use super::places::{Places, Taken, Visit};
 use crate::math::random::Stream;
 use crate::network::program::{Call, Instruction, Kind, LawId, NONE, Program};
@@ -125,7 +125,9 @@ impl<'n> Machine<'n> {
                 Instruction::Work { station, law } | Instruction::Shared { station, law } => {
                     let line = frame.line;
                     let work = self.draw(law, stream);
-                    let visit = Visit { law, work, line, now: self.now };
+                    self.happened += 1;
+                    let from = self.lines.visits(line, Last { station, number: self.happened });
+                    let visit = Visit { law, work, line, from, now: self.now };
                     return match self.places.visit(station as usize, visit, &self.lines, stream) {
                         Some(time) => {
                             self.frames[id as usize].place += 1;

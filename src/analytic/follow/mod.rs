@@ -59,6 +59,9 @@ const SAME: f64 = 0.02;
 /// And it is learned no more often than this on the way to a fixed point.
 const MOST_LEARNED: usize = 12;
 
+/// Waits that company makes no longer than this are those of visits alone.
+const ALONE: f64 = 1.01;
+
 /// All random numbers come from this seed.
 const SEED: u64 = 0x706c_696d;
 
@@ -73,7 +76,7 @@ pub(super) struct Company {
 }
 
 /// Whom visits meet of their own request; `None` where no request does several things at once.
-pub(super) fn company(network: &Network, flows: &Flows, rates: &[PerSecond]) -> Option<Company> {
+fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[PerSecond]) -> Option<Company> {
     let forking = forking(network);
     let entries: Vec<(usize, OperationId, PerSecond)> = entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
     if entries.is_empty() {
@@ -95,7 +98,7 @@ pub(super) fn company(network: &Network, flows: &Flows, rates: &[PerSecond]) -> 
         }
         machine.places.count(rate / count as f64, &mut company);
     }
-    Some(company.averaged())
+    Some(company.averaged(arrivals))
 }
 
 /// Every operation that workloads ask for, at its rate.
@@ -143,13 +146,23 @@ impl Companions {
         for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
             arrivals[visit.station] += rates.iter().sum::<f64>();
         }
+        arrivals.extend(flows.pools.iter().map(|rates| rates.iter().sum::<f64>()));
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
         if self.at.len() != arrivals.len() || self.learned < MOST_LEARNED && !arrivals.iter().zip(&self.at).all(same) {
-            (self.company, self.at) = (company(network, flows, rates), arrivals);
+            (self.company, self.at) = (company(network, flows, rates, &arrivals), arrivals);
             self.learned += 1;
         }
         self.company.as_ref()
     }
+}
+
+/// Whether requests of a workload come to a station where some wait for others of the same request.
+fn meets_company(solution: &Solution<'_>, w: usize) -> bool {
+    let network = solution.network;
+    let visits = network.visits.iter().zip(solution.flows.visits.iter());
+    let forks = forking(network);
+    visits.into_iter().any(|(visit, rates)| rates[w] > 0.0 && solution.stations[visit.station].company > ALONE)
+        || network.workloads[w].mix.iter().any(|(operation, _)| forks[*operation])
 }
 
 /// A mean time and its tail; `None` where too few were timed.
@@ -177,7 +190,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     let count = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
     for (w, workload) in network.workloads.iter().enumerate() {
         let class = workload.class;
-        if solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| forking[*operation]) {
+        if solution.rates[w] <= 0.0 || !meets_company(solution, w) {
             continue;
         }
         let places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;

@@ -4,8 +4,9 @@ use super::super::stations::Treatment;
 use super::super::Solution;
 use super::super::layers::{groups, tokens};
 use super::Company;
-use super::frames::Lines;
-use crate::discipline::{Delay, Discipline};
+use super::frames::{Last, Lines};
+use crate::discipline::fcfs::Queue;
+use crate::discipline::{Delay, Discipline, ps};
 use crate::distribution::{Distribution, Gamma, Law, Sampler};
 use crate::math::erlang;
 use crate::math::random::Stream;
@@ -64,6 +65,8 @@ pub(super) struct Visit {
     pub law: LawId,
     pub work: Seconds,
     pub line: u32,
+    /// The visit before it.
+    pub from: Last,
     pub now: Seconds,
 }
 
@@ -71,18 +74,19 @@ pub(super) struct Visit {
 /// others who came behind it taking its place: what depends on that it has left finds no more than anybody does.
 #[derive(Debug, Clone, Copy)]
 struct Stands {
-    from: Seconds,
+    begins: Seconds,
     until: Seconds,
     work: Seconds,
     came: Seconds,
     leaves: Seconds,
     line: u32,
+    from: Last,
 }
 
 impl Stands {
     /// What is left of the work.
     fn left(&self, now: Seconds) -> Seconds {
-        let part = (self.until - now) / (self.until - self.from).max(f64::MIN_POSITIVE);
+        let part = (self.until - now) / (self.until - self.begins).max(f64::MIN_POSITIVE);
         self.work * part.clamp(0.0, 1.0)
     }
 }
@@ -121,7 +125,7 @@ struct Place {
     work: Seconds,
     forgets: Seconds,
     refused: f64,
-    /// Whether all that is there is served at once.
+    /// Whether all that is there is served at once: what is found is how many times longer it takes then, not a wait.
     shared: bool,
     slowdown: f64,
     /// Sums over visits: of waits for the own request, and of what these would be if all work were alike.
@@ -187,7 +191,12 @@ impl Places {
             let mean = if *rate > 0.0 { work / rate } else { 0.0 };
             let form = if mean > 0.0 { (square / rate / (mean * mean)).min(1e3) } else { 1.0 };
             let met = 0.5 * mean * form / (f64::from(servers) * (1.0 - utilization));
-            Place::new(station, utilization, (mean, form), Wait::new(chance, met, 1.0))
+            let wait = if station.discipline == Discipline::Ps {
+                Wait::new(1.0, 1.0 / (1.0 - utilization), utilization / (2.0 - utilization))
+            } else {
+                Wait::new(chance, met, 1.0)
+            };
+            Place::new(station, utilization, (mean, form), wait)
         };
         let pool = |pool: &Pool| {
             let limited = !matches!(pool.kind, PoolKind::Calls { .. });
@@ -223,7 +232,10 @@ impl Places {
         let states = solution.stations.iter().zip(&solution.memories).zip(&company.waited);
         for (place, ((state, memory), waited)) in places.places.iter_mut().zip(states) {
             let own = &state.classes[class];
-            place.wait = Wait::like(own.wait.as_ref()?, *waited, place.wait.chance);
+            place.wait = match &own.treatment {
+                Treatment::Shared(queue) => slowness(queue, *waited)?,
+                _ => Wait::like(own.wait.as_ref()?, *waited, place.wait.chance),
+            };
             place.refused = own.refused;
             place.forgets = memory.time;
             place.slowdown = if let Treatment::Slowed(slowdown) = own.treatment { slowdown } else { 1.0 };
@@ -237,7 +249,7 @@ impl Places {
         let instead = |visit: &Option<VisitId>| {
             let visit = (*visit)?;
             let state = &solution.stations[network.visits[visit].station].classes[class];
-            matches!(state.treatment, Treatment::Shared(_) | Treatment::Interrupted(_)).then(|| met(visit)).flatten()
+            matches!(state.treatment, Treatment::Interrupted(_)).then(|| met(visit)).flatten()
         };
         let sampler = |law: Law| {
             let (mean, scv) = (law.mean(), law.scv());
@@ -262,6 +274,7 @@ impl Places {
 
     /// When a visit is over; `None` if it is refused.
     pub fn visit(&mut self, id: usize, visit: Visit, lines: &Lines, stream: &mut Stream) -> Option<Seconds> {
+        let busy = if visit.from.number > 0 { 1.0 - self.places[visit.from.station as usize].idle } else { 0.0 };
         let place = &mut self.places[id];
         if place.refused > 0.0 && stream.chance(place.refused) {
             return None;
@@ -272,7 +285,7 @@ impl Places {
             _ => visit.work * place.slowdown,
         };
         self.looked += place.lanes.iter().map(|lane| lane.present.len() as u64).sum::<u64>();
-        let (met, time) = place.visit(Visit { work, ..visit }, self.instead.is_empty(), lines, stream);
+        let (met, time) = place.visit(Visit { work, ..visit }, busy, lines, stream);
         note(&mut self.met[id], met);
         Some(time)
     }
@@ -331,14 +344,13 @@ impl Company {
         Company { met: vec![Vec::new(); stations + pools], waited: vec![0.0; stations + pools], form: vec![0.0; stations] }
     }
 
-    /// Means of what was summed up.
-    pub fn averaged(mut self) -> Company {
+    /// Means of what was summed up, where so many come to stations and pools in all.
+    pub fn averaged(mut self, arrivals: &[PerSecond]) -> Company {
         for (form, waited) in self.form.iter_mut().zip(&self.waited) {
             *form = if *form > 0.0 { waited / *form } else { 1.0 };
         }
-        for (waited, met) in self.waited.iter_mut().zip(&self.met) {
-            let visits: f64 = met.iter().sum();
-            *waited = if visits > 0.0 { *waited / visits } else { 0.0 };
+        for (waited, arrivals) in self.waited.iter_mut().zip(arrivals) {
+            *waited = if *arrivals > 0.0 { *waited / arrivals } else { 0.0 };
         }
         self
     }
@@ -378,10 +390,10 @@ impl Place {
         }
     }
 
-    /// How many visits of the request itself stand before this one, and when it is over; `early` before the times of shared servers
-    /// are known.
-    fn visit(&mut self, visit: Visit, early: bool, lines: &Lines, stream: &mut Stream) -> (usize, Seconds) {
-        let Visit { work, line, now, .. } = visit;
+    /// How many visits of the request itself stand before this one, and when it is over; `busy` is the utilization of the station that it
+    /// comes from.
+    fn visit(&mut self, visit: Visit, busy: f64, lines: &Lines, stream: &mut Stream) -> (usize, Seconds) {
+        let Visit { work, line, from, now, .. } = visit;
         let lane = match self.lanes.len() {
             1 => 0,
             lanes if self.turns => {
@@ -396,8 +408,11 @@ impl Place {
         let last = last.copied();
         let (mut met, mut left) = (0, 0.0);
         for before in &lane.present {
+            // Those who came from one busy queue came no closer than anybody does who leaves it.
+            let follows = before.from.station == from.station && before.from.number != from.number;
+            let spaced = follows && stream.chance(busy * busy);
             let since = last.is_none_or(|last| before.came >= last.leaves);
-            if before.leaves > now || since && lines.are_apart(line, before.line) {
+            if !spaced && (before.leaves > now || since && lines.are_apart(line, before.line)) {
                 met += 1;
                 left += before.left(now);
             }
@@ -405,7 +420,7 @@ impl Place {
         let mut is_kept = |since: Seconds| self.forgets > 0.0 && stream.chance((-(now - since) / self.forgets).exp());
         let wait = match (last, lane.found) {
             // Who came while the last visit was there stands behind it.
-            (Some(last), _) if lane.free.len() == 1 && is_kept(last.leaves) => {
+            (Some(last), _) if lane.free.len() == 1 && !self.shared && is_kept(last.leaves) => {
                 let there = last.leaves - last.came;
                 passed((1.0 - self.idle) * there, self.brings * there, stream)
             }
@@ -413,28 +428,26 @@ impl Place {
             _ => self.wait.draw(stream),
         };
         lane.found = Some((now, wait));
-        if self.shared {
-            let until = now + if early { work * (met + 1) as f64 / self.idle } else { work };
-            lane.present.push(Stands { from: now, until, work, came: now, leaves: until, line });
-            return (met, until);
-        }
-        if met == 0 {
+        if met == 0 && !self.shared {
             lane.behind = now + passed(wait / self.idle, wait * self.jitter, stream);
         }
         // A lane has one server at least.
         let servers = lane.free.len();
         let first = (0..servers).min_by(|a, b| lane.free[*a].total_cmp(&lane.free[*b])).unwrap_or(0);
-        let from = now.max(lane.behind).max(lane.free[first]);
-        let until = from + passed(work * self.stretch, work * self.jitter, stream);
+        let begins = now.max(lane.behind).max(lane.free[first]);
+        let until = begins + passed(work * self.stretch, work * self.jitter, stream);
         lane.free[first] = until;
         // Of the work of so many before it a visit waits for what is too much for the servers.
         let own = if met >= servers { left * (met + 1 - servers) as f64 / (met * servers) as f64 } else { 0.0 };
-        let leaves = now + wait + own + work;
-        let stands = Stands { from, until: until.max(leaves), work, came: now, leaves, line };
+        // Where all are served at once what was found is how slow that is, for the own request too.
+        let (own, time) = if self.shared { (own * wait, work * wait) } else { (own, wait + work) };
+        let leaves = now + own + time;
+        let stands = Stands { begins, until: until.max(leaves), work, came: now, leaves, line, from };
         lane.present.push(stands);
         lane.past.push(stands);
         self.waited += own;
-        self.expected += self.work * (met + 1).saturating_sub(servers) as f64 / servers as f64;
+        let slower = if self.shared { 1.0 / self.idle } else { 1.0 };
+        self.expected += slower * self.work * (met + 1).saturating_sub(servers) as f64 / servers as f64;
         (met, leaves)
     }
 }
@@ -449,6 +462,16 @@ fn passed(mean: Seconds, variance: f64, stream: &mut Stream) -> Seconds {
     let y = stream.normal().powi(2) * variance / (2.0 * mean);
     let x = mean + y - (y * (2.0 * mean + y)).sqrt();
     if stream.uniform() * (mean + x) <= mean { x } else { mean * mean / x.max(f64::MIN_POSITIVE) }
+}
+
+/// How much longer work takes at a shared station for others' requests, if a visit takes so much longer for its own: as variable as
+/// makes response times as variable as they are.
+fn slowness(queue: &Queue, own: Seconds) -> Option<Wait> {
+    let ps::Visit { wait, law, .. } = ps::visit(queue, &queue.service)?;
+    let work = queue.service.mean();
+    let (time, square) = (wait.mean() + law.mean(), law.moment(2) + 2.0 * law.mean() * wait.mean() + wait.second_moment());
+    let scv = square / (time * time) / (1.0 + queue.service.scv()) - 1.0;
+    Some(Wait::new(1.0, ((time - own) / work).max(1.0), scv.max(0.0)))
 }
 
 /// The servers of one queue of a station.
