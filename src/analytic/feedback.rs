@@ -5,12 +5,18 @@ use super::Solution;
 use super::compose::Composed;
 use crate::math::rows::Rows;
 use crate::network::flows::Losses;
-use crate::network::{Guarded, Network, Step};
+use crate::network::{Guarded, Network, Step, Workload};
 use crate::system::Load;
 use crate::unit::Seconds;
 
 /// Chances that move less than this have settled.
 const SETTLED: f64 = 1e-6;
+
+/// And cycles of users whose requests are followed.
+const TIMED: f64 = 2e-3;
+
+/// Rounds in which they are.
+const FOLLOWED: usize = 6;
 
 /// Rounds after which it is given up.
 const MOST_ROUNDS: usize = 60;
@@ -61,6 +67,8 @@ pub(super) struct Feedback<'n> {
     /// For each workload of users how much longer its requests take than the part of the network that they pass.
     beyond: Vec<f64>,
     beyond_steps: Vec<Damped>,
+    /// How much longer requests took when they were followed last.
+    longer: Vec<f64>,
     rounds: usize,
 }
 
@@ -76,8 +84,16 @@ impl<'n> Feedback<'n> {
             steps,
             beyond: vec![0.0; workloads],
             beyond_steps: vec![Damped::WHOLE; workloads],
+            longer: vec![1.0; workloads],
             rounds: 0,
         }
+    }
+
+    /// Whether requests are to be followed now: those of users, whose time decides how often they come, until it is known how much
+    /// longer they take.
+    pub fn follows(&self, network: &Network) -> bool {
+        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
+        self.rounds < FOLLOWED && network.workloads.iter().any(closed)
     }
 
     /// How much longer requests of users take than the part of the network that they pass, in seconds.
@@ -115,12 +131,19 @@ impl<'n> Feedback<'n> {
         }
         for (w, workload) in solution.network.workloads.iter().enumerate() {
             let Load::Closed { users, think } = &workload.load else { continue };
-            let each = workload.mix.iter().map(|(o, share)| Some(share * composed.mean(*o, workload.class)?));
-            let Some(response) = each.sum::<Option<f64>>() else { continue };
+            if let Some(longer) = composed.longer(w) {
+                self.longer[w] = longer;
+            }
+            let followed = composed.followed(w).map(|(mean, _)| *mean);
+            let composed = || composed.request(w).map(|mean| self.longer[w] * mean);
+            let Some(response) = followed.or_else(composed) else { continue };
             let cycle = f64::from(*users) / solution.rates[w];
             let missing = response + think.mean() - cycle;
             let wanted = self.beyond[w] + missing;
-            moved = moved.max(self.beyond_steps[w].towards(&mut self.beyond[w], wanted) / cycle);
+            let apart = self.beyond_steps[w].towards(&mut self.beyond[w], wanted) / cycle;
+            // What was timed changes by steps.
+            let enough = followed.is_some() && apart < TIMED;
+            moved = moved.max(if enough { 0.0 } else { apart });
         }
         self.rounds += 1;
         moved < SETTLED || self.rounds == MOST_ROUNDS

@@ -190,8 +190,14 @@ fn settle<'n, T>(
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
         let mut composed = Composed::new(&solution);
-        if feedback.is_settled(&solution, &composed) {
+        let follows = feedback.follows(network);
+        if follows {
             composed.follow();
+        }
+        if feedback.is_settled(&solution, &composed) {
+            if !follows {
+                composed.follow();
+            }
             let made = made(&solution, &composed);
             drop(composed);
             return (solution, made);

@@ -1,7 +1,7 @@
 //! What each class of requests meets at each station: a wait, and the law of the service after it.
 
-use super::each;
 use super::accompanied::Added;
+use super::each;
 use super::traffic::Variability;
 use crate::discipline::busy::Interruptions;
 use crate::discipline::fcfs::{self, Arrivals, Queue, Waiting};

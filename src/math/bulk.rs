@@ -74,8 +74,7 @@ pub fn bulk(
             let waits = waits.map(|sum| if rate > refused { sum / total / (rate - refused) } else { 0.0 });
             return Some(Bulk { present, waits, refused: if rate > 0.0 { refused / rate } else { 0.0 } });
         }
-        let across =
-            |(rate, size): &(f64, usize)| rate * chances[(n + 1).saturating_sub(*size)..].iter().sum::<f64>();
+        let across = |(rate, size): &(f64, usize)| rate * chances[(n + 1).saturating_sub(*size)..].iter().sum::<f64>();
         let inward: f64 = batches.iter().map(across).sum();
         chances.push(inward / leaving((n + 1).min(servers)));
         if chances[n + 1] > 1e200 {

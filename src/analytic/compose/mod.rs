@@ -18,10 +18,10 @@ mod precise;
 mod rough;
 mod sheet;
 
-use super::{Solution, follow};
 use super::memory::Memory;
 use super::stations::{ClassState, Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
+use super::{Solution, follow};
 use crate::discipline::{Delay, priority, ps};
 use crate::distribution::{Distribution, Law};
 use crate::math::ladder::Ladder;
@@ -87,6 +87,7 @@ pub(super) struct Composed<'s> {
     tails: Vec<Option<Tail>>,
     /// What requests of each workload take, where they were followed.
     followed: Vec<follow::Timed>,
+    longer: Vec<Option<f64>>,
 }
 
 impl<'s> Composed<'s> {
@@ -113,6 +114,7 @@ impl<'s> Composed<'s> {
             means: vec![None; slots],
             tails: vec![None; slots],
             followed: Vec::new(),
+            longer: Vec::new(),
         };
         composed.look_ahead();
         composed.climb();
@@ -123,6 +125,9 @@ impl<'s> Composed<'s> {
     pub(super) fn follow(&mut self) {
         let met = |visit: VisitId, class: usize| self.met(visit, class).map(|(_, law)| law.clone());
         let Some(followed) = follow::timed(self.solution, &met) else { return };
+        let workloads = followed.workloads.iter().enumerate();
+        let longer = workloads.map(|(w, timed)| Some(timed.as_ref()?.0 / self.request(w)?)).collect();
+        self.longer = longer;
         for (slot, timed) in followed.operations.into_iter().enumerate() {
             if let Some((mean, tail)) = timed
                 && let Some(known) = &mut self.means[slot]
@@ -132,6 +137,17 @@ impl<'s> Composed<'s> {
             }
         }
         self.followed = followed.workloads;
+    }
+
+    /// Mean time of the requests of a workload, as it was composed.
+    pub(super) fn request(&self, workload: usize) -> Option<f64> {
+        let workload = &self.solution.network.workloads[workload];
+        workload.mix.iter().map(|(o, share)| Some(share * self.mean(*o, workload.class)?)).sum()
+    }
+
+    /// How much longer requests of a workload took that were followed.
+    pub(super) fn longer(&self, workload: usize) -> Option<f64> {
+        *self.longer.get(workload)?
     }
 
     /// Mean and tail of the requests of a workload, where they were followed.

@@ -10,7 +10,9 @@ pub(in crate::analytic) fn batches(met: &[PerSecond]) -> Vec<(PerSecond, u32)> {
     let mut blocks: Vec<(PerSecond, usize)> = Vec::new();
     for rate in met {
         let (mut sum, mut size) = (*rate, 1);
-        while let Some((above, count)) = blocks.last().copied().filter(|(above, n)| above * (size as f64) < sum * (*n as f64)) {
+        while let Some((above, count)) =
+            blocks.last().copied().filter(|(above, n)| above * (size as f64) < sum * (*n as f64))
+        {
             blocks.pop();
             (sum, size) = (sum + above, size + count);
         }

@@ -78,7 +78,8 @@ pub(super) struct Company {
 /// Whom visits meet of their own request; `None` where no request does several things at once.
 fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[PerSecond]) -> Option<Company> {
     let forking = forking(network);
-    let entries: Vec<(usize, OperationId, PerSecond)> = entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
+    let entries: Vec<(usize, OperationId, PerSecond)> =
+        entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
     if entries.is_empty() {
         return None;
     }
@@ -102,8 +103,12 @@ fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[Pe
 }
 
 /// Every operation that workloads ask for, at its rate.
-fn entries<'a>(network: &'a Network, rates: &'a [PerSecond]) -> impl Iterator<Item = (usize, OperationId, PerSecond)> + 'a {
-    let each = |(w, rate): (usize, &'a f64)| network.workloads[w].mix.iter().map(move |(o, share)| (w, *o, rate * share));
+fn entries<'a>(
+    network: &'a Network,
+    rates: &'a [PerSecond],
+) -> impl Iterator<Item = (usize, OperationId, PerSecond)> + 'a {
+    let each =
+        |(w, rate): (usize, &'a f64)| network.workloads[w].mix.iter().map(move |(o, share)| (w, *o, rate * share));
     rates.iter().enumerate().flat_map(each).filter(|(_, _, rate)| *rate > 0.0)
 }
 

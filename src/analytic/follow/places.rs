@@ -1,8 +1,8 @@
 //! What a request meets at stations and pools: others, by a law that is known, and itself.
 
-use super::super::stations::Treatment;
 use super::super::Solution;
 use super::super::layers::{groups, tokens};
+use super::super::stations::Treatment;
 use super::Company;
 use super::frames::{Last, Lines};
 use crate::discipline::fcfs::Queue;
@@ -37,7 +37,8 @@ impl Wait {
     /// With this chance a time of this mean and this squared coefficient of variation.
     fn new(chance: f64, mean: Seconds, scv: f64) -> Wait {
         let exponential = (scv - 1.0).abs() < 1e-3;
-        let law = if exponential { Law::exponential(mean) } else { Law::Gamma(Gamma { mean, cv: scv.max(1e-6).sqrt() }) };
+        let law =
+            if exponential { Law::exponential(mean) } else { Law::Gamma(Gamma { mean, cv: scv.max(1e-6).sqrt() }) };
         Wait { chance: if mean > 0.0 { chance } else { 0.0 }, law: law.sampler() }
     }
 
@@ -47,11 +48,12 @@ impl Wait {
         if mean <= 0.0 || probability <= 0.0 {
             return Wait::new(0.0, 0.0, 1.0);
         }
-        if less > 0.0 {
-            return Wait::new(chance, (mean - less).max(0.0) / chance.max(1e-9), 1.0);
-        }
         let met = mean / probability;
-        Wait::new(probability, met, (delay.second_moment() / probability / (met * met) - 1.0).max(0.0))
+        let scv = (delay.second_moment() / probability / (met * met) - 1.0).max(0.0);
+        if less > 0.0 {
+            return Wait::new(chance, (mean - less).max(0.0) / chance.max(1e-9), scv.min(1.0));
+        }
+        Wait::new(probability, met, scv)
     }
 
     fn draw(&self, stream: &mut Stream) -> Seconds {
@@ -160,6 +162,26 @@ struct Tokens {
     waited: Seconds,
 }
 
+/// What requests bring to a station, per second: visits, their work, its square.
+#[derive(Debug, Clone, Copy, Default)]
+struct Brought {
+    rate: f64,
+    work: f64,
+    square: f64,
+}
+
+fn brought(network: &Network, flows: &Flows) -> Vec<Brought> {
+    let mut brought = vec![Brought::default(); network.stations.len()];
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
+        let sum = &mut brought[visit.station];
+        let rate: f64 = rates.iter().sum();
+        sum.rate += rate;
+        sum.work += rate * visit.time.mean();
+        sum.square += rate * visit.time.moment(2);
+    }
+    brought
+}
+
 /// All stations and pools.
 pub(super) struct Places {
     places: Vec<Place>,
@@ -178,17 +200,13 @@ pub(super) struct Places {
 impl Places {
     /// Before waits are known: those of M/G/m.
     pub fn before(network: &Network, flows: &Flows) -> Places {
-        let mut brought = vec![(0.0, 0.0, 0.0); network.stations.len()];
-        for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
-            let rate: f64 = rates.iter().sum();
-            let sum = &mut brought[visit.station];
-            *sum = (sum.0 + rate, sum.1 + rate * visit.time.mean(), sum.2 + rate * visit.time.moment(2));
-        }
-        let place = |(station, (rate, work, square)): (&Station, &(f64, f64, f64))| {
+        let brought = brought(network, flows);
+        let place = |(station, brought): (&Station, &Brought)| {
+            let Brought { rate, work, square } = *brought;
             let utilization = (work / station.capacity()).min(FULLEST);
             let servers = of_one_queue(station);
             let chance = erlang::erlang_c(servers, utilization * f64::from(servers)).unwrap_or(1.0);
-            let mean = if *rate > 0.0 { work / rate } else { 0.0 };
+            let mean = if rate > 0.0 { work / rate } else { 0.0 };
             let form = if mean > 0.0 { (square / rate / (mean * mean)).min(1e3) } else { 1.0 };
             let met = 0.5 * mean * form / (f64::from(servers) * (1.0 - utilization));
             let wait = if station.discipline == Discipline::Ps {
@@ -341,7 +359,11 @@ impl Places {
 impl Company {
     /// Nobody, at so many stations and pools.
     pub fn none(stations: usize, pools: usize) -> Company {
-        Company { met: vec![Vec::new(); stations + pools], waited: vec![0.0; stations + pools], form: vec![0.0; stations] }
+        Company {
+            met: vec![Vec::new(); stations + pools],
+            waited: vec![0.0; stations + pools],
+            form: vec![0.0; stations],
+        }
     }
 
     /// Means of what was summed up, where so many come to stations and pools in all.
@@ -404,7 +426,8 @@ impl Place {
         };
         let lane = &mut self.lanes[lane];
         lane.present.retain(|before| before.until > now);
-        let last = lane.past.iter().rev().take(RECENT).find(|past| past.leaves <= now && !lines.are_apart(line, past.line));
+        let last =
+            lane.past.iter().rev().take(RECENT).find(|past| past.leaves <= now && !lines.are_apart(line, past.line));
         let last = last.copied();
         let (mut met, mut left) = (0, 0.0);
         for before in &lane.present {
@@ -469,7 +492,8 @@ fn passed(mean: Seconds, variance: f64, stream: &mut Stream) -> Seconds {
 fn slowness(queue: &Queue, own: Seconds) -> Option<Wait> {
     let ps::Visit { wait, law, .. } = ps::visit(queue, &queue.service)?;
     let work = queue.service.mean();
-    let (time, square) = (wait.mean() + law.mean(), law.moment(2) + 2.0 * law.mean() * wait.mean() + wait.second_moment());
+    let (time, square) =
+        (wait.mean() + law.mean(), law.moment(2) + 2.0 * law.mean() * wait.mean() + wait.second_moment());
     let scv = square / (time * time) / (1.0 + queue.service.scv()) - 1.0;
     Some(Wait::new(1.0, ((time - own) / work).max(1.0), scv.max(0.0)))
 }

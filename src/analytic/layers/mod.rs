@@ -134,7 +134,7 @@ pub(super) fn solve(
             limit(state, (1.0 - share).max(0.0) + shorter);
         }
     }
-    population::apply(network, flows, &brought, variability, &populations, stations, &mut gates);
+    population::apply(network, flows, &brought, company, &populations, stations, &mut gates);
     (gates, populations.iter().map(|population| population.as_ref().map(|population| population.throughput)).collect())
 }
 

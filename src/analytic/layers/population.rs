@@ -20,12 +20,12 @@
 
 use super::section::{Section, of_users};
 use super::{Gate, HELD, Solver, tokens};
+use crate::analytic::follow::Company;
 use crate::analytic::stations::{StationState, Treatment};
-use crate::analytic::traffic::Variability;
 use crate::discipline::{Delay, Discipline, ps};
 use crate::math::equivalent::{Element, filled};
 use crate::network::flows::{Flows, Losses};
-use crate::network::{Network, PoolId, PoolKind, Station, StationId};
+use crate::network::{Network, PoolId, PoolKind, StationId};
 use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
 
@@ -63,8 +63,18 @@ impl Solver<'_> {
             _ => tokens(self.network, &self.network.pools[pool]) >= users,
         };
         let section: Section = of_users(self.network, self.flows, losses, w, &enough);
-        let elements = self.elements(None, &section, 1.0, rate);
-        let away = (think.mean() + section.delay + beyond).max(0.0);
+        let mut elements = self.elements(None, &section, 1.0, rate);
+        let mut away = (think.mean() + section.delay + beyond).max(0.0);
+        // What branches do at the same time is done by as many users as it takes, each of whom does all of it one after the other.
+        let once: f64 = elements.iter().map(|element| element.demand).sum();
+        let counts = section.stations.iter().map(|(_, p)| p).chain(section.pools.iter().map(|(_, p)| p));
+        for (element, passed) in elements.iter_mut().zip(counts) {
+            element.demand *= if passed.time > 0.0 { passed.count / passed.time } else { 1.0 };
+        }
+        let all: f64 = elements.iter().map(|element| element.demand).sum();
+        let at_once = if once > 0.0 { (all / once).max(1.0) } else { 1.0 };
+        let users = (users as f64 * at_once).round() as usize;
+        away *= at_once;
         let (rate_alike, present) = filled(users, away, &elements);
         // Shared servers do not care about the law of the work.
         let shared = |id: &StationId| self.network.stations[*id].discipline == Discipline::Ps;
@@ -136,7 +146,7 @@ pub(super) fn apply(
     network: &Network,
     flows: &Flows,
     brought: &[(f64, f64)],
-    variability: &[Variability],
+    company: Option<&Company>,
     populations: &[Option<Population>],
     stations: &mut [StationState],
     gates: &mut [Gate],
@@ -151,7 +161,8 @@ pub(super) fn apply(
     let (of_stations, of_pools) = met.split_at(stations.len());
     for (id, (state, met)) in stations.iter_mut().zip(of_stations).enumerate() {
         let Some(met) = met else { continue };
-        let met = Met { wait: met.wait + together(&variability[id], brought[id], &network.stations[id]), ..*met };
+        // The branches of a request wait for each other too.
+        let met = Met { wait: met.wait.max(company.map_or(0.0, |company| company.waited[id])), ..*met };
         station(network, id, brought[id].0, state, &met);
     }
     for (pool, (gate, met)) in gates.iter_mut().zip(of_pools).enumerate() {
@@ -164,20 +175,6 @@ pub(super) fn apply(
         gate.stuck = 0.0;
         gate.knowledge = HELD;
     }
-}
-
-/// What requests wait for others of the same request, who came at the same time: half of them on average, as far as they are
-/// more than servers.
-fn together(variability: &Variability, (rate, work): (f64, f64), station: &Station) -> f64 {
-    if rate <= 0.0 {
-        return 0.0;
-    }
-    let before = |(often, size): &(f64, u32)| {
-        let (often, size) = (often / rate, f64::from(*size));
-        let beyond = (size - station.total_servers()).max(0.0);
-        often * beyond * (beyond + 1.0) / 2.0
-    };
-    variability.batches.iter().map(before).sum::<f64>() * work / rate / station.total_servers()
 }
 
 /// Gives a station the wait that users meet there; all others there meet the same queue.
