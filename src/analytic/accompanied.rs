@@ -3,13 +3,13 @@
 use super::stations::{ClassState, StationState, Treatment};
 use super::traffic::Variability;
 use crate::discipline::fcfs::{self, Arrivals, Queue, Waiting};
-use crate::discipline::{Delay, Discipline, Knowledge, ps};
+use crate::discipline::{Delay, Knowledge, ps};
 use crate::distribution::Law;
 use crate::network::Station;
 use crate::unit::Seconds;
 
 /// Error of waits for others of the same request.
-const COMPANY: Knowledge = Knowledge::Approximate { p95_error: 0.15 };
+const COMPANY: Knowledge = Knowledge::Approximate { p95_error: 0.1 };
 
 /// What waits for others of the same request add.
 pub(super) struct Added {
@@ -26,12 +26,11 @@ impl Added {
             return None;
         }
         let parts = if station.is_split() { f64::from(station.instances) } else { 1.0 };
-        // Where all are served at once as many are there as if exponential work were done one after the other.
-        let shared = station.discipline == Discipline::Ps;
+        // How work varies matters to what is waited for others' requests, not to what company adds.
         let own = Queue {
             arrival_rate: queue.arrival_rate / parts,
             arrivals: Arrivals::Poisson,
-            service: if shared { Law::exponential(queue.service.mean()) } else { queue.service.clone() },
+            service: Law::exponential(queue.service.mean()),
             servers: if station.is_split() { station.servers } else { queue.servers },
         };
         let batches: Vec<(f64, u32)> = variability.batches.iter().map(|(rate, size)| (rate / parts, *size)).collect();

@@ -6,7 +6,7 @@ use crate::unit::PerSecond;
 ///
 /// The `j`th of a batch meets `j - 1`, so that never more meet more; where they do they are taken as meeting as many as their
 /// neighbours do on average.
-pub(in crate::analytic) fn batches(met: &[PerSecond]) -> Vec<(PerSecond, u32)> {
+pub(super) fn batches(met: &[PerSecond]) -> Vec<(PerSecond, u32)> {
     let mut blocks: Vec<(PerSecond, usize)> = Vec::new();
     for rate in met {
         let (mut sum, mut size) = (*rate, 1);

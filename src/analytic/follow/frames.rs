@@ -54,8 +54,8 @@ pub(super) struct Lines(Vec<Line>);
 struct Line {
     above: u32,
     depth: u32,
-    /// Whether the line above waits for it.
-    joins: bool,
+    /// The fork at which it left the line above; none where that does not wait for it.
+    fork: Option<u32>,
     /// The last visit on it.
     last: Last,
 }
@@ -71,13 +71,13 @@ impl Lines {
     /// Back to the first alone.
     pub fn clear(&mut self) {
         self.0.clear();
-        self.0.push(Line { above: 0, depth: 0, joins: false, last: Last::default() });
+        self.0.push(Line { above: 0, depth: 0, fork: None, last: Last::default() });
     }
 
-    /// A line that leaves another one.
-    pub fn leave(&mut self, above: u32, joins: bool) -> u32 {
+    /// A line that leaves another one at a fork, whose number rises; a line that nobody waits for has none.
+    pub fn leave(&mut self, above: u32, fork: Option<u32>) -> u32 {
         let Line { depth, last, .. } = self.0[above as usize];
-        self.0.push(Line { above, depth: depth + 1, joins, last });
+        self.0.push(Line { above, depth: depth + 1, fork, last });
         self.0.len() as u32 - 1
     }
 
@@ -86,19 +86,28 @@ impl Lines {
         std::mem::replace(&mut self.0[line as usize].last, visit)
     }
 
-    /// Whether what is done on one line now does not depend on what was done on another one before: neither leaves the other, or
+    /// Whether what is done on one line now does not depend on what was done on another one before: they are branches of one fork, or
     /// nobody waits for the other one.
     pub fn are_apart(&self, now: u32, before: u32) -> bool {
+        let line = |line: u32| self.0[line as usize];
         let (mut a, mut b) = (now, before);
-        let mut sent = false;
-        while self.0[b as usize].depth > self.0[a as usize].depth {
-            sent |= !self.0[b as usize].joins;
-            b = self.0[b as usize].above;
+        while line(b).depth > line(a).depth {
+            if line(b).fork.is_none() {
+                return true;
+            }
+            b = line(b).above;
         }
-        while self.0[a as usize].depth > self.0[b as usize].depth {
-            a = self.0[a as usize].above;
+        while line(a).depth > line(b).depth {
+            a = line(a).above;
         }
-        a != b || sent
+        while a != b && line(a).above != line(b).above {
+            if line(b).fork.is_none() {
+                return true;
+            }
+            (a, b) = (line(a).above, line(b).above);
+        }
+        // Of two forks of one line the second waits for the first.
+        a != b && (line(b).fork.is_none() || line(a).fork == line(b).fork)
     }
 }
 
@@ -166,11 +175,13 @@ mod tests {
     fn lines_are_apart_until_they_meet_again() {
         let mut lines = Lines::default();
         lines.clear();
-        let (left, right, sent) = (lines.leave(0, true), lines.leave(0, true), lines.leave(0, false));
-        let inner = lines.leave(left, true);
+        let (left, right, sent) = (lines.leave(0, Some(1)), lines.leave(0, Some(1)), lines.leave(0, None));
+        let inner = lines.leave(left, Some(2));
         assert!(lines.are_apart(left, right) && lines.are_apart(inner, right) && lines.are_apart(right, inner));
         // What went before a fork, and what a fork has waited for.
         assert!(!lines.are_apart(inner, left) && !lines.are_apart(left, inner) && !lines.are_apart(0, left));
         assert!(lines.are_apart(0, sent) && !lines.are_apart(sent, 0));
+        let later = lines.leave(0, Some(3));
+        assert!(!lines.are_apart(later, right) && !lines.are_apart(later, inner) && lines.are_apart(later, sent));
     }
 }

@@ -151,7 +151,7 @@ impl<'n> Machine<'n> {
                 }
                 Instruction::Send { operation } => {
                     frame.place += 1;
-                    let line = self.lines.leave(frame.line, false);
+                    let line = self.lines.leave(frame.line, None);
                     let sent = self.run_of(operation as usize, NONE, line, 0.0);
                     self.later(self.now, sent, What::Goes);
                 }
@@ -206,7 +206,7 @@ impl<'n> Machine<'n> {
                     self.joins.push(Join { frame: id, needed: fork.needed, running, over: false });
                     let above = frame.line;
                     for place in &fork.branches {
-                        let line = self.lines.leave(above, true);
+                        let line = self.lines.leave(above, Some(join));
                         let branch = self.put(Frame::new(*place, Kind::Branch, join, line, self.now));
                         self.later(self.now, branch, What::Goes);
                     }

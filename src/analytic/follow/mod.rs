@@ -22,13 +22,12 @@
 //! So [`Companions`] counts whom visits meet, before waits are known, and [`timed`] times requests when they are. Every request
 //! has random numbers of its own, which are the same for all models: figures change only with the model.
 
+mod at_once;
 mod batches;
 mod frames;
 mod machine;
 mod places;
 mod times;
-
-pub(super) use batches::batches;
 
 use super::Solution;
 use super::tails::Tail;
@@ -62,6 +61,9 @@ const MOST_LEARNED: usize = 12;
 /// Waits that company makes no longer than this are those of visits alone.
 const ALONE: f64 = 1.01;
 
+/// What was counted of requests that were followed is right to about this.
+const SAMPLED: f64 = 0.1;
+
 /// All random numbers come from this seed.
 const SEED: u64 = 0x706c_696d;
 
@@ -69,10 +71,31 @@ const SEED: u64 = 0x706c_696d;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Company {
     /// For each station, then for each pool, how many visits per second meet so many others of the same request in their queue.
-    pub met: Vec<Vec<PerSecond>>,
-    /// What a visit waits for those, on average; and at stations that over what it would be if all work were alike.
+    met: Vec<Vec<PerSecond>>,
+    /// How many of these per second did not come at the same time, at stations.
+    elsewhen: Vec<PerSecond>,
+    /// What a visit waits for those, on average.
     pub waited: Vec<Seconds>,
-    pub form: Vec<f64>,
+    form: Vec<Form>,
+    /// Batches that come to stations, then pools, in which as many visits would meet as many: rate and size.
+    pub batches: Vec<Vec<(PerSecond, u32)>>,
+}
+
+/// How waits for the own request at a station differ from those of visits whose work is alike.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Form {
+    /// What is waited, what would be if all work were alike, and the former weighted by the work of the one who waits.
+    waited: Seconds,
+    expected: Seconds,
+    burden: Seconds,
+    utilization: f64,
+}
+
+impl Company {
+    /// What waits for the own request at a station are over those of visits whose work is alike.
+    pub fn form(&self, station: usize) -> f64 {
+        self.form[station].factor()
+    }
 }
 
 /// Whom visits meet of their own request; `None` where no request does several things at once.
@@ -99,7 +122,17 @@ fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[Pe
         }
         machine.places.count(rate / count as f64, &mut company);
     }
-    Some(company.averaged(arrivals))
+    company.averaged(arrivals);
+    company.batches = company.met.iter().map(|met| batches::batches(met)).collect();
+    // Where all come at once, from one fork, nothing is left to chance.
+    for (station, known) in at_once::at_once(network, flows).into_iter().enumerate() {
+        let met: f64 = company.met[station].iter().zip(0..).map(|(rate, met)| rate * f64::from(met)).sum();
+        let pairs: f64 = known.iter().map(|(rate, size)| 0.5 * rate * f64::from(size * (size - 1))).sum();
+        if company.elsewhen[station] == 0.0 && (met - pairs).abs() <= SAMPLED * met {
+            (company.batches[station], company.form[station]) = (known, Form::default());
+        }
+    }
+    Some(company)
 }
 
 /// Every operation that workloads ask for, at its rate.
@@ -161,13 +194,13 @@ impl Companions {
     }
 }
 
-/// Whether requests of a workload come to a station where some wait for others of the same request.
-fn meets_company(solution: &Solution<'_>, w: usize) -> bool {
-    let network = solution.network;
-    let visits = network.visits.iter().zip(solution.flows.visits.iter());
-    let forks = forking(network);
-    visits.into_iter().any(|(visit, rates)| rates[w] > 0.0 && solution.stations[visit.station].company > ALONE)
-        || network.workloads[w].mix.iter().any(|(operation, _)| forks[*operation])
+/// Whether requests of a workload come to a station or pool where some wait for others of the same request.
+fn meets_company(solution: &Solution<'_>, company: &Company, w: usize) -> bool {
+    let Solution { network, flows, stations, .. } = solution;
+    let mut visits = network.visits.iter().zip(flows.visits.iter());
+    let mut pools = company.waited.iter().skip(network.stations.len()).zip(flows.pools.iter());
+    visits.any(|(visit, rates)| rates[w] > 0.0 && stations[visit.station].company > ALONE)
+        || pools.any(|(waited, rates)| rates[w] > 0.0 && *waited > 0.0)
 }
 
 /// A mean time and its tail; `None` where too few were timed.
@@ -195,7 +228,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     let count = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
     for (w, workload) in network.workloads.iter().enumerate() {
         let class = workload.class;
-        if solution.rates[w] <= 0.0 || !meets_company(solution, w) {
+        if solution.rates[w] <= 0.0 || !meets_company(solution, company, w) {
             continue;
         }
         let places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;

@@ -3,8 +3,8 @@
 use super::super::Solution;
 use super::super::layers::{groups, tokens};
 use super::super::stations::Treatment;
-use super::Company;
 use super::frames::{Last, Lines};
+use super::{Company, Form};
 use crate::discipline::fcfs::Queue;
 use crate::discipline::{Delay, Discipline, ps};
 use crate::distribution::{Distribution, Gamma, Law, Sampler};
@@ -133,6 +133,10 @@ struct Place {
     /// Sums over visits: of waits for the own request, and of what these would be if all work were alike.
     waited: Seconds,
     expected: Seconds,
+    /// The waits, each as often as its visit has more work than others.
+    burden: Seconds,
+    /// How many others were met that had not come at the same time.
+    elsewhen: f64,
 }
 
 /// What comes of asking a pool.
@@ -346,13 +350,28 @@ impl Places {
             all.resize(all.len().max(met.len()), 0.0);
             all.iter_mut().zip(met.drain(..)).for_each(|(sum, count)| *sum += weight * count);
         }
+        for (place, elsewhen) in self.places.iter_mut().zip(&mut company.elsewhen) {
+            *elsewhen += weight * std::mem::take(&mut place.elsewhen);
+        }
         for (place, (waited, form)) in self.places.iter_mut().zip(company.waited.iter_mut().zip(&mut company.form)) {
             *waited += weight * std::mem::take(&mut place.waited);
-            *form += weight * std::mem::take(&mut place.expected);
+            form.expected += weight * std::mem::take(&mut place.expected);
+            form.burden += weight * std::mem::take(&mut place.burden);
+            form.utilization = 1.0 - place.idle;
         }
         for (pool, waited) in self.pools.iter_mut().zip(company.waited.iter_mut().skip(self.places.len())) {
             *waited += weight * std::mem::take(&mut pool.waited);
         }
+    }
+}
+
+impl Form {
+    /// Longer by what those who wait long bring to wait for, in the part of it that is for others' requests.
+    pub fn factor(&self) -> f64 {
+        if self.waited <= 0.0 || self.expected <= 0.0 {
+            return 1.0;
+        }
+        self.waited / self.expected * (1.0 - self.utilization + self.utilization * self.burden / self.waited)
     }
 }
 
@@ -361,20 +380,21 @@ impl Company {
     pub fn none(stations: usize, pools: usize) -> Company {
         Company {
             met: vec![Vec::new(); stations + pools],
+            elsewhen: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
-            form: vec![0.0; stations],
+            form: vec![Form::default(); stations],
+            batches: Vec::new(),
         }
     }
 
     /// Means of what was summed up, where so many come to stations and pools in all.
-    pub fn averaged(mut self, arrivals: &[PerSecond]) -> Company {
+    pub fn averaged(&mut self, arrivals: &[PerSecond]) {
         for (form, waited) in self.form.iter_mut().zip(&self.waited) {
-            *form = if *form > 0.0 { waited / *form } else { 1.0 };
+            form.waited = *waited;
         }
         for (waited, arrivals) in self.waited.iter_mut().zip(arrivals) {
             *waited = if *arrivals > 0.0 { *waited / arrivals } else { 0.0 };
         }
-        self
     }
 }
 
@@ -409,6 +429,8 @@ impl Place {
             slowdown: 1.0,
             waited: 0.0,
             expected: 0.0,
+            burden: 0.0,
+            elsewhen: 0.0,
         }
     }
 
@@ -437,6 +459,7 @@ impl Place {
             let since = last.is_none_or(|last| before.came >= last.leaves);
             if !spaced && (before.leaves > now || since && lines.are_apart(line, before.line)) {
                 met += 1;
+                self.elsewhen += f64::from(u8::from(before.came < now));
                 left += before.left(now);
             }
         }
@@ -469,6 +492,7 @@ impl Place {
         lane.present.push(stands);
         lane.past.push(stands);
         self.waited += own;
+        self.burden += own * if self.work > 0.0 { work / self.work } else { 1.0 };
         let slower = if self.shared { 1.0 / self.idle } else { 1.0 };
         self.expected += slower * self.work * (met + 1).saturating_sub(servers) as f64 / servers as f64;
         (met, leaves)

@@ -20,7 +20,7 @@ mod deadlock;
 mod population;
 mod section;
 
-use super::follow::{self, Company};
+use super::follow::Company;
 use super::stations::StationState;
 use super::traffic::Variability;
 use crate::discipline::{Delay, Knowledge};
@@ -273,9 +273,9 @@ impl Solver<'_> {
         throughput: &[PerSecond],
         queue: Option<usize>,
     ) -> Option<Bulk> {
-        let met = self.company?.met.get(self.network.stations.len() + id)?;
+        let batches = self.company?.batches.get(self.network.stations.len() + id)?;
         let together: Vec<(PerSecond, usize)> =
-            follow::batches(met).iter().map(|(rate, size)| (rate / groups, *size as usize)).collect();
+            batches.iter().map(|(rate, size)| (rate / groups, *size as usize)).collect();
         let single = rate - together.iter().map(|(rate, size)| rate * *size as f64).sum::<f64>();
         let all: Vec<(PerSecond, usize)> = together.iter().copied().chain([(single.max(0.0), 1)]).collect();
         if together.is_empty() { None } else { bulk(&all, throughput.len() - 1, |inside| throughput[inside], queue) }

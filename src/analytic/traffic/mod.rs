@@ -20,7 +20,7 @@
 
 mod streams;
 
-use super::follow::{self, Company};
+use super::follow::Company;
 use super::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Law};
@@ -64,10 +64,10 @@ pub(super) fn variability(
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
     let stations: Vec<Server> = servers(network, flows, held);
     let batches: Vec<Vec<(PerSecond, u32)>> = match company {
-        Some(company) => company.met.iter().take(stations.len()).map(|met| follow::batches(met)).collect(),
+        Some(company) => company.batches[..stations.len()].to_vec(),
         None => vec![Vec::new(); stations.len()],
     };
-    let form = |station: usize| company.map_or(1.0, |company| company.form[station]);
+    let form = |station: usize| company.map_or(1.0, |company| company.form(station));
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
         let alone = |(station, batches): (usize, Vec<_>)| Variability {
             scv: 1.0,
