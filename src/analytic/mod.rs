@@ -231,7 +231,7 @@ fn steady_state<'n>(
         let variability = traffic::variability(network, &flows, &memories, &losses.stations, company);
         let mut stations = stations::solve(network, &flows, &variability);
         let (mut gates, users) =
-            layers::solve(network, &rates, feedback.beyond(), &flows, &losses, &variability, company, &mut stations);
+            layers::solve(network, &rates, (feedback.beyond(), company), &flows, &losses, &variability, &mut stations);
         if let Some((phase, base)) = within {
             phase.apply(network, base, &mut stations, &mut gates);
         }

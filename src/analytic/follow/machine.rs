@@ -1,7 +1,9 @@
 //! What a request does, step by step.
 
 use super::frames::{Event, Frame, Join, Last, Lines, What};
-use super::places::{Places, Taken, Visit};
+use super::place::Visit;
+use super::places::Places;
+use super::pool::Taken;
 use crate::math::random::Stream;
 use crate::network::program::{Call, Instruction, Kind, LawId, NONE, Program};
 use crate::network::{Network, OperationId};

@@ -100,11 +100,10 @@ struct Inside {
 pub(super) fn solve(
     network: &Network,
     rates: &[PerSecond],
-    beyond: &[Seconds],
+    (beyond, company): (&[Seconds], Option<&Company>),
     flows: &Flows,
     losses: &Losses,
     variability: &[Variability],
-    company: Option<&Company>,
     stations: &mut [StationState],
 ) -> (Vec<Gate>, Vec<Option<f64>>) {
     let closed = network.workloads.iter().any(|workload| matches!(workload.load, Load::Closed { .. }));

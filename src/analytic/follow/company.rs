@@ -1,0 +1,178 @@
+//! Whom visits meet of their own request, counted before waits are known.
+
+use super::at_once::at_once;
+use super::batches::batches;
+use super::machine::Machine;
+use super::places::Places;
+use super::{SEED, any};
+use crate::math::random::Stream;
+use crate::network::flows::Flows;
+use crate::network::program::Program;
+use crate::network::{Network, OperationId, Step};
+use crate::unit::{PerSecond, Seconds};
+
+/// Visits that are followed to learn whom they meet, and requests of an entry at least and at most.
+const MEETING_VISITS: f64 = 16_000.0;
+const MEETING: (f64, f64) = (60.0, 400.0);
+
+/// What happens to them is followed no further than this effort.
+const MEETING_EFFORT: f64 = 200_000.0;
+
+/// Company is taken as it was where arrivals have changed by no more than this part.
+const SAME: f64 = 0.02;
+
+/// And it is learned no more often than this on the way to a fixed point.
+const MOST_LEARNED: usize = 12;
+
+/// What was counted of requests that were followed is right to about this.
+const SAMPLED: f64 = 0.1;
+
+/// What requests meet of themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::analytic) struct Company {
+    /// For each station, then for each pool, how many visits per second meet so many others of the same request in their queue.
+    pub(super) met: Vec<Vec<PerSecond>>,
+    /// How many of these per second did not come at the same time, at stations.
+    pub(super) elsewhen: Vec<PerSecond>,
+    /// What a visit waits for those, on average.
+    pub waited: Vec<Seconds>,
+    pub(super) form: Vec<Form>,
+    /// Batches that come to stations, then pools, in which as many visits would meet as many: rate and size.
+    pub batches: Vec<Vec<(PerSecond, u32)>>,
+}
+
+/// How waits for the own request at a station differ from those of visits whose work is alike.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Form {
+    /// What is waited, what would be if all work were alike, and the former weighted by the work of the one who waits.
+    pub waited: Seconds,
+    pub expected: Seconds,
+    pub burden: Seconds,
+    pub utilization: f64,
+}
+
+impl Form {
+    /// Longer by what those who wait long bring to wait for, in the part of it that is for others' requests.
+    pub fn factor(&self) -> f64 {
+        if self.waited <= 0.0 || self.expected <= 0.0 {
+            return 1.0;
+        }
+        self.waited / self.expected * (1.0 - self.utilization + self.utilization * self.burden / self.waited)
+    }
+}
+
+impl Company {
+    /// What waits for the own request at a station are over those of visits whose work is alike.
+    pub fn form(&self, station: usize) -> f64 {
+        self.form[station].factor()
+    }
+
+    /// Nobody, at so many stations and pools.
+    pub fn none(stations: usize, pools: usize) -> Company {
+        Company {
+            met: vec![Vec::new(); stations + pools],
+            elsewhen: vec![0.0; stations],
+            waited: vec![0.0; stations + pools],
+            form: vec![Form::default(); stations],
+            batches: Vec::new(),
+        }
+    }
+
+    /// Means of what was summed up, where so many come to stations and pools in all.
+    pub fn averaged(&mut self, arrivals: &[PerSecond]) {
+        for (form, waited) in self.form.iter_mut().zip(&self.waited) {
+            form.waited = *waited;
+        }
+        for (waited, arrivals) in self.waited.iter_mut().zip(arrivals) {
+            *waited = if *arrivals > 0.0 { *waited / arrivals } else { 0.0 };
+        }
+    }
+}
+
+/// Whom visits meet of their own request; `None` where no request does several things at once.
+fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[PerSecond]) -> Option<Company> {
+    let forking = forking(network);
+    let entries: Vec<(usize, OperationId, PerSecond)> =
+        entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
+    if entries.is_empty() {
+        return None;
+    }
+    let program = Program::new(network);
+    let mut machine = Machine::new(network, &program, Places::before(network, flows));
+    let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / rates.iter().sum::<f64>();
+    let all: f64 = entries.iter().map(|(_, _, rate)| rate).sum();
+    let mut company = Company::none(network.stations.len(), network.pools.len());
+    for (w, operation, rate) in entries {
+        let part = rate / all;
+        let wanted = (MEETING_VISITS / visits.max(1.0) * part).clamp(MEETING.0, MEETING.1) as u64;
+        let enough = machine.effort() + (MEETING_EFFORT * part) as u64;
+        let mut count = 0;
+        while count < wanted && (machine.effort() < enough || count == 0) {
+            machine.request(operation, &mut Stream::new(SEED, count, w as u64));
+            count += 1;
+        }
+        machine.places.count(rate / count as f64, &mut company);
+    }
+    company.averaged(arrivals);
+    company.batches = company.met.iter().map(|met| batches(met)).collect();
+    // Where all come at once, from one fork, nothing is left to chance.
+    for (station, known) in at_once(network, flows).into_iter().enumerate() {
+        let met: f64 = company.met[station].iter().zip(0..).map(|(rate, met)| rate * f64::from(met)).sum();
+        let pairs: f64 = known.iter().map(|(rate, size)| 0.5 * rate * f64::from(size * (size - 1))).sum();
+        if company.elsewhen[station] == 0.0 && (met - pairs).abs() <= SAMPLED * met {
+            (company.batches[station], company.form[station]) = (known, Form::default());
+        }
+    }
+    Some(company)
+}
+
+/// What is known of the company of visits, at which arrival rates of stations.
+#[derive(Debug, Clone, Default)]
+pub(in crate::analytic) struct Companions {
+    at: Vec<PerSecond>,
+    company: Option<Company>,
+    learned: usize,
+}
+
+impl Companions {
+    /// Whom visits meet at these flows: what was known before where they are much the same.
+    pub fn at(&mut self, network: &Network, flows: &Flows, rates: &[PerSecond]) -> Option<&Company> {
+        let mut arrivals = vec![0.0; network.stations.len()];
+        for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
+            arrivals[visit.station] += rates.iter().sum::<f64>();
+        }
+        arrivals.extend(flows.pools.iter().map(|rates| rates.iter().sum::<f64>()));
+        let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
+        if self.at.len() != arrivals.len() || self.learned < MOST_LEARNED && !arrivals.iter().zip(&self.at).all(same) {
+            (self.company, self.at) = (company(network, flows, rates, &arrivals), arrivals);
+            self.learned += 1;
+        }
+        self.company.as_ref()
+    }
+}
+
+/// Every operation that workloads ask for, at its rate.
+fn entries<'a>(
+    network: &'a Network,
+    rates: &'a [PerSecond],
+) -> impl Iterator<Item = (usize, OperationId, PerSecond)> + 'a {
+    let each =
+        |(w, rate): (usize, &'a f64)| network.workloads[w].mix.iter().map(move |(o, share)| (w, *o, rate * share));
+    rates.iter().enumerate().flat_map(each).filter(|(_, _, rate)| *rate > 0.0)
+}
+
+/// The operations that do several things at once, or ask one that does.
+fn forking(network: &Network) -> Vec<bool> {
+    let mut forking = vec![false; network.operations.len()];
+    if network.parallels > 0 {
+        for &operation in network.order.iter().rev() {
+            forking[operation] = any(&network.operations[operation].steps, &|step| match step {
+                Step::Parallel { branches, .. } => branches.len() > 1,
+                Step::Call(call) => forking[call.target],
+                Step::Send(target) => forking[*target],
+                _ => false,
+            });
+        }
+    }
+    forking
+}

@@ -1,0 +1,65 @@
+//! Waits for others' requests, as laws to draw from.
+
+use crate::discipline::fcfs::Queue;
+use crate::discipline::{Delay, ps};
+use crate::distribution::{Distribution, Gamma, Law, Sampler};
+use crate::math::random::Stream;
+use crate::unit::Seconds;
+
+/// A wait for others: none, or one of a law.
+#[derive(Debug, Clone)]
+pub(super) struct Wait {
+    pub chance: f64,
+    law: Sampler,
+}
+
+impl Wait {
+    /// With this chance a time of this mean and this squared coefficient of variation.
+    pub fn new(chance: f64, mean: Seconds, scv: f64) -> Wait {
+        let exponential = (scv - 1.0).abs() < 1e-3;
+        let law =
+            if exponential { Law::exponential(mean) } else { Law::Gamma(Gamma { mean, cv: scv.max(1e-6).sqrt() }) };
+        Wait { chance: if mean > 0.0 { chance } else { 0.0 }, law: law.sampler() }
+    }
+
+    /// One like this, `less` of it on average being left out.
+    pub fn like(delay: &Delay, less: Seconds, chance: f64) -> Wait {
+        let (mean, probability) = (delay.mean(), delay.probability().min(1.0));
+        if mean <= 0.0 || probability <= 0.0 {
+            return Wait::new(0.0, 0.0, 1.0);
+        }
+        let met = mean / probability;
+        let scv = (delay.second_moment() / probability / (met * met) - 1.0).max(0.0);
+        if less > 0.0 {
+            return Wait::new(chance, (mean - less).max(0.0) / chance.max(1e-9), scv.min(1.0));
+        }
+        Wait::new(probability, met, scv)
+    }
+
+    pub fn draw(&self, stream: &mut Stream) -> Seconds {
+        if self.chance > 0.0 && stream.chance(self.chance) { self.law.draw(stream) } else { 0.0 }
+    }
+}
+
+/// A time until so much has left that others, who come meanwhile, add to: as the first passage of a Brownian motion.
+///
+/// Source: Michael, Schucany and Haas, Generating random variates using transformations with multiple roots (1976).
+pub(super) fn passed(mean: Seconds, variance: f64, stream: &mut Stream) -> Seconds {
+    if mean <= 0.0 || variance <= 1e-12 * mean * mean {
+        return mean;
+    }
+    let y = stream.normal().powi(2) * variance / (2.0 * mean);
+    let x = mean + y - (y * (2.0 * mean + y)).sqrt();
+    if stream.uniform() * (mean + x) <= mean { x } else { mean * mean / x.max(f64::MIN_POSITIVE) }
+}
+
+/// How much longer work takes at a shared station for others' requests, if a visit takes so much longer for its own: as variable as
+/// makes response times as variable as they are.
+pub(super) fn slowness(queue: &Queue, own: Seconds) -> Option<Wait> {
+    let ps::Visit { wait, law, .. } = ps::visit(queue, &queue.service)?;
+    let work = queue.service.mean();
+    let (time, square) =
+        (wait.mean() + law.mean(), law.moment(2) + 2.0 * law.mean() * wait.mean() + wait.second_moment());
+    let scv = square / (time * time) / (1.0 + queue.service.scv()) - 1.0;
+    Some(Wait::new(1.0, ((time - own) / work).max(1.0), scv.max(0.0)))
+}
