@@ -9,7 +9,7 @@ use crate::network::Station;
 use crate::unit::Seconds;
 
 /// Error of waits for others of the same request.
-const COMPANY: Knowledge = Knowledge::Approximate { p95_error: 0.1 };
+const COMPANY: Knowledge = Knowledge::Approximate { p95_error: 0.12 };
 
 /// What waits for others of the same request add.
 pub(super) struct Added {
@@ -54,8 +54,15 @@ impl Added {
             class.knowledge = class.knowledge.and(COMPANY);
             self.lengthen(queue, mean, class);
         }
-        if mean > 0.0 {
-            state.company = 1.0 + self.mean / mean;
+        let shared = state.classes.iter().find_map(|class| match &class.treatment {
+            Treatment::Shared(queue) => ps::slowdown(queue).map(|slowdown| queue.service.mean() * slowdown),
+            _ => None,
+        });
+        let before = shared.map_or(mean, |time| time - self.mean);
+        if before > 0.0 {
+            state.company = 1.0 + self.mean / before;
+        } else if self.mean > 0.0 {
+            state.company = f64::INFINITY;
         }
     }
 

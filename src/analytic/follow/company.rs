@@ -162,7 +162,7 @@ fn entries<'a>(
 }
 
 /// The operations that do several things at once, or ask one that does.
-fn forking(network: &Network) -> Vec<bool> {
+pub(super) fn forking(network: &Network) -> Vec<bool> {
     let mut forking = vec![false; network.operations.len()];
     if network.parallels > 0 {
         for &operation in network.order.iter().rev() {

@@ -42,6 +42,7 @@ use crate::math::random::Stream;
 use crate::network::program::Program;
 use crate::network::{PoolId, Step, VisitId};
 use crate::unit::Seconds;
+use company::forking;
 use machine::Machine;
 use places::Places;
 
@@ -92,7 +93,7 @@ pub(super) type Timed = Option<(Seconds, Tail)>;
 pub(super) struct Followed {
     /// Requests of each workload; `None` where they never wait for each other.
     pub workloads: Vec<Timed>,
-    /// Runs of operations in which they do: `[operation × classes + class]`.
+    /// Runs of operations that fork, and in which they do: `[operation × classes + class]`.
     pub operations: Vec<Timed>,
 }
 
@@ -102,6 +103,8 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     let network = solution.network;
     let company = solution.company.as_ref()?;
     let accompanied = accompanied(solution, company);
+    // What does one thing after the other takes what it takes on average, whoever asks for it.
+    let forking: Vec<bool> = forking(network).into_iter().zip(&accompanied).map(|(a, b)| a && *b).collect();
     let program = Program::new(network);
     let mut workloads = vec![None; network.workloads.len()];
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
@@ -114,7 +117,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
         }
         let places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
         let mut machine = Machine::new(network, &program, places);
-        machine.wanted.clone_from(&accompanied);
+        machine.wanted.clone_from(&forking);
         let (mut until, mut times) = (0.0, Vec::with_capacity(count as usize));
         for (operation, share) in &workload.mix {
             until += share * count;

@@ -195,16 +195,18 @@ impl Place {
         lane.free[first] = until;
         // Of the work of so many before it a visit waits for what is too much for the servers.
         let own = if met >= servers { left * (met + 1 - servers) as f64 / (met * servers) as f64 } else { 0.0 };
-        // Where all are served at once what was found is how slow that is, for the own request too.
-        let (own, time) = if self.shared { (own * wait, work * wait) } else { (own, wait + work) };
+        // Where all are served at once what was found is how slow that is; one more there makes it longer by its work over 2 - ρ, as
+        // those do who come behind, so that those before count twice.
+        let each = if self.shared { 2.0 / (1.0 + self.idle) } else { 1.0 };
+        let own = own * each;
+        let time = if self.shared { work * wait } else { wait + work };
         let leaves = now + own + time;
         let stands = Stands { begins, until: until.max(leaves), work, came: now, leaves, line, from };
         lane.present.push(stands);
         lane.past.push(stands);
         self.waited += own;
         self.burden += own * if self.work > 0.0 { work / self.work } else { 1.0 };
-        self.expected += if self.shared { wait } else { 1.0 } * self.work * (met + 1).saturating_sub(servers) as f64
-            / servers as f64;
+        self.expected += each * self.work * (met + 1).saturating_sub(servers) as f64 / servers as f64;
         (met, leaves)
     }
 }

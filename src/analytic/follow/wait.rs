@@ -31,7 +31,7 @@ impl Wait {
         let met = mean / probability;
         let scv = (delay.second_moment() / probability / (met * met) - 1.0).max(0.0);
         if less > 0.0 {
-            return Wait::new(chance, (mean - less).max(0.0) / chance.max(1e-9), scv.min(1.0));
+            return Wait::new(chance, (mean - less).max(0.0) / chance.max(1e-9), scv);
         }
         Wait::new(probability, met, scv)
     }
