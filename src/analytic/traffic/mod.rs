@@ -88,7 +88,14 @@ pub(super) fn variability(
         let entering = streams::entering(&streams[station], station, |source, rate| {
             stream_scv(source, rate, &stations, network, &scv)
         });
-        let (scv, shortened) = if poisson { (1.0, 1.0) } else { returning(scv[station], entering, &memories[station]) };
+        // Branches do not come back: what visits of one request do to each other is in what they meet.
+        let meeting = (0.5 * batched(&batches, stations[station].outflow)).min(1.0);
+        let (scv, shortened) = if poisson {
+            (1.0, 1.0)
+        } else {
+            let (back, shortened) = returning(scv[station], entering, &memories[station]);
+            (back + meeting * (scv[station] - back), shortened + meeting * (1.0 - shortened))
+        };
         Variability {
             scv,
             crowded: batched(&batches, stations[station].outflow),
