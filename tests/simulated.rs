@@ -165,3 +165,46 @@ fn batches_wait_for_each_other_as_simulated() {
         assert!(p95_error < 0.27, "{name}: stated {p95_error}");
     }
 }
+
+/// Branches that meet further down: so many of them, each with a time of its own of this mean before it calls one exponential server
+/// that takes 1 ms; the load there, and in milliseconds the mean wait, the mean and the p95 of the request.
+const MEETINGS: [(usize, f64, &str, [f64; 3]); 5] = [
+    (2, 0.8, "3ms", [5.930, 11.82, 27.33]),
+    (4, 0.5, "3ms", [2.767, 10.66, 21.02]),
+    (4, 0.8, "0.3ms", [11.29, 14.36, 38.32]),
+    (16, 0.1, "3ms", [5.729, 18.36, 30.36]),
+    (16, 0.5, "3ms", [13.28, 28.53, 58.99]),
+];
+
+#[test]
+fn branches_that_meet_further_down_wait_for_each_other_as_simulated() {
+    for (branches, load, before, [wait, mean, p95]) in MEETINGS {
+        let own = format!("{{ call = \"branch.o\" }}, ").repeat(branches);
+        let model = format!(
+            "[service.shared]\noperations.o.steps = [ {{ work = \"1ms\" }} ]\n[service.branch]\ncores = 100000\noperations.o.steps = [ \
+             {{ delay = \"{before}\" }}, {{ call = \"shared.o\" }} ]\n[service.front]\noperations.o.steps = [ {{ parallel = [ \
+             {own} ] }} ]\n[workload.w]\nentry = \"front.o\"\nrate = \"{}/s\"\n",
+            1000.0 * load / branches as f64
+        );
+        let prediction = solve(&model);
+        let (station, response) = (&prediction.services[0], &prediction.workloads[0].response);
+        let error = |got: Option<f64>, want: f64| (got.unwrap() * 1e3 / want - 1.0).abs();
+        let name = format!("{branches} branches {before} apart at load {load}");
+        assert!(error(station.wait.mean, wait) < 0.06, "{name}: {:?}", station.wait);
+        assert!(error(response.mean, mean) < 0.08, "{name}: {:?}", response.mean);
+        assert!(error(response.p95(), p95) < 0.08, "{name}: {:?}", response.p95());
+    }
+}
+
+#[test]
+fn who_does_not_fork_waits_for_others_branches_alone() {
+    // Batches of four to one server, and single requests: these find what batches leave, not each other. Simulated: 1 million requests.
+    let model = "[service.s]\noperations.o.steps = [ { work = \"10ms\" } ]\n[service.f]\ncores = 1000\noperations.o.steps = [ { parallel = \
+         [ { call = \"s.o\" }, { call = \"s.o\" }, { call = \"s.o\" }, { call = \"s.o\" } ] } ]\n[workload.forks]\nentry = \"f.o\"\nrate = \
+         \"15/s\"\n[workload.single]\nentry = \"s.o\"\nrate = \"10/s\"\n";
+    let prediction = solve(model);
+    // Work that is found by whoever comes: λ E[B²] / 2 / (1 - ρ) with B of four or one, then the own work.
+    let found = (15.0 * (4.0 * 2.0 + 12.0) + 10.0 * 2.0) * 1e-4 / 2.0 / (1.0 - 0.7);
+    let single = prediction.workloads[1].response.mean.unwrap();
+    assert!((single / (found + 0.01) - 1.0).abs() < 0.05, "{single} {}", found + 0.01);
+}
