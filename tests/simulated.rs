@@ -179,7 +179,7 @@ const MEETINGS: [(usize, f64, &str, [f64; 3]); 5] = [
 #[test]
 fn branches_that_meet_further_down_wait_for_each_other_as_simulated() {
     for (branches, load, before, [wait, mean, p95]) in MEETINGS {
-        let own = format!("{{ call = \"branch.o\" }}, ").repeat(branches);
+        let own = "{ call = \"branch.o\" }, ".repeat(branches);
         let model = format!(
             "[service.shared]\noperations.o.steps = [ {{ work = \"1ms\" }} ]\n[service.branch]\ncores = 100000\noperations.o.steps = [ \
              {{ delay = \"{before}\" }}, {{ call = \"shared.o\" }} ]\n[service.front]\noperations.o.steps = [ {{ parallel = [ \
