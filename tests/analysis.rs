@@ -230,6 +230,14 @@ fn several_workloads_of_users_are_exact_where_product_form_is() {
 }
 
 #[test]
+fn a_pool_that_nobody_holds_changes_nothing() {
+    let model = "[service.s]\noperations.o.steps = [ { work = \"2ms\" } ]\n[workload.w]\nentry = \"s.o\"\nusers = 30\nthink = \"50ms\"\n";
+    let (without, with) = (solve(model), solve(&format!("{model}[pool.p]\nsize = 8\n")));
+    assert_eq!(without.workloads, with.workloads);
+    assert_eq!(with.workloads[0].accuracy, Accuracy::Exact);
+}
+
+#[test]
 fn users_come_with_their_bounds_and_their_knee() {
     let found = solve(
         "[service.a]\ncores = 1\noperations.x.steps = [ { work = \"10ms\" }, { call = \"b.x\" }, { delay = \"20ms\" } ]\n\

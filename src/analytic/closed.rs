@@ -21,6 +21,7 @@
 //! Source: Gordon and Newell (1967); arrivals: Lavenberg and Reiser (1980), Sevcik and Mitrani (1981).
 
 use super::Solution;
+use super::layers::Gate;
 use super::memory::{Memory, delays};
 use super::stations::{ClassState, StationState, Treatment};
 use super::tails::Tail;
@@ -171,7 +172,8 @@ impl<'n> Users<'n> {
             memories,
             company: None,
             stations,
-            gates: Vec::new(),
+            // What pools there are nobody holds.
+            gates: vec![Gate::IDLE; network.pools.len()],
             users: Some(self),
         }
     }
@@ -317,8 +319,7 @@ fn is_product_form(network: &Network) -> bool {
         shared || visit.time.is_exponential() && first(visit.station).is_some_and(|first| same(&first.time))
     };
     let sequential = |operation: &Operation| is_sequential(&operation.steps);
-    network.pools.is_empty()
-        && network.services.iter().all(one_queue)
+    network.services.iter().all(one_queue)
         && network.stations.iter().all(plain)
         && network.visits.iter().all(alike)
         && network.operations.iter().all(sequential)
@@ -328,6 +329,10 @@ fn is_sequential(steps: &[Step]) -> bool {
     steps.iter().all(|step| {
         let mut inner = true;
         step.inner(|steps| inner &= is_sequential(steps));
-        inner && !matches!(step, Step::Parallel { .. } | Step::Guarded(_) | Step::Send(_) | Step::Fail(_))
+        inner
+            && !matches!(
+                step,
+                Step::Parallel { .. } | Step::Guarded(_) | Step::Send(_) | Step::Fail(_) | Step::Hold { .. }
+            )
     })
 }

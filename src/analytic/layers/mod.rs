@@ -64,7 +64,7 @@ pub(super) struct Gate {
 
 impl Gate {
     /// One that nobody asks for.
-    const IDLE: Gate = Gate {
+    pub const IDLE: Gate = Gate {
         wait: Some(Delay::None),
         refused: 0.0,
         stuck: 0.0,
