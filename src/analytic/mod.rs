@@ -191,14 +191,11 @@ fn settle<'n, T>(
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
         let mut composed = Composed::new(&solution);
-        let follows = feedback.follows(network);
-        if follows {
+        if feedback.follows(network) {
             composed.follow();
         }
         if feedback.is_settled(&solution, &composed) {
-            if !follows {
-                composed.follow();
-            }
+            composed.follow();
             let made = made(&solution, &composed);
             drop(composed);
             return (solution, made);

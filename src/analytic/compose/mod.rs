@@ -121,8 +121,11 @@ impl<'s> Composed<'s> {
         composed
     }
 
-    /// Puts what requests take that were followed in the place of what was composed, where they do several things at once.
+    /// Puts what requests take that were followed, once, in the place of what was composed, where they do several things at once.
     pub(super) fn follow(&mut self) {
+        if !self.followed.is_empty() {
+            return;
+        }
         let met = |visit: VisitId, class: usize| self.met(visit, class).map(|(_, law)| law.clone());
         let Some(followed) = follow::timed(self.solution, &met) else { return };
         let workloads = followed.workloads.iter().enumerate();

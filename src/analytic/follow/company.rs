@@ -118,7 +118,7 @@ fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[Pe
     // Where all come at once, from one fork, nothing is left to chance.
     for (station, known) in at_once(network, flows).into_iter().enumerate() {
         let met: f64 = company.met[station].iter().zip(0..).map(|(rate, met)| rate * f64::from(met)).sum();
-        let pairs: f64 = known.iter().map(|(rate, size)| 0.5 * rate * f64::from(size * (size - 1))).sum();
+        let pairs: f64 = known.iter().map(|(rate, size)| 0.5 * rate * f64::from(*size) * f64::from(size - 1)).sum();
         if company.elsewhen[station] == 0.0 && (met - pairs).abs() <= SAMPLED * met {
             (company.batches[station], company.form[station]) = (known, Form::default());
         }
@@ -137,10 +137,7 @@ pub(in crate::analytic) struct Companions {
 impl Companions {
     /// Whom visits meet at these flows: what was known before where they are much the same.
     pub fn at(&mut self, network: &Network, flows: &Flows, rates: &[PerSecond]) -> Option<&Company> {
-        let mut arrivals = vec![0.0; network.stations.len()];
-        for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
-            arrivals[visit.station] += rates.iter().sum::<f64>();
-        }
+        let mut arrivals: Vec<PerSecond> = flows.brought(network).into_iter().map(|(rate, _)| rate).collect();
         arrivals.extend(flows.pools.iter().map(|rates| rates.iter().sum::<f64>()));
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
         if self.at.len() != arrivals.len() || self.learned < MOST_LEARNED && !arrivals.iter().zip(&self.at).all(same) {

@@ -1,6 +1,6 @@
 //! Where a request stands: a frame for each run, loop and branch of it, and what will happen to them.
 
-use crate::network::program::{Kind, NONE, Place};
+use crate::network::program::{Kind, Place};
 use crate::unit::Seconds;
 use std::cmp::Ordering;
 
@@ -29,20 +29,8 @@ pub(super) struct Frame {
 
 impl Frame {
     pub fn new(place: Place, kind: Kind, below: u32, line: u32, began: Seconds) -> Frame {
-        let none = Frame {
-            place,
-            kind,
-            below: NONE,
-            below_stamp: 0,
-            stamp: 0,
-            left: 0,
-            tries: 0,
-            copies: 0,
-            line: 0,
-            way: 0.0,
-            began: 0.0,
-        };
-        Frame { below, line, began, ..none }
+        let (below_stamp, stamp, left, tries, copies, way) = (0, 0, 0, 0, 0, 0.0);
+        Frame { place, kind, below, below_stamp, stamp, left, tries, copies, line, way, began }
     }
 }
 

@@ -5,13 +5,16 @@ use super::place::Visit;
 use super::places::Places;
 use super::pool::Taken;
 use crate::math::random::Stream;
-use crate::network::program::{Call, Instruction, Kind, LawId, NONE, Program};
+use crate::network::program::{Call, Fork, Instruction, Kind, LawId, NONE, Program};
 use crate::network::{Network, OperationId};
 use crate::unit::Seconds;
 use std::collections::BinaryHeap;
 
 /// A request that never ends, or in which everything meets everything, is followed no further than this effort.
 const LONGEST: u64 = 40_000;
+
+/// And what it does without any time passing no further than so many instructions.
+const MOST_INSTRUCTIONS: u32 = 4_000_000;
 
 /// Follows requests.
 pub(super) struct Machine<'n> {
@@ -23,11 +26,13 @@ pub(super) struct Machine<'n> {
     pub wanted: Vec<bool>,
     /// The times of the successful ones.
     pub runs: Vec<Vec<Seconds>>,
-    service_of: Vec<u32>,
+    operation_of: Vec<u32>,
     /// Events of all requests so far.
     events: u64,
     waiting: BinaryHeap<Event>,
     happened: u32,
+    /// Instructions of the present request.
+    done: u32,
     frames: Vec<Frame>,
     joins: Vec<Join>,
     lines: Lines,
@@ -39,9 +44,9 @@ pub(super) struct Machine<'n> {
 impl<'n> Machine<'n> {
     pub fn new(network: &'n Network, program: &'n Program, places: Places) -> Machine<'n> {
         let operations = network.operations.len();
-        let mut service_of = vec![0; program.code.len()];
+        let mut operation_of = vec![0; program.code.len()];
         for (operation, (place, _)) in program.operations.iter().enumerate() {
-            service_of[*place as usize..].fill(operation as u32);
+            operation_of[*place as usize..].fill(operation as u32);
         }
         Machine {
             hits: network.caches.iter().map(|cache| cache.hits.ratio()).collect(),
@@ -49,10 +54,11 @@ impl<'n> Machine<'n> {
             places,
             wanted: vec![false; operations],
             runs: vec![Vec::new(); operations],
-            service_of,
+            operation_of,
             events: 0,
             waiting: BinaryHeap::new(),
             happened: 0,
+            done: 0,
             frames: Vec::new(),
             joins: Vec::new(),
             lines: Lines::default(),
@@ -68,29 +74,39 @@ impl<'n> Machine<'n> {
         self.frames.clear();
         self.joins.clear();
         self.lines.clear();
-        (self.now, self.over, self.happened) = (0.0, None, 0);
+        (self.now, self.over, self.happened, self.done) = (0.0, None, 0, 0);
         let before = self.effort();
         let root = self.run_of(operation, NONE, 0, 0.0);
-        self.go(root, stream);
-        while let Some(Event { time, frame, what, .. }) = self.waiting.pop() {
-            self.now = time;
-            match what {
-                What::Goes => self.go(frame, stream),
-                What::Tries => self.attempt(frame, stream),
-                What::Answers(success) => self.deliver(frame, success, stream),
-                What::GivesUp(stamp) if self.frames[frame as usize].stamp == stamp => self.lost(frame, stream),
-                What::Copies(stamp) if self.frames[frame as usize].stamp == stamp => {
-                    self.frames[frame as usize].copies += 1;
-                    self.ask(frame, stream);
-                }
-                What::GivesUp(_) | What::Copies(_) => {}
+        self.later(0.0, root, What::Goes);
+        while let Some(event) = self.waiting.pop() {
+            self.now = event.time;
+            let mut next = self.happens(event, stream);
+            while let Some(id) = next {
+                next = self.go(id, stream);
             }
             self.events += 1;
-            if self.effort() > before + LONGEST {
+            if self.effort() > before + LONGEST || self.done > MOST_INSTRUCTIONS {
                 break;
             }
         }
         self.over
+    }
+
+    /// Something happens to a frame: who goes on at once, as with everything below that says so.
+    fn happens(&mut self, event: Event, stream: &mut Stream) -> Option<u32> {
+        let Event { frame, what, .. } = event;
+        let stands = |stamp: u32| self.frames[frame as usize].stamp == stamp;
+        match what {
+            What::Goes => Some(frame),
+            What::Tries => self.attempt(frame, stream),
+            What::Answers(success) => self.deliver(frame, success, stream),
+            What::GivesUp(stamp) if stands(stamp) => self.lost(frame, stream),
+            What::Copies(stamp) if stands(stamp) => {
+                self.frames[frame as usize].copies += 1;
+                self.ask(frame, stream)
+            }
+            What::GivesUp(_) | What::Copies(_) => None,
+        }
     }
 
     /// What it took so far: events, and visits of a request that were looked at for others.
@@ -119,29 +135,20 @@ impl<'n> Machine<'n> {
     }
 
     /// A frame goes on until it has to wait.
-    fn go(&mut self, id: u32, stream: &mut Stream) {
-        loop {
+    fn go(&mut self, id: u32, stream: &mut Stream) -> Option<u32> {
+        while self.done <= MOST_INSTRUCTIONS {
+            self.done += 1;
             let frame = &mut self.frames[id as usize];
             let place = frame.place;
             match self.program.code[place as usize] {
                 Instruction::Work { station, law } | Instruction::Shared { station, law } => {
-                    let line = frame.line;
-                    let work = self.draw(law, stream);
-                    self.happened += 1;
-                    let from = self.lines.visits(line, Last { station, number: self.happened });
-                    let visit = Visit { law, work, line, from, now: self.now };
-                    return match self.places.visit(station as usize, visit, &self.lines, stream) {
-                        Some(time) => {
-                            self.frames[id as usize].place += 1;
-                            self.later(time, id, What::Goes);
-                        }
-                        None => self.fail(id, stream),
-                    };
+                    return self.work(id, station, law, stream);
                 }
                 Instruction::Delay { law } => {
                     frame.place += 1;
                     let time = self.now + self.draw(law, stream);
-                    return self.later(time, id, What::Goes);
+                    self.later(time, id, What::Goes);
+                    return None;
                 }
                 Instruction::Call { call } => {
                     let call = &self.program.calls[call as usize];
@@ -172,27 +179,16 @@ impl<'n> Machine<'n> {
                 Instruction::Loop { times, after } => {
                     frame.place = after;
                     let inner = Frame::new(place + 1, Kind::Body, id, frame.line, self.now);
-                    let body = self.put(Frame { left: times, ..inner });
-                    return self.go(body, stream);
+                    return Some(self.put(Frame { left: times, ..inner }));
                 }
                 Instruction::Again { body } => {
                     frame.left -= 1;
                     if frame.left == 0 {
-                        let below = frame.below;
-                        return self.go(below, stream);
+                        return Some(frame.below);
                     }
                     frame.place = body;
                 }
-                Instruction::Take { pool } => {
-                    return match self.places.take(pool as usize, id, self.now, stream) {
-                        Taken::Refused => self.fail(id, stream),
-                        Taken::After(wait) => {
-                            self.frames[id as usize].place += 1;
-                            self.later(self.now + wait, id, What::Goes);
-                        }
-                        Taken::Waits => self.frames[id as usize].place += 1,
-                    };
-                }
+                Instruction::Take { pool } => return self.take(id, pool as usize, stream),
                 Instruction::Give { pool } => {
                     frame.place += 1;
                     self.give(pool as usize, id);
@@ -200,19 +196,10 @@ impl<'n> Machine<'n> {
                 Instruction::Fork { fork } => {
                     let fork = &self.program.forks[fork as usize];
                     frame.place = fork.after;
-                    if fork.needed == 0 || fork.branches.is_empty() {
-                        continue;
+                    if fork.needed > 0 && !fork.branches.is_empty() {
+                        self.fork(id, fork);
+                        return None;
                     }
-                    let join = self.joins.len() as u32;
-                    let running = fork.branches.len() as u32;
-                    self.joins.push(Join { frame: id, needed: fork.needed, running, over: false });
-                    let above = frame.line;
-                    for place in &fork.branches {
-                        let line = self.lines.leave(above, Some(join));
-                        let branch = self.put(Frame::new(*place, Kind::Branch, join, line, self.now));
-                        self.later(self.now, branch, What::Goes);
-                    }
-                    return;
                 }
                 Instruction::Fail { probability, .. } => {
                     if stream.chance(probability) {
@@ -222,6 +209,48 @@ impl<'n> Machine<'n> {
                 }
                 Instruction::End => return self.end(id, true, stream),
             }
+        }
+        None
+    }
+
+    /// A frame visits a station.
+    fn work(&mut self, id: u32, station: u32, law: LawId, stream: &mut Stream) -> Option<u32> {
+        let line = self.frames[id as usize].line;
+        let work = self.draw(law, stream);
+        self.happened += 1;
+        let from = self.lines.visits(line, Last { station, number: self.happened });
+        let visit = Visit { law, work, line, from, now: self.now };
+        let Some(time) = self.places.visit(station as usize, visit, &self.lines, stream) else {
+            return self.fail(id, stream);
+        };
+        self.frames[id as usize].place += 1;
+        self.later(time, id, What::Goes);
+        None
+    }
+
+    /// A frame takes one of a pool.
+    fn take(&mut self, id: u32, pool: usize, stream: &mut Stream) -> Option<u32> {
+        let taken = self.places.take(pool, id, self.now, stream);
+        if let Taken::Refused = taken {
+            return self.fail(id, stream);
+        }
+        self.frames[id as usize].place += 1;
+        if let Taken::After(wait) = taken {
+            self.later(self.now + wait, id, What::Goes);
+        }
+        None
+    }
+
+    /// A frame splits up.
+    fn fork(&mut self, id: u32, fork: &Fork) {
+        let join = self.joins.len() as u32;
+        let running = fork.branches.len() as u32;
+        self.joins.push(Join { frame: id, needed: fork.needed, running, over: false });
+        let above = self.frames[id as usize].line;
+        for place in &fork.branches {
+            let line = self.lines.leave(above, Some(join));
+            let branch = self.put(Frame::new(*place, Kind::Branch, join, line, self.now));
+            self.later(self.now, branch, What::Goes);
         }
     }
 
@@ -241,8 +270,8 @@ impl<'n> Machine<'n> {
     }
 
     /// A frame makes the call at its place, for the first time or again.
-    fn attempt(&mut self, id: u32, stream: &mut Stream) {
-        let Some(call) = self.call(id) else { return };
+    fn attempt(&mut self, id: u32, stream: &mut Stream) -> Option<u32> {
+        let call = self.call(id)?;
         let frame = &mut self.frames[id as usize];
         frame.tries += 1;
         frame.copies = 1;
@@ -254,32 +283,36 @@ impl<'n> Machine<'n> {
         if let Some(hedge) = call.hedge {
             self.later(self.now + hedge, id, What::Copies(stamp));
         }
-        self.ask(id, stream);
+        self.ask(id, stream)
     }
 
     /// A copy of the call at the place of a frame is sent.
-    fn ask(&mut self, id: u32, stream: &mut Stream) {
-        let Some(call) = self.call(id) else { return };
+    fn ask(&mut self, id: u32, stream: &mut Stream) -> Option<u32> {
+        let call = self.call(id)?;
         let way = call.network.map_or(0.0, |law| 0.5 * self.draw(law, stream));
         let run = self.run_of(call.operation, id, self.frames[id as usize].line, way);
         self.frames[run as usize].below_stamp = self.frames[id as usize].stamp;
-        if way > 0.0 { self.later(self.now + way, run, What::Goes) } else { self.go(run, stream) }
+        if way > 0.0 {
+            self.later(self.now + way, run, What::Goes);
+            return None;
+        }
+        Some(run)
     }
 
     /// A frame is over.
-    fn end(&mut self, id: u32, success: bool, stream: &mut Stream) {
+    fn end(&mut self, id: u32, success: bool, stream: &mut Stream) -> Option<u32> {
         let frame = self.frames[id as usize];
         match frame.kind {
             Kind::Run => {
-                let operation = self.service_of[frame.place as usize] as usize;
+                let operation = self.operation_of[frame.place as usize] as usize;
                 if success && self.wanted[operation] {
                     self.runs[operation].push(self.now - frame.began);
                 }
                 if frame.way > 0.0 {
                     self.later(self.now + frame.way, id, What::Answers(success));
-                } else {
-                    self.deliver(id, success, stream);
+                    return None;
                 }
+                self.deliver(id, success, stream)
             }
             Kind::Body => self.fail(frame.below, stream),
             Kind::Branch => {
@@ -289,39 +322,33 @@ impl<'n> Machine<'n> {
                 let (met, lost) = (join.needed == 0, join.running < join.needed);
                 let was_over = join.over;
                 join.over |= met || lost;
-                if was_over {
-                    return;
-                }
                 let below = join.frame;
                 match (met, lost) {
-                    (true, _) => self.go(below, stream),
+                    _ if was_over => None,
+                    (true, _) => Some(below),
                     (_, true) => self.fail(below, stream),
-                    _ => {}
+                    _ => None,
                 }
             }
         }
     }
 
     /// An answer reaches who asked.
-    fn deliver(&mut self, id: u32, success: bool, stream: &mut Stream) {
+    fn deliver(&mut self, id: u32, success: bool, stream: &mut Stream) -> Option<u32> {
         let frame = self.frames[id as usize];
         if frame.below == NONE {
             if id == 0 && success {
                 self.over = Some(self.now);
             }
-            return;
+            return None;
         }
-        let Some(call) = self.call(frame.below) else { return };
         let caller = &mut self.frames[frame.below as usize];
         if caller.stamp != frame.below_stamp {
-            return;
+            return None;
         }
         if !success {
             caller.copies -= 1;
-            if caller.copies == 0 {
-                self.lost(frame.below, stream);
-            }
-            return;
+            return if caller.copies == 0 { self.lost(frame.below, stream) } else { None };
         }
         caller.stamp += 1;
         caller.left -= 1;
@@ -329,14 +356,13 @@ impl<'n> Machine<'n> {
             caller.tries = 0;
             return self.attempt(frame.below, stream);
         }
-        debug_assert!(call.times > 0);
         caller.place += 1;
-        self.go(frame.below, stream);
+        Some(frame.below)
     }
 
     /// An attempt has failed: the call is sent again, or fails.
-    fn lost(&mut self, id: u32, stream: &mut Stream) {
-        let Some(call) = self.call(id) else { return };
+    fn lost(&mut self, id: u32, stream: &mut Stream) -> Option<u32> {
+        let call = self.call(id)?;
         let frame = &mut self.frames[id as usize];
         frame.stamp += 1;
         if frame.tries > call.retries {
@@ -346,10 +372,11 @@ impl<'n> Machine<'n> {
         let most = backoff.most(frame.tries);
         let time = if backoff.full_jitter { most * stream.uniform() } else { most };
         self.later(self.now + time, id, What::Tries);
+        None
     }
 
     /// A frame fails, and gives back what it holds.
-    fn fail(&mut self, id: u32, stream: &mut Stream) {
+    fn fail(&mut self, id: u32, stream: &mut Stream) -> Option<u32> {
         let place = self.frames[id as usize].place;
         let mut hold = self.program.held[place as usize];
         while hold != NONE {
@@ -357,6 +384,6 @@ impl<'n> Machine<'n> {
             self.give(pool, id);
             hold = around;
         }
-        self.end(id, false, stream);
+        self.end(id, false, stream)
     }
 }

@@ -97,8 +97,8 @@ pub(super) struct Followed {
     pub operations: Vec<Timed>,
 }
 
-/// Times requests whose branches wait for each other, and the operations in them that do; `met` is the law of the service of a visit of a class. `None` where
-/// nobody forks, or a queue grows without end.
+/// Times requests whose branches wait for each other, and the operations in them that do; `met` is the law of the service of a
+/// visit of a class. `None` where nobody forks, or a queue grows without end.
 pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Option<Law>) -> Option<Followed> {
     let network = solution.network;
     let company = solution.company.as_ref()?;

@@ -15,6 +15,9 @@ const RECENT: usize = 64;
 /// More servers than these are taken as these: a request that keeps as many busy is rare.
 const MOST_SERVERS: u32 = 256;
 
+/// Of more queues, or shares of a pool, a request hardly ever meets itself in one.
+pub(super) const MOST_LANES: u32 = 256;
+
 /// A visit to a station: how much work of which law, by whom, and when.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Visit {
@@ -115,7 +118,7 @@ impl Place {
 
     pub fn new(station: &Station, utilization: f64, (work, square): (Seconds, f64), wait: Wait) -> Place {
         let servers = of_one_queue(station).min(MOST_SERVERS);
-        let lanes = if station.is_split() { station.instances as usize } else { 1 };
+        let lanes = if station.is_split() { station.instances.min(MOST_LANES) as usize } else { 1 };
         let lane = Lane { free: vec![0.0; servers as usize], ..Lane::default() };
         let idle = 1.0 - utilization;
         Place {

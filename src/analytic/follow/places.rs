@@ -18,26 +18,6 @@ use crate::unit::{PerSecond, Seconds};
 /// No utilization is higher where what is put before others takes its time to leave.
 const FULLEST: f64 = 0.98;
 
-/// What requests bring to a station, per second: visits, their work, its square.
-#[derive(Debug, Clone, Copy, Default)]
-struct Brought {
-    rate: f64,
-    work: f64,
-    square: f64,
-}
-
-fn brought(network: &Network, flows: &Flows) -> Vec<Brought> {
-    let mut brought = vec![Brought::default(); network.stations.len()];
-    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
-        let sum = &mut brought[visit.station];
-        let rate: f64 = rates.iter().sum();
-        sum.rate += rate;
-        sum.work += rate * visit.time.mean();
-        sum.square += rate * visit.time.moment(2);
-    }
-    brought
-}
-
 /// All stations and pools.
 pub(super) struct Places {
     places: Vec<Place>,
@@ -56,9 +36,11 @@ pub(super) struct Places {
 impl Places {
     /// Before waits are known: those of M/G/m.
     pub fn before(network: &Network, flows: &Flows) -> Places {
-        let brought = brought(network, flows);
-        let place = |(station, brought): (&Station, &Brought)| {
-            let Brought { rate, work, square } = *brought;
+        let mut squares = vec![0.0; network.stations.len()];
+        for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
+            squares[visit.station] += rates.iter().sum::<f64>() * visit.time.moment(2);
+        }
+        let place = |((station, (rate, work)), square): ((&Station, (PerSecond, f64)), f64)| {
             let utilization = (work / station.capacity()).min(FULLEST);
             let servers = of_one_queue(station);
             let chance = erlang::erlang_c(servers, utilization * f64::from(servers)).unwrap_or(1.0);
@@ -73,7 +55,7 @@ impl Places {
             Place::new(station, utilization, (mean, form), wait)
         };
         Places {
-            places: network.stations.iter().zip(&brought).map(place).collect(),
+            places: network.stations.iter().zip(flows.brought(network)).zip(squares).map(place).collect(),
             pools: network.pools.iter().map(|pool| Tokens::new(network, pool)).collect(),
             touched: Vec::new(),
             touched_pools: Vec::new(),

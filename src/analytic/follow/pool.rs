@@ -1,6 +1,7 @@
 //! One pool, as one request finds it.
 
 use super::super::layers::{groups, tokens};
+use super::place::MOST_LANES;
 use super::wait::Wait;
 use crate::math::random::Stream;
 use crate::network::{Network, Pool, PoolKind};
@@ -40,7 +41,7 @@ impl Tokens {
         let limited = !matches!(pool.kind, PoolKind::Calls { .. });
         Tokens {
             size: if limited { tokens(network, pool) } else { usize::MAX },
-            shares: vec![Share::default(); groups(network, pool) as usize],
+            shares: vec![Share::default(); groups(network, pool).min(f64::from(MOST_LANES)) as usize],
             wait: Wait::new(0.0, 0.0, 1.0),
             refused: 0.0,
             waited: 0.0,
