@@ -8,8 +8,9 @@ use crate::distribution::Law;
 use crate::network::Station;
 use crate::unit::Seconds;
 
-/// Error of waits for others of the same request.
-const COMPANY: Knowledge = Knowledge::Approximate { p95_error: 0.12 };
+/// Error of waits for others of the same request, of exponential work and of any other.
+const EXPONENTIAL: Knowledge = Knowledge::Approximate { p95_error: 0.11 };
+const OTHER: Knowledge = Knowledge::Approximate { p95_error: 0.14 };
 
 /// What waits for others of the same request add.
 pub(super) struct Added {
@@ -50,8 +51,9 @@ impl Added {
     /// Lengthens what all meet at a station.
     pub fn put(&self, queue: &Queue, state: &mut StationState) {
         let mean = state.classes.iter().filter_map(|class| class.wait.as_ref()).map(Delay::mean).fold(0.0, f64::max);
+        let knowledge = if queue.service.is_exponential() { EXPONENTIAL } else { OTHER };
         for class in &mut state.classes {
-            class.knowledge = class.knowledge.and(COMPANY);
+            class.knowledge = class.knowledge.and(knowledge);
             self.lengthen(queue, mean, class);
         }
         let shared = state.classes.iter().find_map(|class| match &class.treatment {

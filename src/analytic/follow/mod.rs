@@ -123,10 +123,12 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
             until += share * count;
             let first = times.len() as u64;
             let requests = first..until.round() as u64;
-            times.extend(requests.map(|number| machine.request(*operation, &mut Stream::new(SEED, number, w as u64))));
-            if machine.effort() > TIMED_EFFORT {
-                // Too much comes of each for enough of them to be timed.
-                return None;
+            for number in requests {
+                times.push(machine.request(*operation, &mut Stream::new(SEED, number, w as u64)));
+                if machine.effort() > TIMED_EFFORT {
+                    // Too much comes of each for enough of them to be timed.
+                    return None;
+                }
             }
         }
         workloads[w] = times::tail(times.into_iter().flatten().collect());
