@@ -24,6 +24,8 @@ pub(super) struct Memory {
     /// Servers of that queue.
     pub servers: f64,
     pub utilization: f64,
+    /// Mean service time that is left of one that is going on.
+    pub residual: Seconds,
     pub service_scv: f64,
     /// Visits of one request, averaged over visits.
     pub visits: f64,
@@ -37,6 +39,16 @@ impl Memory {
     /// The part of what a request found that is still so after some time.
     pub fn kept(&self, time: Seconds) -> f64 {
         if self.time > 0.0 { (-time.max(0.0) / self.time).exp() } else { 0.0 }
+    }
+
+    /// How many times as long as its work a visit takes, roughly: as at M/M/1.
+    pub fn stretch(&self) -> f64 {
+        1.0 / (1.0 - self.utilization).max(1e-9)
+    }
+
+    /// How fast what one visit of a request found and left is gone for its next.
+    pub fn forgetting(&self) -> PerSecond {
+        if self.residual > 0.0 { 0.2 * self.servers * (1.0 - self.utilization) / self.residual } else { f64::MAX }
     }
 
     /// Whether requests come more than once.
@@ -84,6 +96,7 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
             same: if place.is_split() { 1.0 / f64::from(place.instances) } else { 1.0 },
             servers,
             utilization: utilization[station],
+            residual: 0.5 * mean * (1.0 + service_scv),
             service_scv,
             visits,
             most_visits,

@@ -226,7 +226,7 @@ fn steady_state<'n>(
             Some((_, base)) => base.company.as_ref(),
             None => companions.at(network, &flows, &rates),
         };
-        let variability = traffic::variability(network, &flows, &memories, &losses.stations, company);
+        let variability = traffic::variability(network, &rates, &flows, &memories, &losses.stations, company);
         let mut stations = stations::solve(network, &flows, &variability);
         let (mut gates, users) =
             layers::solve(network, &rates, (feedback.beyond(), company), &flows, &losses, &variability, &mut stations);

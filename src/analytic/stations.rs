@@ -152,8 +152,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         state.queue_length = None;
         state.classes = vec![overloaded(stuck); demands.len()];
     } else {
-        let mut class = alike(station, &queue);
-        class.wait = class.wait.map(|wait| wait.shortened(variability.shortened));
+        let class = alike(station, &queue);
         state.queue_length = class.wait.as_ref().map(|wait| all.rate * wait.mean());
         if let Treatment::Shared(queue) = &class.treatment {
             let slowdown = ps::slowdown(queue).unwrap_or(1.0);
@@ -161,6 +160,12 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
             state.queue_length = Some((present - queue.offered_load()).max(0.0));
         }
         state.classes = vec![class; demands.len()];
+    }
+    if variability.returning != 1.0 && station.discipline != Discipline::Ps {
+        for class in &mut state.classes {
+            class.wait = class.wait.take().map(|wait| wait.scaled(variability.returning));
+        }
+        state.queue_length = state.queue_length.map(|length| length * variability.returning);
     }
     if station.queue.is_none() {
         let slowdown = match state.classes.first().map(|class| &class.treatment) {

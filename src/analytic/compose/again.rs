@@ -106,9 +106,9 @@ impl Composed<'_> {
         let memory = &self.solution.memories[self.solution.network.visits[visit].station];
         let rho = memory.utilization;
         let found = match self.alike(visit, class)? {
-            Alike::Wait(wait) => {
-                let spread = 1.0 + rho - wait.probability();
-                spread / (spread + memory.service_scv * (1.0 - rho))
+            Alike::Wait(_) => {
+                let scv = memory.service_scv;
+                1.0 - (1.0 - rho) * (0.6 + 0.4 * scv / (1.0 + scv))
             }
             Alike::Stay(law) => {
                 let (work, variance) = (&self.solution.network.visits[visit].time, Alike::Stay(law).variance());

@@ -18,6 +18,9 @@
 //!
 //! Source: Whitt, The Queueing Network Analyzer, Bell System Technical Journal 62 (1983), section 4.
 
+mod fresh;
+mod poisson;
+mod returns;
 mod streams;
 
 use super::follow::Company;
@@ -25,22 +28,21 @@ use super::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Law};
 use crate::math::rows::Rows;
-use crate::network::Network;
+use crate::network::{Network, StationId};
 use crate::network::flows::Flows;
 use crate::system::ArrivalLaw;
 use crate::unit::PerSecond;
+use fresh::Fresh;
+use returns::Returns;
 use streams::{Source, Streams};
-
-/// Sweeps over all stations; along a path without feedback each sweep settles every station behind a settled one.
-const MAX_SWEEPS: usize = 100;
 
 /// The arrivals of one station.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Variability {
     /// Squared coefficient of variation of the interarrival times.
     pub scv: f64,
-    /// What waits are multiplied by, where less variable arrivals cannot make them short enough.
-    pub shortened: f64,
+    /// What waits are multiplied by where requests come back to the queue they left.
+    pub returning: f64,
     /// Whether theory says the arrivals are a Poisson process.
     pub poisson: bool,
     /// The interarrival law over its mean, when all arrivals come straight from one workload.
@@ -56,13 +58,15 @@ pub(super) struct Variability {
 /// The variability of the arrivals at each station.
 pub(super) fn variability(
     network: &Network,
+    rates: &[PerSecond],
     flows: &Flows,
     memories: &[Memory],
     held: &Rows<f64>,
     company: Option<&Company>,
 ) -> Vec<Variability> {
     let plain: Vec<bool> = network.workloads.iter().map(|w| w.arrivals() == Some(&ArrivalLaw::Poisson)).collect();
-    let stations: Vec<Server> = servers(network, flows, held);
+    let returns = returns::returns(network, rates, memories);
+    let stations: Vec<Server> = servers(network, flows, held, &returns);
     let batches: Vec<Vec<(PerSecond, u32)>> = match company {
         Some(company) => company.batches[..stations.len()].to_vec(),
         None => vec![Vec::new(); stations.len()],
@@ -73,34 +77,34 @@ pub(super) fn variability(
             scv: 1.0,
             crowded: batched(&batches, stations[station].outflow),
             form: form(station),
-            shortened: 1.0,
+            returning: 1.0,
             poisson: true,
             renewal: None,
             batches,
         };
         return batches.into_iter().enumerate().map(alone).collect();
     }
-    let streams = streams::streams(network, held);
-    let scv = settle(&streams, &stations, network);
-    let poisson = poisson_stations(&streams, &stations, &plain);
+    let respaced: Vec<f64> = stations.iter().map(|station| station.rho * station.rho).collect();
+    let streams = streams::streams(network, held, &respaced);
+    let passes: Vec<bool> = stations.iter().map(|station| station.passes_poisson).collect();
+    let poisson = poisson::stations(network, &plain, &passes);
+    let fresh = Fresh::of(network, &stations, flows);
     let each = |(station, batches): (usize, Vec<(PerSecond, u32)>)| {
         let poisson = poisson[station];
-        let entering = streams::entering(&streams[station], station, |source, rate| {
-            stream_scv(source, rate, &stations, network, &scv)
-        });
+        let scv = mixed(&streams[station], station, &stations, network);
         // Branches do not come back: what visits of one request do to each other is in what they meet.
         let meeting = (0.5 * batched(&batches, stations[station].outflow)).min(1.0);
-        let (scv, shortened) = if poisson {
-            (1.0, 1.0)
-        } else {
-            let (back, shortened) = returning(scv[station], entering, &memories[station]);
-            (back + meeting * (scv[station] - back), shortened + meeting * (1.0 - shortened))
+        let (scv, returning) = match &returns[station] {
+            _ if poisson => (1.0, 1.0),
+            Some(returns) => returns.felt(scv, fresh.scv(station), memories[station].utilization),
+            None => (scv, 1.0),
         };
+        let returning = returning + meeting * (1.0 - returning);
         Variability {
             scv,
             crowded: batched(&batches, stations[station].outflow),
             form: form(station),
-            shortened,
+            returning,
             poisson,
             renewal: direct_renewal(network, &streams[station]),
             batches,
@@ -112,14 +116,16 @@ pub(super) fn variability(
 /// What a station does to the variability of a stream.
 struct Server {
     rho: f64,
-    service_scv: f64,
-    servers: f64,
-    outflow: f64,
+    /// The variability of what leaves while it is always busy, and how much does: requests that come back at once not
+    /// counted.
+    ending: f64,
+    leaving: PerSecond,
+    outflow: PerSecond,
     /// Poisson arrivals leave as Poisson departures.
     passes_poisson: bool,
 }
 
-fn servers(network: &Network, flows: &Flows, held: &Rows<f64>) -> Vec<Server> {
+fn servers(network: &Network, flows: &Flows, held: &Rows<f64>, returns: &[Option<Returns>]) -> Vec<Server> {
     let n = network.stations.len();
     let (mut rate, mut load, mut second) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     let mut mean_seen: Vec<Option<f64>> = vec![None; n];
@@ -152,51 +158,44 @@ fn servers(network: &Network, flows: &Flows, held: &Rows<f64>) -> Vec<Server> {
                 matches!(station.balancer, crate::system::Balancer::Shared | crate::system::Balancer::Random)
                     || station.instances == 1;
             let reversible = matches!(station.discipline, Discipline::Ps) || same_exponential[i];
+            let passes_poisson = unrefusing && reversible && plain_balancer && station.contention.is_none();
+            let (many, scv) = returns[i].as_ref().map_or((1.0, scv), Returns::as_one);
+            let ending =
+                if passes_poisson { 1.0 } else { 1.0 + (scv.max(0.2) - 1.0) / station.total_servers().sqrt() };
             Server {
                 rho: (load[i] / station.capacity()).min(1.0),
-                service_scv: scv,
-                servers: station.total_servers(),
+                ending: ending.max(0.0),
+                leaving: rate[i] / many,
                 outflow: rate[i],
-                passes_poisson: unrefusing && reversible && plain_balancer && station.contention.is_none(),
+                passes_poisson,
             }
         })
         .collect()
 }
 
-/// Solves the equations for `ca²` by sweeping.
-fn settle(streams: &[Streams], stations: &[Server], network: &Network) -> Vec<f64> {
-    let mut scv = vec![1.0f64; stations.len()];
-    for _ in 0..MAX_SWEEPS {
-        let mut moved = 0.0f64;
-        for (i, incoming) in streams.iter().enumerate() {
-            let total = incoming.total();
-            if total <= 0.0 {
-                continue;
-            }
-            // Those not kept apart are Poisson, in streams no larger than the others.
-            let mut mixed = incoming.rest / total;
-            let mut concentration = mixed * (incoming.least() / total).max(1e-9);
-            for (source, rate) in incoming.iter() {
-                let share = rate / total;
-                // What comes back to where it left is no burst that the station has not just served.
-                let own = source == Source::Station(i);
-                mixed += share * if own { 1.0 } else { stream_scv(source, rate, stations, network, &scv) };
-                concentration += share * share;
-            }
-            let idle = 1.0 - stations[i].rho;
-            let w = 1.0 / (1.0 + 4.0 * idle * idle * (1.0 / concentration - 1.0));
-            let next = (1.0 - w + w * mixed).max(0.0);
-            moved = moved.max((next - scv[i]).abs());
-            scv[i] = next;
-        }
-        if moved < 1e-9 {
-            break;
-        }
+/// How variable all arrivals at a station are.
+fn mixed(incoming: &Streams, own: StationId, stations: &[Server], network: &Network) -> f64 {
+    let total = incoming.total();
+    if total <= 0.0 {
+        return 1.0;
     }
-    scv
+    // Those not kept apart are Poisson, in streams no larger than the others.
+    let mut mixed = incoming.rest / total;
+    let mut concentration = mixed * (incoming.least() / total).max(1e-9);
+    for (source, part, whole) in incoming.iter() {
+        let share = part / total;
+        concentration += share * share;
+        // What comes back to where it left is no burst that the station has not just served.
+        let returns = source == Source::Station(own);
+        mixed += share * if returns { 1.0 } else { stream_scv(source, whole, stations, network) };
+    }
+    let idle = 1.0 - stations[own].rho;
+    let w = 1.0 / (1.0 + 4.0 * idle * idle * (1.0 / concentration - 1.0));
+    (1.0 - w + w * mixed).max(0.0)
 }
 
-fn stream_scv(source: Source, rate: f64, stations: &[Server], network: &Network, scv: &[f64]) -> f64 {
+/// The variability of a stream that was so large when it left its source with others.
+fn stream_scv(source: Source, rate: PerSecond, stations: &[Server], network: &Network) -> f64 {
     let (origin, outflow) = match source {
         Source::Workload(w) => {
             let workload = &network.workloads[w];
@@ -206,34 +205,10 @@ fn stream_scv(source: Source, rate: f64, stations: &[Server], network: &Network,
             };
             (scv, workload.rate())
         }
-        Source::Station(j) => {
-            let from = &stations[j];
-            let departures = if from.passes_poisson && scv[j] == 1.0 {
-                1.0
-            } else {
-                1.0 + (1.0 - from.rho * from.rho) * (scv[j] - 1.0)
-                    + from.rho * from.rho * (from.service_scv.max(0.2) - 1.0) / from.servers.sqrt()
-            };
-            (departures.max(0.0), from.outflow)
-        }
+        Source::Station(j) => (stations[j].ending, stations[j].leaving),
     };
     let share = if outflow > 0.0 { (rate / outflow).min(1.0) } else { 1.0 };
     1.0 + share * (origin - 1.0)
-}
-
-/// The variability of arrivals as it matters for waits, where requests come back to the queue they left; and what these are
-/// multiplied by, where it would have to be below zero: much of the work's variability is then that of few visits of a
-/// request, which waits for the others' long ones only once.
-fn returning(scv: f64, entering: f64, memory: &Memory) -> (f64, f64) {
-    if memory.visits <= 1.0 || memory.time <= 0.0 {
-        return (scv, 1.0);
-    }
-    // Of visits at once the queue feels the work all together: n ca² + cs² over n + 1 instead of ca² + cs² over 2.
-    let (n, served) = (memory.visits, memory.service_scv);
-    let at_once = 2.0 * (n * entering + served) / (n + 1.0) - served;
-    let remembered = 1.0 / (1.0 + memory.lag / memory.time);
-    let arrivals = scv + remembered * (at_once - scv);
-    if arrivals >= 0.0 { (arrivals, 1.0) } else { (scv, (arrivals + served) / (scv + served)) }
 }
 
 /// What batches add to the variability of all arrivals, of this rate.
@@ -242,32 +217,9 @@ fn batched(batches: &[(PerSecond, u32)], rate: PerSecond) -> f64 {
     if rate > 0.0 { batches.iter().map(added).sum::<f64>() / rate } else { 0.0 }
 }
 
-/// Stations that see Poisson arrivals: everything that reaches them started as Poisson and met only stations that keep
-/// it so.
-fn poisson_stations(streams: &[Streams], stations: &[Server], plain: &[bool]) -> Vec<bool> {
-    let mut poisson = vec![true; streams.len()];
-    loop {
-        let mut changed = false;
-        for (i, incoming) in streams.iter().enumerate() {
-            let mut kept = incoming.iter().map(|(source, _)| match source {
-                Source::Workload(w) => plain[w],
-                Source::Station(j) => poisson[j] && stations[j].passes_poisson,
-            });
-            // Of those that are not kept apart nothing is known.
-            if poisson[i] && (incoming.rest > 0.0 || !kept.all(|kept| kept)) {
-                poisson[i] = false;
-                changed = true;
-            }
-        }
-        if !changed {
-            return poisson;
-        }
-    }
-}
-
 /// The interarrival law when a station gets every request of one workload and nothing else.
 fn direct_renewal(network: &Network, streams: &Streams) -> Option<Law> {
-    let (Some((Source::Workload(w), rate)), 0.0) = (streams.iter().next(), streams.rest) else { return None };
+    let (Some((Source::Workload(w), rate, _)), 0.0) = (streams.iter().next(), streams.rest) else { return None };
     let workload = &network.workloads[w];
     match workload.arrivals()? {
         ArrivalLaw::Renewal(law) if streams.iter().count() == 1 && (rate - workload.rate()).abs() <= 1e-12 * rate => {

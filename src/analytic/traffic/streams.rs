@@ -21,7 +21,10 @@ pub(super) enum Source {
 pub(super) struct Streams {
     /// Sources as numbers: searched far more often than read.
     sources: [u32; MOST],
+    /// Those that are spaced as they left their source.
     rates: [f64; MOST],
+    /// The same before stations on the way respaced some of them.
+    whole: [f64; MOST],
     count: usize,
     /// Rate of all streams that are too small to be kept apart.
     pub rest: f64,
@@ -41,24 +44,26 @@ const fn workload(w: usize) -> u32 {
 }
 
 impl Streams {
-    const NONE: Streams = Streams { sources: [NOWHERE; MOST], rates: [0.0; MOST], count: 0, rest: 0.0 };
+    const NONE: Streams =
+        Streams { sources: [NOWHERE; MOST], rates: [0.0; MOST], whole: [0.0; MOST], count: 0, rest: 0.0 };
 
     fn of(source: u32, rate: f64) -> Streams {
         let mut streams = Streams::NONE;
-        streams.add(source, rate);
+        streams.add(source, rate, rate);
         streams
     }
 
-    /// Those kept apart, with their rates.
-    pub fn iter(&self) -> impl Iterator<Item = (Source, f64)> + '_ {
-        self.parts().map(|(source, rate)| {
+    /// Those kept apart, with their rates, and what these were before stations on the way respaced some of them.
+    pub fn iter(&self) -> impl Iterator<Item = (Source, f64, f64)> + '_ {
+        self.parts().map(|(source, rate, whole)| {
             let id = (source / 2) as usize;
-            (if source % 2 == 1 { Source::Station(id) } else { Source::Workload(id) }, rate)
+            (if source % 2 == 1 { Source::Station(id) } else { Source::Workload(id) }, rate, whole)
         })
     }
 
-    fn parts(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
-        self.sources.iter().copied().zip(self.rates.iter().copied()).take(self.count)
+    fn parts(&self) -> impl Iterator<Item = (u32, f64, f64)> + '_ {
+        let rates = self.rates.iter().zip(&self.whole);
+        self.sources.iter().zip(rates).map(|(source, (rate, whole))| (*source, *rate, *whole)).take(self.count)
     }
 
     /// Rate of the smallest that is kept apart, or of all the others.
@@ -71,58 +76,75 @@ impl Streams {
         pairwise(&self.rates, |a, b| a + b) + self.rest
     }
 
-    fn add(&mut self, source: u32, rate: f64) {
+    fn add(&mut self, source: u32, rate: f64, whole: f64) {
         if rate <= 0.0 {
             return;
         }
         let place = place_of(&self.sources, source);
         if place < self.count {
             self.rates[place] += rate;
+            self.whole[place] += whole;
         } else if self.count < MOST {
-            self.keep(source, rate);
+            self.keep(source, rate, whole);
         } else {
             let least = pairwise(&self.rates, |a, b| if a < b { a } else { b });
             self.rest += rate.min(least);
             if rate > least {
                 let place = self.rates.iter().position(|rate| *rate == least).unwrap_or(0);
-                (self.sources[place], self.rates[place]) = (source, rate);
+                (self.sources[place], self.rates[place], self.whole[place]) = (source, rate, whole);
             }
         }
     }
 
     /// Adds a stream that is not there yet, where there is room.
-    fn keep(&mut self, source: u32, rate: f64) {
-        (self.sources[self.count], self.rates[self.count]) = (source, rate);
+    fn keep(&mut self, source: u32, rate: f64, whole: f64) {
+        (self.sources[self.count], self.rates[self.count], self.whole[self.count]) = (source, rate, whole);
         self.count += 1;
     }
 
-    /// Takes out the streams of one source and returns their rate.
-    fn without(&mut self, source: u32) -> f64 {
+    /// Takes out the streams of one source and returns their rates.
+    fn without(&mut self, source: u32) -> (f64, f64) {
         let place = place_of(&self.sources, source);
         if place >= self.count {
-            return 0.0;
+            return (0.0, 0.0);
         }
-        let rate = self.rates[place];
+        let rates = (self.rates[place], self.whole[place]);
         self.count -= 1;
-        (self.sources[place], self.rates[place]) = (self.sources[self.count], self.rates[self.count]);
-        (self.sources[self.count], self.rates[self.count]) = (NOWHERE, 0.0);
-        rate
+        let last = self.count;
+        (self.sources[place], self.rates[place], self.whole[place]) =
+            (self.sources[last], self.rates[last], self.whole[last]);
+        (self.sources[last], self.rates[last], self.whole[last]) = (NOWHERE, 0.0, 0.0);
+        rates
     }
 
     /// Adds so many times the streams of another place.
     fn join(&mut self, other: &Streams, factor: f64) {
+        self.join_respaced(other, factor, factor);
+    }
+
+    /// Adds so many times the streams of another place, which were so many before some were respaced.
+    fn join_respaced(&mut self, other: &Streams, factor: f64, whole_factor: f64) {
         let floor = SMALL * other.total();
         let all_new = self.count == 0 && factor > 0.0;
-        for (source, rate) in other.parts() {
+        for (source, rate, whole) in other.parts() {
             if rate < floor {
                 self.rest += factor * rate;
             } else if all_new {
-                self.keep(source, factor * rate);
+                self.keep(source, factor * rate, whole_factor * whole);
             } else {
-                self.add(source, factor * rate);
+                self.add(source, factor * rate, whole_factor * whole);
             }
         }
         self.rest += factor * other.rest;
+    }
+
+    /// What leaves a station that respaces such a part.
+    fn respaced(&self, id: StationId, part: f64) -> Streams {
+        let total = self.total();
+        let mut after = Streams::NONE;
+        after.join_respaced(self, 1.0 - part, 1.0);
+        after.add(station(id), part * total, total);
+        after
     }
 
     fn scaled(mut self, factor: f64) -> Streams {
@@ -130,12 +152,13 @@ impl Streams {
             return Streams::NONE;
         }
         self.rates.iter_mut().for_each(|rate| *rate *= factor);
+        self.whole.iter_mut().for_each(|rate| *rate *= factor);
         self.rest *= factor;
         self
     }
 
     fn leaves_a_station(&self) -> bool {
-        self.parts().any(|(source, _)| source % 2 == 1 && source != BEFORE)
+        self.parts().any(|(source, ..)| source % 2 == 1 && source != BEFORE)
     }
 }
 
@@ -151,11 +174,13 @@ fn place_of(sources: &[u32; MOST], source: u32) -> usize {
     (!found).min(MOST as u32) as usize
 }
 
-/// The streams into each station. Of each class the part `held` gets no further at a station: `[station][class]`.
-pub(super) fn streams(network: &Network, held: &Rows<f64>) -> Vec<Streams> {
+/// The streams into each station. Of each class the part `held` gets no further at a station: `[station][class]`; of what
+/// gets through, the part `respaced` leaves as its services end, the rest as it came: `[station]`.
+pub(super) fn streams(network: &Network, held: &Rows<f64>, respaced: &[f64]) -> Vec<Streams> {
     let mut walker = Walker {
         network,
         held,
+        respaced,
         exits: vec![Streams::NONE; network.operations.len()],
         arriving: vec![Streams::NONE; network.operations.len()],
         stations: vec![Streams::NONE; network.stations.len()],
@@ -167,7 +192,8 @@ pub(super) fn streams(network: &Network, held: &Rows<f64>) -> Vec<Streams> {
     walker.noting = true;
     for (w, source) in network.workloads.iter().enumerate() {
         for (operation, share) in &source.mix {
-            walker.arriving[*operation].add(workload(w), source.rate() * share);
+            let rate = source.rate() * share;
+            walker.arriving[*operation].add(workload(w), rate, rate);
         }
     }
     for &operation in &network.order {
@@ -179,21 +205,12 @@ pub(super) fn streams(network: &Network, held: &Rows<f64>) -> Vec<Streams> {
     walker.stations
 }
 
-/// The variability of what comes to a station from elsewhere, its parts being as variable as `scv` says.
-pub(super) fn entering(streams: &Streams, own: StationId, scv: impl Fn(Source, f64) -> f64) -> f64 {
-    let (mut rate, mut sum) = (streams.rest, streams.rest);
-    for (source, part) in streams.iter().filter(|(source, _)| *source != Source::Station(own)) {
-        rate += part;
-        sum += part * scv(source, part);
-    }
-    if rate > 0.0 { sum / rate } else { 1.0 }
-}
-
 /// Follows requests through the programs: callees first to learn how one request leaves each operation, then callers
 /// first to note what arrives where.
 struct Walker<'a> {
     network: &'a Network,
     held: &'a Rows<f64>,
+    respaced: &'a [f64],
     /// From where requests leave an operation that one request enters.
     exits: Vec<Streams>,
     arriving: Vec<Streams>,
@@ -215,7 +232,7 @@ impl Walker<'_> {
                     self.stations[id].join(&at, 1.0);
                 }
                 let passed = 1.0 - self.held[id].iter().copied().fold(0.0, f64::max);
-                Streams::of(station(id), at.total() * passed)
+                at.scaled(passed).respaced(id, self.respaced[id])
             }
             Step::Fail(chance) => at.scaled(1.0 - chance),
             Step::Send(target) => {
@@ -257,8 +274,10 @@ impl Walker<'_> {
         self.arrive(call.target, &at, call.probability);
         let made = at.total() * call.probability;
         let mut after = self.exits[call.target].clone().scaled(made);
-        let straight = after.without(BEFORE);
-        after.join(&at, if made > 0.0 { call.probability * straight / made } else { 0.0 });
+        let (straight, whole) = after.without(BEFORE);
+        if made > 0.0 {
+            after.join_respaced(&at, call.probability * straight / made, call.probability * whole / made);
+        }
         if call.times > 1 {
             self.arrive(call.target, &after, f64::from(call.times - 1));
         }

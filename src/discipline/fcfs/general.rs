@@ -98,17 +98,25 @@ fn conditional_wait(queue: &Queue, probability: f64, mean: f64, drain: f64) -> D
     ])
 }
 
-/// Stretches time so that the tail falls at the rate of the true laws, where they have one: what phases of the same
-/// moments get wrong of it they get wrong of the whole wait.
+/// Makes the tail fall at the rate of the true laws, where they have one. Where the law of the arrivals is known, the
+/// whole wait is stretched: what phases of the same moments get wrong of the tail they get wrong of all of it. Elsewhere
+/// the mean is kept, which follows from the moments, and the tail alone changes.
 fn with_true_tail(delay: Delay, queue: &Queue) -> Delay {
     let drain = f64::from(queue.servers) / queue.service.mean();
-    let Delay::Exponentials(terms) = delay else { return delay };
-    let fitted = terms.iter().map(|term| term.rate.re).fold(f64::INFINITY, f64::min);
-    let factor = match decay_rate(queue, drain) {
-        Some(rate) if rate > 0.0 && fitted > 0.0 => (rate / fitted).clamp(0.25, 4.0),
-        _ => 1.0,
+    let Delay::Exponentials(mut terms) = delay else { return delay };
+    let by_rate = |a: &&mut Term, b: &&mut Term| a.rate.re.total_cmp(&b.rate.re);
+    let (Some(rate), Some(slowest)) = (decay_rate(queue, drain), terms.iter_mut().min_by(by_rate)) else {
+        return Delay::Exponentials(terms);
     };
-    Delay::Exponentials(terms.into_iter().map(|term| Term { rate: term.rate * factor, ..term }).collect())
+    if rate > 0.0 && slowest.rate.re > 0.0 {
+        let factor = (rate / slowest.rate.re).clamp(0.25, 4.0);
+        if matches!(queue.arrivals, Arrivals::Renewal(_)) {
+            terms.iter_mut().for_each(|term| term.rate *= factor);
+        } else if slowest.rate.im == 0.0 {
+            (slowest.rate, slowest.weight) = (slowest.rate * factor, slowest.weight * factor);
+        }
+    }
+    Delay::Exponentials(terms)
 }
 
 /// The rate at which the wait's tail falls: the root of `A(η) B(-η / m) = 1`. `None` for heavy-tailed service.

@@ -90,6 +90,11 @@ pub(super) fn of_two_moments(mean: f64, scv: f64, copies: u32) -> Option<Vec<(f6
     Some(parts.into_iter().filter(|(weight, _)| *weight > 1e-9).collect())
 }
 
+/// The least variability of service that phases can have where as many run at once.
+pub(super) fn least_scv(copies: u32) -> f64 {
+    1.0 / most_stages(copies) as f64
+}
+
 /// Stages that as many servers can each run through without too many states.
 fn most_stages(copies: u32) -> usize {
     let fits = |stages: &usize| count(copies as usize, *stages) <= LARGEST / 2;

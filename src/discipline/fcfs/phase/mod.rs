@@ -75,7 +75,15 @@ pub(super) fn approximate(queue: &Queue) -> Option<Delay> {
             }
         }
     }
-    Some(Delay::Exponentials(mixed))
+    Some(match &queue.arrivals {
+        Arrivals::Renewal(_) => Delay::Exponentials(mixed),
+        arrivals => {
+            // Fewer stages than the law asks for make the services, and with them the waits, vary too much.
+            let (arrivals, own) = (arrivals.scv(), queue.service.scv());
+            let taken = own.max(fit::least_scv(queue.servers));
+            Delay::Exponentials(mixed).shortened((arrivals + own) / (arrivals + taken))
+        }
+    })
 }
 
 /// A queue with `capacity` places, its laws replaced by phases of the same first moments; `None` when that takes too
