@@ -96,7 +96,7 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         let servers = if split { station.servers } else { station.servers.saturating_mul(station.instances) };
         let service = if all > 0.0 { state.load * station.capacity() / all } else { 0.0 };
         let own = |burst: &Burst| arrivals[burst.workload] / parts;
-        let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers);
+        let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers, state.before_next);
         let plain = station.discipline == Discipline::Fcfs && !looks(station) && station.queue.is_none();
         let mean = erlang_wait(all / parts, service, servers);
         let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
@@ -114,7 +114,7 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         let all: f64 = asked.iter().sum();
         let own = |burst: &Burst| asked[burst.workload];
         let service = if all > 0.0 { gate.load / all } else { 0.0 };
-        found.pools.push(in_phase(bursts, phases, all, &own, service, 1).0);
+        found.pools.push(in_phase(bursts, phases, all, &own, service, 1, 1.0).0);
     }
     found
 }
@@ -137,6 +137,7 @@ fn in_phase(
     own: &dyn Fn(&Burst) -> f64,
     service: f64,
     servers: u32,
+    before_next: f64,
 ) -> (Option<Delay>, f64) {
     let mean = erlang_wait(all, service, servers);
     if all <= 0.0 || service <= 0.0 || mean <= 0.0 {
@@ -153,7 +154,15 @@ fn in_phase(
         let rates = burst.rates.map(|over| all - mine + mine * over);
         let Some(waits) = modulated(rates, burst.leaving, service, servers) else { continue };
         let wait = waits[*phase].clone();
-        let over = wait.mean() / mean;
+        // Of the flood that a phase of too many leaves behind, whoever comes again waits for a part each time.
+        let steady = |phase: usize| erlang_wait(rates[phase], service, servers);
+        let busy = usize::from(rates[1] > rates[0]);
+        let diffused = (service / burst.leaving[busy] / f64::from(servers)).sqrt();
+        let unflooded = Some(steady(busy)).filter(|wait| *wait > 0.0).map_or(diffused, |wait| wait.min(diffused));
+        let flooded = (1.0 - unflooded / waits[busy].mean()).max(0.0);
+        let (all, steady) = (wait.mean(), steady(*phase).min(wait.mean()));
+        let met = steady + (1.0 - flooded * (1.0 - before_next)) * (all - steady);
+        let (wait, over) = (if all > 0.0 { wait.scaled(met / all) } else { wait }, met / mean);
         added += over - 1.0;
         least = least.min(over);
         if found.as_ref().is_none_or(|(_, known)| over.ln().abs() > known.ln().abs()) {

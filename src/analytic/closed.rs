@@ -79,10 +79,15 @@ pub(super) fn told_apart(network: &Network) -> Option<Network> {
     if all.len() < 2 || classes::work(&all, network.stations.len()) > MOST_PAIRS || !is_product_form(network) {
         return None;
     }
+    Some(each_apart(network))
+}
+
+/// The network with each workload a class of its own.
+pub(super) fn each_apart(network: &Network) -> Network {
     let mut network = network.clone();
     network.classes = network.workloads.len();
     network.workloads.iter_mut().enumerate().for_each(|(class, workload)| workload.class = class);
-    Some(network)
+    network
 }
 
 impl<'n> Users<'n> {
@@ -202,6 +207,7 @@ impl<'n> Users<'n> {
             queue_length: Some(waiting(&all.present[i])),
             classes: (0..self.crowds.len()).map(|w| self.class(i, w)).collect(),
             company: 1.0,
+            before_next: 1.0,
             poisson: false,
             memoryless: !self.is_shared(i),
         }

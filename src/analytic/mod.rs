@@ -134,6 +134,7 @@ pub fn solve(network: &Network) -> Prediction {
             let solution = users.steady_state();
             results::predict(&solution, &Composed::new(&solution))
         }
+        None if traffic::tells_apart(&network) => profile::predict(&closed::each_apart(&network)),
         None => profile::predict(&network),
     };
     debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));

@@ -27,6 +27,8 @@ pub(super) struct StationState {
     pub classes: Vec<ClassState>,
     /// What waits are multiplied by because visits meet others of the same request.
     pub company: f64,
+    /// The part of a long queue's work that is done before one who joins it is served.
+    pub before_next: f64,
     /// Whether the arrivals are Poisson by theory.
     pub poisson: bool,
     /// Whether it serves all alike, one after the other, with equal exponential services: a product-form queue.
@@ -139,6 +141,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         classes: Vec::with_capacity(demands.len()),
         poisson: variability.poisson && variability.batches.is_empty(),
         company: 1.0,
+        before_next: variability.before_next,
         memoryless: memoryless && station.queue.is_none() && station.balancer == Balancer::Shared,
     };
     if let Some(contention) = station.contention {
@@ -161,9 +164,9 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         }
         state.classes = vec![class; demands.len()];
     }
-    if variability.returning != 1.0 && station.discipline != Discipline::Ps {
-        for class in &mut state.classes {
-            class.wait = class.wait.take().map(|wait| wait.scaled(variability.returning));
+    if !matches!(station.discipline, Discipline::Ps | Discipline::Lifo) {
+        for (class, own) in state.classes.iter_mut().zip(&variability.by_class) {
+            class.wait = class.wait.take().map(|wait| wait.scaled(variability.returning * own));
         }
         state.queue_length = state.queue_length.map(|length| length * variability.returning);
     }

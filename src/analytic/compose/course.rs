@@ -197,14 +197,9 @@ impl Composed<'_> {
                 course.duration += wait.mean() + law.mean();
             }
             Step::Delay(law) => course.duration += law.mean(),
-            Step::Call(call) => {
-                let made = self.course_of_call(call, class);
-                if call.probability == 1.0 {
-                    course.follow(&made, memories);
-                } else {
-                    course.follow(&Course::one_of(&[(call.probability, &made)], memories), memories);
-                }
-            }
+            Step::Call(call) => self.pass_call(call, class, course),
+            // Tried again or not, the first attempt meets what is around it.
+            Step::Guarded(guarded) if !guarded.is_decided_by_time() => self.pass_call(&guarded.call, class, course),
             Step::Hold { pool, steps } => {
                 let wait = self.solution.gates[*pool].wait.as_ref();
                 course.duration += wait.map_or(0.0, Delay::mean);
@@ -222,6 +217,16 @@ impl Composed<'_> {
                 course.duration += self.rough_steps(std::slice::from_ref(step), class).map_or(0.0, |rough| rough.mean);
             }
             Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
+
+    fn pass_call(&self, call: &Call, class: usize, course: &mut Course) {
+        let memories = &self.solution.memories;
+        let made = self.course_of_call(call, class);
+        if call.probability == 1.0 {
+            course.follow(&made, memories);
+        } else {
+            course.follow(&Course::one_of(&[(call.probability, &made)], memories), memories);
         }
     }
 

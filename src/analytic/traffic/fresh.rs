@@ -1,11 +1,12 @@
 //! How variable the arrivals of requests are that come to a station for the first time.
 //!
 //! Along the way of a request `D = c² - 1` of the stream it is in changes as in the whole network: a station takes the part
-//! `ρ²` of it away and puts that of its own departures in its place, a way taken by chance keeps as much of it as the chance is.
+//! `ρ²` of it away and puts that of its own departures in its place, of which a way taken by chance keeps as much as the
+//! chance is. What is left of the workload's own `D` counts once, whatever way requests come there the first time.
 
 use super::Server;
 use crate::network::flows::Flows;
-use crate::network::{Call, Network, OperationId, StationId, Step};
+use crate::network::{Call, Network, OperationId, StationId, Step, Workload};
 use crate::system::ArrivalLaw;
 use crate::unit::PerSecond;
 
@@ -27,28 +28,30 @@ impl Passing {
         Passing { kept: 1.0 - chance + chance * self.kept, more: chance * self.more }
     }
 
-    fn of(&self, before: f64) -> f64 {
-        self.kept * before + self.more
-    }
 }
 
-/// A stream of requests that have not been at the station: how many, and its `D`.
-#[derive(Debug, Clone, Copy, Default)]
+/// A stream of requests that have not been at the station: how many, and what made of `D` so far.
+#[derive(Debug, Clone, Copy)]
 struct Stream {
     rate: PerSecond,
-    deviation: f64,
+    passed: Passing,
 }
 
 impl Stream {
+    const NONE: Stream = Stream { rate: 0.0, passed: Passing::STILL };
+
     /// The part of it that goes one of several ways.
     fn part(self, chance: f64) -> Stream {
-        Stream { rate: chance * self.rate, deviation: chance * self.deviation }
+        let Passing { kept, more } = self.passed;
+        Stream { rate: chance * self.rate, passed: Passing { kept, more: chance * more } }
     }
 
     fn join(&mut self, other: Stream) {
         let rate = self.rate + other.rate;
         if rate > 0.0 {
-            self.deviation = (self.rate * self.deviation + other.rate * other.deviation) / rate;
+            let both = |own: f64, other_own: f64| (self.rate * own + other.rate * other_own) / rate;
+            let (own, other) = (self.passed, other.passed);
+            self.passed = Passing { kept: both(own.kept, other.kept), more: both(own.more, other.more) };
         }
         self.rate = rate;
     }
@@ -105,36 +108,74 @@ impl<'a> Fresh<'a> {
         Passing { kept: 1.0 - respaced, more: respaced * share * (server.ending - 1.0) }
     }
 
-    /// The variability of first arrivals at a station; one where nobody arrives.
-    pub fn scv(&self, station: StationId) -> f64 {
+    /// The variability of first arrivals at a station, each stream by the work that its requests bring there.
+    pub fn scv(&self, station: StationId, flows: &Flows) -> f64 {
         let network = self.network;
-        let mut walker = Walker {
-            fresh: self,
-            station,
-            missing: vec![1.0; network.operations.len()],
-            arriving: vec![Stream::default(); network.operations.len()],
-            arrived: Stream::default(),
-        };
-        for &operation in network.order.iter().rev() {
-            walker.missing[operation] = walker.miss(&network.operations[operation].steps);
+        let mut work = vec![0.0; network.workloads.len()];
+        for (visit, rates) in network.visits.iter().zip(flows.visits.iter()).filter(|(visit, _)| visit.station == station) {
+            work.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate * visit.time.mean());
         }
-        for workload in &network.workloads {
+        let mut missing = vec![1.0; network.operations.len()];
+        for &operation in network.order.iter().rev() {
+            missing[operation] = self.miss(station, &missing, &network.operations[operation].steps);
+        }
+        let (mut rate, mut all, mut squares, mut deviation) = (0.0, 0.0, 0.0, 0.0);
+        for (workload, work) in network.workloads.iter().zip(work).filter(|(_, work)| *work > 0.0) {
+            let Stream { rate: arrived, passed } = self.arrived(workload, station, &missing);
             let scv = match workload.arrivals() {
                 Some(ArrivalLaw::Renewal(law)) => law.scv(),
                 _ => 1.0,
             };
-            for (operation, share) in &workload.mix {
-                let stream = Stream { rate: workload.rate() * share, deviation: share * (scv - 1.0) };
-                walker.arriving[*operation].join(stream);
+            if arrived > 0.0 {
+                let own = passed.kept * (arrived / workload.rate()).min(1.0) * (scv - 1.0) + passed.more;
+                rate += arrived;
+                all += work;
+                squares += work * work;
+                deviation += own * work * work / arrived;
             }
+        }
+        if all <= 0.0 {
+            return 1.0;
+        }
+        let merged = super::merged(self.stations[station].rho, squares / (all * all));
+        (1.0 + merged * deviation * rate / (all * all)).max(0.0)
+    }
+
+    /// The first arrivals of one workload.
+    fn arrived(&self, workload: &Workload, station: StationId, missing: &[f64]) -> Stream {
+        let network = self.network;
+        let arriving = vec![Stream::NONE; network.operations.len()];
+        let mut walker = Walker { fresh: self, station, missing, arriving, arrived: Stream::NONE };
+        for (operation, share) in &workload.mix {
+            walker.arriving[*operation].join(Stream { rate: workload.rate() * share, ..Stream::NONE });
         }
         for &operation in &network.order {
             let stream = walker.arriving[operation];
-            if stream.rate > 0.0 && walker.missing[operation] < 1.0 {
+            if stream.rate > 0.0 && missing[operation] < 1.0 {
                 walker.follow(operation, &network.operations[operation].steps, stream);
             }
         }
-        1.0 + walker.arrived.deviation
+        walker.arrived
+    }
+
+    /// The chance that some steps do not come to a station, where callees do not with the chances `missing`.
+    fn miss(&self, station: StationId, missing: &[f64], steps: &[Step]) -> f64 {
+        steps.iter().map(|step| self.miss_step(station, missing, step)).product()
+    }
+
+    fn miss_step(&self, station: StationId, missing: &[f64], step: &Step) -> f64 {
+        let inner = |steps: &[Step]| self.miss(station, missing, steps);
+        let called = |call: &Call| 1.0 - call.probability * (1.0 - missing[call.target]);
+        match step {
+            Step::Visit(visit) if self.network.visits[*visit].station == station => 0.0,
+            Step::Call(call) => called(call),
+            Step::Guarded(guarded) => called(&guarded.call),
+            Step::Send(target) => missing[*target],
+            Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
+            Step::Hold { steps, .. } | Step::Repeat { steps, .. } => inner(steps),
+            Step::Parallel { branches, .. } => branches.iter().map(|steps| inner(steps)).product(),
+            Step::Visit(_) | Step::Delay(_) | Step::Fail(_) => 1.0,
+        }
     }
 }
 
@@ -143,44 +184,26 @@ struct Walker<'a> {
     fresh: &'a Fresh<'a>,
     station: StationId,
     /// Chance that a run of each operation does not come to the station.
-    missing: Vec<f64>,
+    missing: &'a [f64],
     arriving: Vec<Stream>,
     arrived: Stream,
 }
 
 impl Walker<'_> {
-    fn miss(&self, steps: &[Step]) -> f64 {
-        steps.iter().map(|step| self.miss_step(step)).product()
-    }
-
-    fn miss_step(&self, step: &Step) -> f64 {
-        let called = |call: &Call| 1.0 - call.probability * (1.0 - self.missing[call.target]);
-        match step {
-            Step::Visit(visit) => f64::from(u8::from(self.fresh.network.visits[*visit].station != self.station)),
-            Step::Call(call) => called(call),
-            Step::Guarded(guarded) => called(&guarded.call),
-            Step::Send(target) => self.missing[*target],
-            Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * self.miss(steps)).sum(),
-            Step::Hold { steps, .. } | Step::Repeat { steps, .. } => self.miss(steps),
-            Step::Parallel { branches, .. } => branches.iter().map(|steps| self.miss(steps)).product(),
-            Step::Delay(_) | Step::Fail(_) => 1.0,
-        }
-    }
-
     /// Goes through some steps with those that have not been there, and returns those that still have not.
     fn follow(&mut self, own: OperationId, steps: &[Step], stream: Stream) -> Stream {
         steps.iter().fold(stream, |stream, step| {
             if stream.rate <= 0.0 {
                 return stream;
             }
-            let missed = self.miss_step(step);
+            let missed = self.fresh.miss_step(self.station, self.missing, step);
             if missed == 1.0 {
-                return Stream { deviation: self.fresh.step(own, step).of(stream.deviation), ..stream };
+                return Stream { passed: stream.passed.then(self.fresh.step(own, step)), ..stream };
             }
             match step {
                 Step::Visit(_) => {
                     self.arrived.join(stream);
-                    Stream::default()
+                    Stream::NONE
                 }
                 Step::Call(call) => self.call(call, stream),
                 Step::Guarded(guarded) => self.call(&guarded.call, stream),
@@ -189,7 +212,7 @@ impl Walker<'_> {
                     stream.part(missed)
                 }
                 Step::Choose { ways, .. } => {
-                    let mut after = Stream::default();
+                    let mut after = Stream::NONE;
                     for (weight, steps) in ways {
                         after.join(self.follow(own, steps, stream.part(*weight)));
                     }

@@ -28,12 +28,12 @@ use super::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Law};
 use crate::math::rows::Rows;
-use crate::network::{Network, StationId};
+use crate::network::{Network, StationId, Workload};
 use crate::network::flows::Flows;
 use crate::system::ArrivalLaw;
 use crate::unit::PerSecond;
 use fresh::Fresh;
-use returns::Returns;
+use returns::{Felt, Returns};
 use streams::{Source, Streams};
 
 /// The arrivals of one station.
@@ -43,6 +43,10 @@ pub(super) struct Variability {
     pub scv: f64,
     /// What waits are multiplied by where requests come back to the queue they left.
     pub returning: f64,
+    /// The part of a long queue's work that is done before one who joins it is served.
+    pub before_next: f64,
+    /// What those of each class are multiplied by, those of regular arrivals being shorter than those of bursts.
+    pub by_class: Vec<f64>,
     /// Whether theory says the arrivals are a Poisson process.
     pub poisson: bool,
     /// The interarrival law over its mean, when all arrivals come straight from one workload.
@@ -53,6 +57,12 @@ pub(super) struct Variability {
     pub form: f64,
     /// Requests that meet in one queue as if they arrived together: how often at all queues of the station, and how many.
     pub batches: Vec<(PerSecond, u32)>,
+}
+
+/// Whether workloads wait differently only because their arrivals vary differently.
+pub(super) fn tells_apart(network: &Network) -> bool {
+    let regular = |workload: &Workload| matches!(workload.arrivals(), Some(ArrivalLaw::Renewal(law)) if law.scv() != 1.0);
+    network.classes == 1 && network.workloads.len() > 1 && network.workloads.iter().any(regular)
 }
 
 /// The variability of the arrivals at each station.
@@ -78,6 +88,8 @@ pub(super) fn variability(
             crowded: batched(&batches, stations[station].outflow),
             form: form(station),
             returning: 1.0,
+            before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
+            by_class: vec![1.0; network.classes],
             poisson: true,
             renewal: None,
             batches,
@@ -94,17 +106,20 @@ pub(super) fn variability(
         let scv = mixed(&streams[station], station, &stations, network);
         // Branches do not come back: what visits of one request do to each other is in what they meet.
         let meeting = (0.5 * batched(&batches, stations[station].outflow)).min(1.0);
-        let (scv, returning) = match &returns[station] {
-            _ if poisson => (1.0, 1.0),
-            Some(returns) => returns.felt(scv, fresh.scv(station), memories[station].utilization),
-            None => (scv, 1.0),
+        let memory = &memories[station];
+        let felt = match &returns[station] {
+            _ if poisson => Felt::of(1.0, memory.service_scv),
+            Some(returns) => returns.felt(scv, fresh.scv(station, flows), memory.utilization),
+            None => Felt::of(scv, memory.service_scv),
         };
-        let returning = returning + meeting * (1.0 - returning);
+        let returning = felt.factor + meeting * (1.0 - felt.factor);
         Variability {
-            scv,
+            scv: felt.scv,
             crowded: batched(&batches, stations[station].outflow),
             form: form(station),
             returning,
+            before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
+            by_class: by_class(network, flows, station, &streams[station], (1.0 - memory.utilization) * felt.carried),
             poisson,
             renewal: direct_renewal(network, &streams[station]),
             batches,
@@ -189,9 +204,14 @@ fn mixed(incoming: &Streams, own: StationId, stations: &[Server], network: &Netw
         let returns = source == Source::Station(own);
         mixed += share * if returns { 1.0 } else { stream_scv(source, whole, stations, network) };
     }
-    let idle = 1.0 - stations[own].rho;
-    let w = 1.0 / (1.0 + 4.0 * idle * idle * (1.0 / concentration - 1.0));
+    let w = merged(stations[own].rho, concentration);
     (1.0 - w + w * mixed).max(0.0)
+}
+
+/// How much of the variability of streams is left where several come together, `concentration` being the sum of the squares
+/// of their shares.
+fn merged(rho: f64, concentration: f64) -> f64 {
+    1.0 / (1.0 + 4.0 * (1.0 - rho) * (1.0 - rho) * (1.0 / concentration - 1.0))
 }
 
 /// The variability of a stream that was so large when it left its source with others.
@@ -209,6 +229,42 @@ fn stream_scv(source: Source, rate: PerSecond, stations: &[Server], network: &Ne
     };
     let share = if outflow > 0.0 { (rate / outflow).min(1.0) } else { 1.0 };
     1.0 + share * (origin - 1.0)
+}
+
+/// What waits of each class are multiplied by, where the variability of arrivals makes up such a part of the difference
+/// between the mean wait of those who come and that of someone who came at any time.
+///
+/// Someone who comes at any time waits `V`, and `W - V = (1 - ρ) W - Λ E[S²] / 2` (Brumelle, 1971), of which arrivals
+/// that are not Poisson cause what they add to `(1 - ρ) W`. That is the work of those streams that vary: each stream
+/// meets its own past, and of the others the mean.
+fn by_class(network: &Network, flows: &Flows, station: StationId, streams: &Streams, part: f64) -> Vec<f64> {
+    let classes = network.classes;
+    if classes == 1 || part == 0.0 {
+        return vec![1.0; classes];
+    }
+    let mut rates = vec![0.0; classes];
+    let mut work = vec![0.0; classes];
+    for (visit, own) in network.visits.iter().zip(flows.visits.iter()).filter(|(visit, _)| visit.station == station) {
+        for (rate, workload) in own.iter().zip(&network.workloads) {
+            rates[workload.class] += rate;
+            work[workload.class] += rate * visit.time.mean();
+        }
+    }
+    let total: f64 = rates.iter().sum();
+    let mut varying = vec![0.0; classes];
+    for (source, part, whole) in streams.iter() {
+        if let Source::Workload(w) = source {
+            let class = network.workloads[w].class;
+            let scv = stream_scv(source, whole, &[], network);
+            varying[class] += work[class] * (scv - 1.0) * part / rates[class].max(f64::MIN_POSITIVE);
+        }
+    }
+    let mean = rates.iter().zip(&varying).map(|(rate, own)| rate * own).sum::<f64>() / total;
+    if !(mean * part > 0.0) {
+        return vec![1.0; classes];
+    }
+    let factor = |own: f64| 1.0 + part * (own / mean - 1.0);
+    varying.into_iter().map(|own| factor(own).clamp(0.2, 5.0)).collect()
 }
 
 /// What batches add to the variability of all arrivals, of this rate.

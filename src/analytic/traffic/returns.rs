@@ -36,6 +36,25 @@ const KINDS: usize = 3;
 /// The kind that never fades.
 const ALL: usize = KINDS - 1;
 
+/// How waits are because of how arrivals vary.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Felt {
+    /// Squared coefficient of variation of the interarrival times.
+    pub scv: f64,
+    /// What waits are multiplied by because requests come back.
+    pub factor: f64,
+    /// The part of them that there is because arrivals are not Poisson; below zero where they are more regular.
+    pub carried: f64,
+}
+
+impl Felt {
+    /// Where nobody comes back, work varying by `served`.
+    pub fn of(scv: f64, served: f64) -> Felt {
+        let both = scv + served;
+        Felt { scv, factor: 1.0, carried: if both > 0.0 { (scv - 1.0) / both } else { 0.0 } }
+    }
+}
+
 /// Where requests come back to a station: what `G` is there over `τ (ca² + cs²) / 2`, and the terms it is made of.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Returns {
@@ -52,18 +71,18 @@ pub(super) struct Returns {
     products: f64,
     first_squares: f64,
     later: f64,
+    /// `Σ m_v` over all pairs.
+    all_later: f64,
     /// `Σ w (E[S_u²] + E[S_v²]) / 2`, and the same over all pairs.
     apart: f64,
     all_apart: f64,
 }
 
 impl Returns {
-    /// The variability of arrivals that is felt, and what the waits that come of it are multiplied by.
-    ///
-    /// `scv` is that of all arrivals, `entering` of those that come from elsewhere.
-    pub fn felt(&self, scv: f64, entering: f64, utilization: f64) -> (f64, f64) {
+    /// What is felt where all arrivals vary by `scv`, and those that come for the first time by `entering`.
+    pub fn felt(&self, scv: f64, entering: f64, utilization: f64) -> Felt {
         if self.visits <= 0.0 || self.work <= 0.0 {
-            return (scv, 1.0);
+            return Felt::of(scv, 1.0);
         }
         let mean = self.work / self.visits;
         let served = 2.0 * self.squares / (self.work * mean) - 1.0;
@@ -75,9 +94,18 @@ impl Returns {
         let met = (self.apart - self.products - self.first_squares) / (self.squares + self.all_apart);
         let light = self.squares / self.work * (1.0 - met);
         let apart = 0.5 * mean * (outer + served);
-        let factor = (light + utilization * (heavy - light) + carried) / apart;
-        if std::env::var("DBG").is_ok() { eprintln!("scv {scv:.3} entering {entering:.3} outer {outer:.3} together {together:.3} mean {mean} served {served:.3} heavy {heavy} light {light} apart {apart} factor {factor:.3}"); }
-        (outer, if apart > 0.0 { factor.max(0.0) } else { 1.0 })
+        let whole = light + utilization * (heavy - light) + carried;
+        if apart <= 0.0 || whole <= 0.0 {
+            return Felt { factor: 0.0, ..Felt::of(outer, served) };
+        }
+        Felt { scv: outer, factor: whole / apart, carried: carried / whole }
+    }
+
+    /// The part of a long queue's work that is done before one who joins it is served, the rest being that of later visits
+    /// of those in it.
+    pub fn before_next(&self) -> f64 {
+        if std::env::var("DBG").is_ok() { eprintln!("before work {:.3} later {:.3} all {:.3} factor {:.3}", self.work, self.later, self.all_later, self.work / (self.work + self.all_later)); }
+        if self.work > 0.0 { self.work / (self.work + self.all_later) } else { 1.0 }
     }
 
     /// How many visits there are as one, and how variable the work of these is.
@@ -105,6 +133,7 @@ impl Returns {
         }
         self.all_pairs += rate * pairs[ALL].count;
         self.all_apart += rate * pairs[ALL].apart;
+        self.all_later += rate * pairs[ALL].later;
     }
 }
 
