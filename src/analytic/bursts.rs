@@ -12,8 +12,9 @@ use super::{Solution, regimes::Regime};
 use crate::discipline::fcfs::modulated;
 use crate::discipline::{Delay, Discipline, Knowledge};
 use crate::math::erlang;
-use crate::network::{Network, Station};
+use crate::network::{Network, Pool, PoolId, PoolKind, Station, StationId};
 use crate::system::{ArrivalLaw, Balancer, Load};
+use crate::unit::Seconds;
 
 /// Workloads that are told apart by phase; more of them are taken as they are on average.
 const MOST: usize = 3;
@@ -56,6 +57,8 @@ pub(super) struct Phase {
     /// What waits on average are multiplied by.
     factors: Vec<f64>,
     pools: Vec<Option<Delay>>,
+    /// Mean service times.
+    services: Vec<Seconds>,
 }
 
 /// The regimes of a network whose workloads come in bursts, around its solution at mean rates; none where no workload does.
@@ -108,6 +111,7 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         };
         found.stations.push(delay.zip(met).filter(|_| plain && mean > 0.0).map(scaled));
         found.factors.push(factor);
+        found.services.push(service);
     }
     for (id, gate) in base.gates.iter().enumerate() {
         let asked = &base.flows.pools[id];
@@ -173,9 +177,30 @@ fn in_phase(
     (found.map(|(wait, over)| wait.scaled(factor / over)), factor)
 }
 
+/// The cores that the workers of a service wait for.
+fn workers_of(network: &Network, pool: &Pool) -> Option<StationId> {
+    pool.per.filter(|_| matches!(pool.kind, PoolKind::Workers { .. })).and_then(|service| network.services[service].cores)
+}
+
 impl Phase {
+    /// What is waited for workers, and with one for the cores, where there are more requests than workers and more workers
+    /// than cores: all workers but those at work wait for these, and everyone else for a worker.
+    fn behind_workers(&self, network: &Network, pool: PoolId, cores: StationId) -> Option<(Delay, Delay)> {
+        let all = self.stations[cores].as_ref()?;
+        let servers = f64::from(network.stations[cores].servers);
+        let waiting = f64::from(network.pools[pool].size) - servers;
+        let inside = waiting * self.services[cores] / servers;
+        let total = all.mean();
+        if waiting <= 0.0 || inside >= total {
+            return None;
+        }
+        let inside = Delay::with_moments(1.0, inside, inside * inside * (1.0 + 1.0 / waiting));
+        Some((all.clone().scaled(1.0 - inside.mean() / total), inside))
+    }
+
     /// Gives stations and pools what is met in the phase.
     pub fn apply(&self, network: &Network, base: &Solution<'_>, stations: &mut [StationState], gates: &mut [Gate]) {
+        let cores: Vec<Option<StationId>> = network.pools.iter().map(|pool| workers_of(network, pool)).collect();
         for (id, (state, known)) in stations.iter_mut().zip(&base.stations).enumerate() {
             let place = &network.stations[id];
             if place.queue.is_some() || (self.factors[id] - 1.0).abs() < 1e-9 {
@@ -196,9 +221,16 @@ impl Phase {
             let waits = state.classes.iter().filter_map(|class| class.wait.as_ref()).map(Delay::mean);
             state.queue_length = known_length(known.queue_length, waits.fold(0.0, f64::max), known);
         }
-        for ((gate, delay), known) in gates.iter_mut().zip(&self.pools).zip(&base.gates) {
+        for (pool, ((gate, delay), known)) in gates.iter_mut().zip(&self.pools).zip(&base.gates).enumerate() {
             if gate.wait.is_none() && known.wait.is_some() {
-                gate.wait.clone_from(delay);
+                let flooded = cores[pool].and_then(|id| self.behind_workers(network, pool, id));
+                gate.wait = match flooded {
+                    Some((waiting, served)) => {
+                        stations[cores[pool].unwrap_or(0)].classes.iter_mut().for_each(|class| class.wait = Some(served.clone()));
+                        Some(waiting)
+                    }
+                    None => delay.clone(),
+                };
                 gate.stuck = 0.0;
                 gate.knowledge = known.knowledge.and(PHASES);
             }
