@@ -11,7 +11,7 @@
 
 use crate::distribution::{Distribution, Law};
 use crate::network::flows::Flows;
-use crate::network::{Network, Step};
+use crate::network::{Network, StationId, Step};
 use crate::unit::{PerSecond, Seconds};
 
 /// What the queue of a station remembers.
@@ -27,12 +27,8 @@ pub(super) struct Memory {
     /// Mean service time that is left of one that is going on.
     pub residual: Seconds,
     pub service_scv: f64,
-    /// Visits of one request, averaged over visits.
-    pub visits: f64,
-    /// Visits of one request of the workload that makes the most.
-    pub most_visits: f64,
-    /// Time from one visit of a request to its next, roughly.
-    pub lag: Seconds,
+    /// Whether one request may come more than once: some workload's do on average, or some operation does.
+    pub repeated: bool,
 }
 
 impl Memory {
@@ -51,10 +47,6 @@ impl Memory {
         if self.residual > 0.0 { 0.2 * self.servers * (1.0 - self.utilization) / self.residual } else { f64::MAX }
     }
 
-    /// Whether requests come more than once.
-    pub fn is_repeated(&self) -> bool {
-        self.most_visits > 1.0 + 1e-6
-    }
 }
 
 /// What the queue of each station remembers when requests flow like this.
@@ -69,7 +61,7 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
     }
     let utilization: Vec<f64> =
         work.iter().zip(&network.stations).map(|((work, _), place)| (work / place.capacity()).min(1.0)).collect();
-    let durations = durations(network, flows, &utilization);
+    let again = again(network);
     let memory = |station: usize| {
         let (place, visits, (work, second)) = (&network.stations[station], &visits[station], work[station]);
         let rate: f64 = visits.iter().sum();
@@ -78,17 +70,12 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
         }
         let mean = work / rate;
         let service_scv = (second / rate / (mean * mean) - 1.0).clamp(0.0, 1e4);
-        // Averages over the visits of all workloads.
-        let (mut again, mut lag, mut most_visits) = (0.0, 0.0, 0.0f64);
-        for ((visits, rate), duration) in
-            visits.iter().zip(rates).zip(&durations).filter(|((visits, _), _)| **visits > 0.0)
-        {
-            let times = (visits / rate).max(1.0);
-            again += visits * times;
-            most_visits = most_visits.max(visits / rate);
-            lag += visits * duration / times;
+        let (mut times, mut most) = (0.0, 0.0f64);
+        for (visits, rate) in visits.iter().zip(rates).filter(|(visits, _)| **visits > 0.0) {
+            times += visits * (visits / rate).max(1.0);
+            most = most.max(visits / rate);
         }
-        let (visits, lag) = (again / rate, lag / rate);
+        let visits = times / rate;
         let servers = if place.is_split() { f64::from(place.servers) } else { place.total_servers() };
         let idle = 1.0 - utilization[station];
         Memory {
@@ -98,29 +85,34 @@ pub(super) fn memories(network: &Network, flows: &Flows, rates: &[PerSecond]) ->
             utilization: utilization[station],
             residual: 0.5 * mean * (1.0 + service_scv),
             service_scv,
-            visits,
-            most_visits,
-            lag,
+            repeated: most > 1.0 + 1e-6 || again[station],
         }
     };
     (0..network.stations.len()).map(memory).collect()
 }
 
-/// How long a request of each workload takes, roughly: its work with the waits of M/M/1, and all delays.
-fn durations(network: &Network, flows: &Flows, utilization: &[f64]) -> Vec<Seconds> {
-    // Requests there at any time, by Little's law.
-    let mut present = vec![0.0; network.workloads.len()];
-    let mut add = |rates: &[PerSecond], time: Seconds| {
-        present.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate * time);
-    };
-    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
-        add(rates, visit.time.mean() / (1.0 - utilization[visit.station]).max(1e-9));
+/// Whether an operation visits each station more than once.
+fn again(network: &Network) -> Vec<bool> {
+    let mut again = vec![false; network.stations.len()];
+    let mut last = vec![usize::MAX; network.stations.len()];
+    for (id, operation) in network.operations.iter().enumerate() {
+        note(network, &operation.steps, &mut |station, often| {
+            again[station] |= often || last[station] == id;
+            last[station] = id;
+        });
     }
-    for (operation, rates) in network.operations.iter().zip(flows.operations.iter()) {
-        add(rates, delays(&operation.steps));
+    again
+}
+
+/// Notes each visit among some steps, and whether it is within what is repeated.
+fn note(network: &Network, steps: &[Step], seen: &mut dyn FnMut(StationId, bool)) {
+    for step in steps {
+        match step {
+            Step::Visit(visit) => seen(network.visits[*visit].station, false),
+            Step::Repeat { times: 2.., steps } => note(network, steps, &mut |station, _| seen(station, true)),
+            step => step.inner(|steps| note(network, steps, seen)),
+        }
     }
-    let began = network.workloads.iter().map(|workload| workload.rate());
-    present.iter().zip(began).map(|(present, rate)| if rate > 0.0 { present / rate } else { 0.0 }).collect()
 }
 
 /// Time that some steps spend in no queue, those that they call left out.

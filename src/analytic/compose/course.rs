@@ -146,7 +146,7 @@ impl Course {
     pub fn one_of(ways: &[(f64, &Course)], memories: &[Memory]) -> Course {
         let mut either = Course { passed: Vec::new(), duration: ways.iter().map(|(p, way)| p * way.duration).sum() };
         for (chance, way) in ways {
-            for passed in way.passed.iter().filter(|passed| memories[passed.station].is_repeated()) {
+            for passed in way.passed.iter().filter(|passed| memories[passed.station].repeated) {
                 let own = passed.all.by_chance(*chance);
                 let own = Visits { echo: own.echo * memories[passed.station].kept(way.duration - passed.last), ..own };
                 match either.passed.iter_mut().find(|known| known.is_like(passed)) {
@@ -263,7 +263,7 @@ mod tests {
     const DAY: f64 = 0.7;
 
     fn memories() -> Vec<Memory> {
-        vec![Memory { time: DAY, most_visits: 2.0, ..Memory::default() }]
+        vec![Memory { time: DAY, repeated: true, ..Memory::default() }]
     }
 
     fn visit(duration: f64) -> Course {

@@ -18,7 +18,6 @@ mod precise;
 mod rough;
 mod sheet;
 
-use super::memory::Memory;
 use super::stations::{ClassState, Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
 use super::{Solution, follow};
@@ -109,7 +108,7 @@ impl<'s> Composed<'s> {
             rough: vec![None; slots],
             courses: vec![Course::default(); slots],
             linked: vec![Vec::new(); slots],
-            repeats: solution.memories.iter().any(Memory::is_repeated),
+            repeats: solution.memories.iter().any(|memory| memory.repeated),
             chances: Notes::new(),
             means: vec![None; slots],
             tails: vec![None; slots],

@@ -4,7 +4,7 @@ use super::at_once::at_once;
 use super::batches::batches;
 use super::machine::Machine;
 use super::places::Places;
-use super::{SEED, any};
+use super::{SEED, any, sends};
 use crate::math::random::Stream;
 use crate::network::flows::Flows;
 use crate::network::program::Program;
@@ -158,12 +158,12 @@ fn entries<'a>(
     rates.iter().enumerate().flat_map(each).filter(|(_, _, rate)| *rate > 0.0)
 }
 
-/// The operations that do several things at once, or ask one that does.
+/// The operations that do several things at once that may meet, or ask one that does.
 pub(super) fn forking(network: &Network) -> Vec<bool> {
-    let mut forking = vec![false; network.operations.len()];
-    if network.parallels > 0 {
+    let mut forking = sends::meeting(network);
+    if network.parallels > 0 || forking.contains(&true) {
         for &operation in network.order.iter().rev() {
-            forking[operation] = any(&network.operations[operation].steps, &|step| match step {
+            forking[operation] |= any(&network.operations[operation].steps, &|step| match step {
                 Step::Parallel { branches, .. } => branches.len() > 1,
                 Step::Call(call) => forking[call.target],
                 Step::Send(target) => forking[*target],

@@ -30,6 +30,7 @@ mod machine;
 mod place;
 mod places;
 mod pool;
+mod sends;
 mod times;
 mod wait;
 

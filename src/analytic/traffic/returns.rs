@@ -143,7 +143,7 @@ pub(super) fn returns(network: &Network, rates: &[PerSecond], memories: &[Memory
     for &operation in network.order.iter().rev() {
         elapsed[operation] = taken(network, memories, &elapsed, &network.operations[operation].steps);
     }
-    let back = |station: StationId| memories[station].is_repeated() && memories[station].time > 0.0;
+    let back = |station: StationId| memories[station].repeated && memories[station].time > 0.0;
     let of_one = |station: StationId| {
         let walker = Walker::new(network, memories, &elapsed, station);
         let tours = walker.tours();
