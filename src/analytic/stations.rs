@@ -164,11 +164,13 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         }
         state.classes = vec![class; demands.len()];
     }
-    if !matches!(station.discipline, Discipline::Ps | Discipline::Lifo) {
-        for (class, own) in state.classes.iter_mut().zip(&variability.by_class) {
-            class.wait = class.wait.take().map(|wait| wait.scaled(variability.returning * own));
+    if station.discipline != Discipline::Lifo {
+        // Where all share the servers nothing depends on how work is cut into visits.
+        let returning = if station.discipline == Discipline::Ps { 1.0 } else { variability.returning };
+        for (class, own) in state.classes.iter_mut().zip(&variability.by_class).filter(|(_, own)| returning * **own != 1.0) {
+            class.lengthen(returning * own);
         }
-        state.queue_length = state.queue_length.map(|length| length * variability.returning);
+        state.queue_length = state.queue_length.map(|length| length * returning);
     }
     if station.queue.is_none() {
         let slowdown = match state.classes.first().map(|class| &class.treatment) {

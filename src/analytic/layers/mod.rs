@@ -32,7 +32,7 @@ use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId};
 use crate::system::{Balancer, Load};
 use crate::unit::{PerSecond, Seconds};
 use population::Population;
-use section::{Section, sections};
+use section::{Passed, Section, sections};
 
 /// Error of the wait for something that is held.
 const HELD: Knowledge = Knowledge::Approximate { p95_error: 0.15 };
@@ -110,7 +110,7 @@ pub(super) fn solve(
     if network.pools.is_empty() && !closed {
         return (Vec::new(), Vec::new());
     }
-    let sections = sections(network, flows, losses);
+    let (sections, covered) = uncovered(network, flows, losses);
     let mut solver = Solver {
         network,
         company,
@@ -119,6 +119,7 @@ pub(super) fn solve(
         stations,
         inside: vec![None; network.pools.len()],
         gates: vec![Gate::IDLE; network.pools.len()],
+        covered,
         limited: vec![(0.0, 0.0); network.stations.len()],
         brought: flows.brought(network),
     };
@@ -143,9 +144,32 @@ pub(super) fn find_dead(network: &Network, flows: &Flows, losses: &Losses, gates
         return;
     }
     let most: Vec<usize> = network.pools.iter().map(|pool| tokens(network, pool)).collect();
-    let dead = deadlock::find(network, &sections(network, flows, losses), gates, &most);
+    let sections = sections(network, flows, losses, &vec![false; network.pools.len()]);
+    let dead = deadlock::find(network, &sections, gates, &most);
     // Whoever needs one of them waits for ever.
     dead.into_iter().for_each(|pool| (gates[pool].dead, gates[pool].wait) = (true, None));
+}
+
+/// What is done while one of each pool is held, and which pools nobody waits for: who asks for one of them holds one of
+/// another already, of which there are no more. Such a pool is passed, so that what is done within it is done within the other.
+fn uncovered(network: &Network, flows: &Flows, losses: &Losses) -> (Vec<Section>, Vec<bool>) {
+    let nothing = vec![false; network.pools.len()];
+    let all = sections(network, flows, losses, &nothing);
+    let holders = |outer: PoolId| match network.pools[outer].kind {
+        PoolKind::Calls { .. } => f64::INFINITY,
+        _ => tokens(network, &network.pools[outer]) as f64 * groups(network, &network.pools[outer]),
+    };
+    let covers = |outer: PoolId, inner: PoolId| {
+        let asked: f64 = flows.pools[inner].iter().sum();
+        // One after the other, so that no holder needs two.
+        let alone = |passed: &Passed| passed.count >= asked * (1.0 - 1e-9) && passed.time >= passed.count * (1.0 - 1e-9);
+        outer != inner
+            && holders(outer) <= tokens(network, &network.pools[inner]) as f64
+            && all[outer].pools.iter().any(|(pool, passed)| *pool == inner && alone(passed))
+    };
+    let pools = 0..network.pools.len();
+    let covered: Vec<bool> = pools.clone().map(|inner| pools.clone().any(|outer| covers(outer, inner))).collect();
+    if covered == nothing { (all, covered) } else { (sections(network, flows, losses, &covered), covered) }
 }
 
 /// Pools with those that are taken within them first; of pools that are taken within each other any.
@@ -183,6 +207,8 @@ struct Solver<'a> {
     stations: &'a [StationState],
     inside: Vec<Option<Inside>>,
     gates: Vec<Gate>,
+    /// Pools that nobody waits for.
+    covered: Vec<bool>,
     /// For each station the share of its requests that come within a limit, and the sum of what waits are multiplied by.
     limited: Vec<(f64, f64)>,
     /// Requests that come to each station, and the work that they bring, per second.
@@ -246,6 +272,10 @@ impl Solver<'_> {
         let time = if passed > 0.0 { busy(&inside) / passed } else { most as f64 / capacity };
         let least_time = (most as f64 / own_capacity.max(f64::MIN_POSITIVE)).min(time);
         self.inside[id] = Some(Inside { time, least_time, capacity: capacity * groups, scv });
+        if self.covered[id] {
+            self.gates[id] = Gate { wait: Some(Delay::None), waiting: Some(0.0), full: 0.0, stuck: 0.0, ..gate };
+            return;
+        }
         let crowded = gate.wait.is_some().then(|| self.crowded(id, rate, groups, &part.throughput, queue)).flatten();
         let Some(Bulk { present, waits: [probability, first, second], refused }) = crowded else {
             self.limit_inside(section, &elements, &part.present, &inside, passed);

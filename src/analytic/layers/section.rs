@@ -63,10 +63,10 @@ impl Section {
     }
 }
 
-/// What is done while one of each pool is held.
-pub(super) fn sections(network: &Network, flows: &Flows, losses: &Losses) -> Vec<Section> {
-    let limited = |pool: PoolId| matches!(network.pools[pool].kind, PoolKind::Calls { .. });
-    let world = World::new(network, flows, losses, &limited);
+/// What is done while one of each pool is held, some of which nobody ever waits for.
+pub(super) fn sections(network: &Network, flows: &Flows, losses: &Losses, covered: &[bool]) -> Vec<Section> {
+    let passed = |pool: PoolId| covered[pool] || matches!(network.pools[pool].kind, PoolKind::Calls { .. });
+    let world = World::new(network, flows, losses, &passed);
     let mut sections: Vec<Walk<'_>> = network.pools.iter().map(|_| Walk::new(&world)).collect();
     for (id, operation) in network.operations.iter().enumerate() {
         let mut rates = vec![0.0; network.classes];
