@@ -22,7 +22,7 @@
 //! without interruption (Davis, 1966; Kella and Yechiali, 1985), and Tijms's approximation for one class.
 
 use super::busy::{Interrupted, Interruptions};
-use super::fcfs::Arrivals;
+use super::fcfs::{self, Arrivals, Queue};
 use super::{Delay, Knowledge};
 use crate::distribution::{Derived, Distribution, Gamma, Law, Mixture, Transformed};
 use crate::math::inversion::Line;
@@ -90,11 +90,9 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
         // One server as fast as all together.
         let pooled = |part: &[Class]| pool(part, 1.0 / m);
         let (first, own, rest) = (pooled(&classes[..k]), pooled(&classes[..=k]), pooled(&met[k + 1..]));
-        let interruptions = (preemptive && above > 0.0).then(|| {
-            // Several servers share the urgent work.
-            let (arrival_rate, service) = (first.arrival_rate / m, first.service.scaled(m));
-            Interruptions { arrival_rate, service }
-        });
+        let interrupted = preemptive && above > 0.0;
+        let stretched = classes[k].service.mean() / m * above / (1.0 - above);
+        let interruptions = (interrupted && servers == 1).then(|| first.clone());
         let known = poisson && met.iter().all(closed);
         let soonest = (servers > 1 && !alike).then(|| soonest(met, servers));
         let law = UrgentWait { first, own, rest, idle: (1.0 - met_load).max(0.0), soonest };
@@ -103,7 +101,11 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
         } else {
             // Arrivals more variable than Poisson wait longer by as much as in heavy traffic.
             let scv = pool(met, 1.0).service.scv();
-            let factor = (arrivals.scv() + scv) / (1.0 + scv);
+            let mut factor = (arrivals.scv() + scv) / (1.0 + scv);
+            if interrupted && servers > 1 {
+                // What interruptions take is waited for before the service.
+                factor *= 1.0 + stretched * of_several(&law.own, servers) / (probability * law.mean());
+            }
             Delay::Of { probability, law: Law::Derived(Derived::new(law).scaled(factor)) }
         };
         let error = if servers > 1 { 0.1 } else { 0.05 };
@@ -112,6 +114,20 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
         above = up_to;
     }
     treatments
+}
+
+/// What a wait at several servers is over that at one as fast as all: so much of what interruptions take at the one they
+/// take at the several (Bondi and Buzen, 1984).
+fn of_several(all: &Interruptions, servers: u32) -> f64 {
+    let own = Queue {
+        arrival_rate: all.arrival_rate,
+        arrivals: Arrivals::Poisson,
+        service: all.service.scaled(f64::from(servers)),
+        servers,
+    };
+    let fast = own.arrival_rate * all.service.moment(2) / (2.0 * (1.0 - all.load()));
+    let met = fcfs::solve(&own).map_or(fast, |waiting| waiting.delay.mean());
+    if fast > 0.0 { met / fast } else { 1.0 }
 }
 
 fn equal_exponentials(classes: &[Class]) -> bool {
