@@ -113,13 +113,23 @@ pub(super) fn variability(
             None => Felt::of(scv, memory.service_scv),
         };
         let returning = felt.factor + meeting * (1.0 - felt.factor);
+        let mut by_class =
+            by_class(network, flows, station, &streams[station], (1.0 - memory.utilization) * felt.carried);
+        let place = &network.stations[station];
+        let urgent = returns[station].as_ref().filter(|_| place.discipline.uses_priority() && network.classes > 1);
+        if let Some(returns) = urgent {
+            let preemptive = place.discipline == Discipline::Preemptive;
+            for (class, factor) in by_class.iter_mut().enumerate() {
+                *factor *= returns.by_priority(class, preemptive, memory.utilization) / felt.factor;
+            }
+        }
         Variability {
             scv: felt.scv,
             crowded: batched(&batches, stations[station].outflow),
             form: form(station),
             returning,
             before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
-            by_class: by_class(network, flows, station, &streams[station], (1.0 - memory.utilization) * felt.carried),
+            by_class,
             poisson,
             renewal: direct_renewal(network, &streams[station]),
             batches,

@@ -56,7 +56,7 @@ impl Felt {
 }
 
 /// Where requests come back to a station: what `G` is there over `τ (ca² + cs²) / 2`, and the terms it is made of.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
     /// Visits.
     visits: PerSecond,
@@ -76,9 +76,24 @@ pub(super) struct Returns {
     /// `Σ w (E[S_u²] + E[S_v²]) / 2`, and the same over all pairs.
     apart: f64,
     all_apart: f64,
+    /// `M`, `A`, `Σ w m_u m_v` and `Σ w m_v` of each class.
+    classes: Vec<[f64; 4]>,
 }
 
 impl Returns {
+    /// What the waits of a class are multiplied by where the more urgent go first: all work that goes before it grows with
+    /// all visits, and is waited for at as many of its own.
+    pub fn by_priority(&self, class: usize, preemptive: bool, utilization: f64) -> f64 {
+        let met = if preemptive { &self.classes[..=class] } else { &self.classes[..] };
+        let (squares, products) = met.iter().fold((0.0, 0.0), |(a, b), [_, squares, products, _]| (a + squares, b + products));
+        let [work, _, _, later] = self.classes[class];
+        if squares <= 0.0 || work <= 0.0 {
+            return 1.0;
+        }
+        let heavy = (squares + products) / squares * work / (work + later);
+        1.0 + utilization * (heavy - 1.0)
+    }
+
     /// What is felt where all arrivals vary by `scv`, and those that come for the first time by `entering`.
     pub fn felt(&self, scv: f64, entering: f64, utilization: f64) -> Felt {
         if self.visits <= 0.0 || self.work <= 0.0 {
@@ -118,17 +133,22 @@ impl Returns {
         (many, (2.0 * (self.squares + self.products) / (self.work * mean * many) - 1.0).max(0.0))
     }
 
-    fn add(&mut self, rate: PerSecond, tour: &Tour) {
+    fn add(&mut self, class: usize, rate: PerSecond, tour: &Tour) {
         let Tour { visits, work, squares, pairs, .. } = tour;
         self.visits += rate * visits;
         self.work += rate * work;
         self.squares += rate * squares;
+        let own = &mut self.classes[class];
+        own[0] += rate * work;
+        own[1] += rate * squares;
         for ((weight, _), met) in FADING.iter().zip(pairs) {
             let weight = rate * weight;
             self.pairs += weight * met.count;
             self.products += weight * met.products;
             self.first_squares += weight * met.first_squares;
             self.later += weight * met.later;
+            own[2] += weight * met.products;
+            own[3] += weight * met.later;
             self.apart += weight * met.apart;
         }
         self.all_pairs += rate * pairs[ALL].count;
@@ -147,11 +167,11 @@ pub(super) fn returns(network: &Network, rates: &[PerSecond], memories: &[Memory
     let of_one = |station: StationId| {
         let walker = Walker::new(network, memories, &elapsed, station);
         let tours = walker.tours();
-        let mut returns = Returns::default();
+        let mut returns = Returns { classes: vec![[0.0; 4]; network.classes], ..Returns::default() };
         for (workload, rate) in network.workloads.iter().zip(rates) {
             for (operation, share) in &workload.mix {
                 if let Some(tour) = &tours[*operation] {
-                    returns.add(rate * share, tour);
+                    returns.add(workload.class, rate * share, tour);
                 }
             }
         }
