@@ -99,15 +99,16 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         let servers = if split { station.servers } else { station.servers.saturating_mul(station.instances) };
         let service = if all > 0.0 { state.load * station.capacity() / all } else { 0.0 };
         let own = |burst: &Burst| arrivals[burst.workload] / parts;
-        let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers, state.before_next);
         let plain = station.discipline == Discipline::Fcfs && !looks(station) && station.queue.is_none();
         let mean = erlang_wait(all / parts, service, servers);
         let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
-        // As much longer or shorter as the queue differs from that of exponential work; what company adds it adds in each phase.
+        let alone = met.filter(|met| *met > 0.0 && mean > 0.0).map_or(mean, |met| met / state.company);
+        let form = Form { over_memoryless: if mean > 0.0 { alone / mean } else { 1.0 }, before_next: state.before_next };
+        let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers, form);
+        // What company adds it adds in each phase.
         let scaled = |(delay, met): (Delay, f64)| {
-            let (alone, before) = (met / state.company, delay.mean());
-            let factor = alone / mean + if before > 0.0 { (met - alone) / before } else { 0.0 };
-            delay.scaled(factor)
+            let before = delay.mean();
+            if before > 0.0 { delay.scaled(1.0 + (met - alone) / before) } else { delay }
         };
         found.stations.push(delay.zip(met).filter(|_| plain && mean > 0.0).map(scaled));
         found.factors.push(factor);
@@ -118,7 +119,7 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         let all: f64 = asked.iter().sum();
         let own = |burst: &Burst| asked[burst.workload];
         let service = if all > 0.0 { gate.load / all } else { 0.0 };
-        found.pools.push(in_phase(bursts, phases, all, &own, service, 1, 1.0).0);
+        found.pools.push(in_phase(bursts, phases, all, &own, service, 1, Form::PLAIN).0);
     }
     found
 }
@@ -133,6 +134,19 @@ fn erlang_wait(rate: f64, service: f64, servers: u32) -> f64 {
     erlang::erlang_c(servers, load).filter(|_| left > 0.0).map_or(0.0, |busy| busy * service / left)
 }
 
+/// How a queue differs from one with exponential work and requests that come once.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    /// Its wait over that of the other, without bursts.
+    over_memoryless: f64,
+    /// The part of a long queue's work that is done before one who joins it is served.
+    before_next: f64,
+}
+
+impl Form {
+    const PLAIN: Form = Form { over_memoryless: 1.0, before_next: 1.0 };
+}
+
 /// The wait at a queue in a regime, and over what it is on average.
 fn in_phase(
     bursts: &[Burst],
@@ -141,7 +155,7 @@ fn in_phase(
     own: &dyn Fn(&Burst) -> f64,
     service: f64,
     servers: u32,
-    before_next: f64,
+    form: Form,
 ) -> (Option<Delay>, f64) {
     let mean = erlang_wait(all, service, servers);
     if all <= 0.0 || service <= 0.0 || mean <= 0.0 {
@@ -158,15 +172,18 @@ fn in_phase(
         let rates = burst.rates.map(|over| all - mine + mine * over);
         let Some(waits) = modulated(rates, burst.leaving, service, servers) else { continue };
         let wait = waits[*phase].clone();
-        // Of the flood that a phase of too many leaves behind, whoever comes again waits for a part each time.
+        // The flood that a phase of too many leaves behind is as long whatever the form of the work; of it, whoever comes
+        // again waits for a part each time.
         let steady = |phase: usize| erlang_wait(rates[phase], service, servers);
         let busy = usize::from(rates[1] > rates[0]);
         let diffused = (service / burst.leaving[busy] / f64::from(servers)).sqrt();
         let unflooded = Some(steady(busy)).filter(|wait| *wait > 0.0).map_or(diffused, |wait| wait.min(diffused));
         let flooded = (1.0 - unflooded / waits[busy].mean()).max(0.0);
         let (all, steady) = (wait.mean(), steady(*phase).min(wait.mean()));
-        let met = steady + (1.0 - flooded * (1.0 - before_next)) * (all - steady);
-        let (wait, over) = (if all > 0.0 { wait.scaled(met / all) } else { wait }, met / mean);
+        let flood = flooded * (all - steady);
+        let met = form.over_memoryless * (all - flood) + form.before_next * flood;
+        let over = met / (mean * form.over_memoryless);
+        let wait = if all > 0.0 { wait.scaled(met / all) } else { wait };
         added += over - 1.0;
         least = least.min(over);
         if found.as_ref().is_none_or(|(_, known)| over.ln().abs() > known.ln().abs()) {
