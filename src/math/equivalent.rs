@@ -18,7 +18,7 @@
 
 use crate::unit::{PerSecond, Seconds};
 
-/// Up to so many inside the sums over all states are taken; beyond, everything inside is as if open.
+/// For so many inside the sums over all states are taken; beyond, everything inside is as if open.
 const MOST_STATES: usize = 128;
 
 /// Nothing is faster.
@@ -169,15 +169,18 @@ impl<'e> Open<'e> {
     }
 }
 
-/// Many inside hardly feel that they are a fixed number: their rate is that at which as many would be there if it were open.
+/// Many inside hardly feel that they are a fixed number: their rate is that at which as many would be there if it were open,
+/// and no less than that of fewer.
 fn as_if_open(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
     let open = Open::of(delay, elements);
-    let mut throughput = vec![0.0; most + 1];
-    let mut present = vec![vec![0.0; most + 1]; elements.len()];
-    let (mut from, mut there): (usize, (f64, Vec<f64>)) = (0, (0.0, vec![0.0; elements.len()]));
+    let Equivalent { mut throughput, mut present } = exact(MOST_STATES, delay, elements);
+    throughput.resize(most + 1, 0.0);
+    let mut there = (throughput[MOST_STATES], present.iter().map(|own| own[MOST_STATES]).collect::<Vec<f64>>());
+    present.iter_mut().for_each(|own| own.resize(most + 1, 0.0));
+    let (first, mut from) = (MOST_STATES, MOST_STATES);
     for point in 1..=POINTS {
-        let to = (most * point / POINTS).max(from + 1);
-        let rate = open.rate_of(to as f64);
+        let to = (first + (most - first) * point / POINTS).max(from + 1);
+        let rate = open.rate_of(to as f64).max(there.0);
         let next: Vec<f64> = elements.iter().map(|element| element.present(rate).min(to as f64)).collect();
         for n in from + 1..=to.min(most) {
             let part = (n - from) as f64 / (to - from) as f64;

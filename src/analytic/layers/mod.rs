@@ -153,13 +153,12 @@ pub(super) fn find_dead(network: &Network, flows: &Flows, losses: &Losses, gates
 /// What is done while one of each pool is held, and which pools nobody waits for: who asks for one of them holds one of
 /// another already, of which there are no more. Such a pool is passed, so that what is done within it is done within the other.
 fn uncovered(network: &Network, flows: &Flows, losses: &Losses) -> (Vec<Section>, Vec<bool>) {
-    let nothing = vec![false; network.pools.len()];
-    let all = sections(network, flows, losses, &nothing);
+    let pools = 0..network.pools.len();
     let holders = |outer: PoolId| match network.pools[outer].kind {
         PoolKind::Calls { .. } => f64::INFINITY,
         _ => tokens(network, &network.pools[outer]) as f64 * groups(network, &network.pools[outer]),
     };
-    let covers = |outer: PoolId, inner: PoolId| {
+    let covers = |all: &[Section], outer: PoolId, inner: PoolId| {
         let asked: f64 = flows.pools[inner].iter().sum();
         // One after the other, so that no holder needs two.
         let alone = |passed: &Passed| passed.count >= asked * (1.0 - 1e-9) && passed.time >= passed.count * (1.0 - 1e-9);
@@ -167,9 +166,16 @@ fn uncovered(network: &Network, flows: &Flows, losses: &Losses) -> (Vec<Section>
             && holders(outer) <= tokens(network, &network.pools[inner]) as f64
             && all[outer].pools.iter().any(|(pool, passed)| *pool == inner && alone(passed))
     };
-    let pools = 0..network.pools.len();
-    let covered: Vec<bool> = pools.clone().map(|inner| pools.clone().any(|outer| covers(outer, inner))).collect();
-    if covered == nothing { (all, covered) } else { (sections(network, flows, losses, &covered), covered) }
+    let mut covered = vec![false; network.pools.len()];
+    loop {
+        let all = sections(network, flows, losses, &covered);
+        let next: Vec<bool> =
+            pools.clone().map(|inner| covered[inner] || pools.clone().any(|outer| covers(&all, outer, inner))).collect();
+        if next == covered {
+            return (all, covered);
+        }
+        covered = next;
+    }
 }
 
 /// Pools with those that are taken within them first; of pools that are taken within each other any.
