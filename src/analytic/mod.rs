@@ -225,7 +225,7 @@ fn steady_state<'n>(
         // Phases come and go faster than company is learned: what holds on average holds in each.
         let company = match within {
             Some((_, base)) => base.company.as_ref(),
-            None => companions.at(network, &flows, &rates),
+            None => companions.at(network, &flows, &losses, &rates),
         };
         let variability = traffic::variability(network, &rates, &flows, &memories, &losses.stations, company);
         let mut stations = stations::solve(network, &flows, &variability);

@@ -6,7 +6,7 @@ use super::machine::Machine;
 use super::places::Places;
 use super::{SEED, any, sends};
 use crate::math::random::Stream;
-use crate::network::flows::Flows;
+use crate::network::flows::{Flows, Losses};
 use crate::network::program::Program;
 use crate::network::{Network, OperationId, Step};
 use crate::unit::{PerSecond, Seconds};
@@ -90,7 +90,13 @@ impl Company {
 }
 
 /// Whom visits meet of their own request; `None` where no request does several things at once.
-fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[PerSecond]) -> Option<Company> {
+fn company(
+    network: &Network,
+    flows: &Flows,
+    losses: &Losses,
+    rates: &[PerSecond],
+    arrivals: &[PerSecond],
+) -> Option<Company> {
     let forking = forking(network);
     let entries: Vec<(usize, OperationId, PerSecond)> =
         entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
@@ -98,12 +104,13 @@ fn company(network: &Network, flows: &Flows, rates: &[PerSecond], arrivals: &[Pe
         return None;
     }
     let program = Program::new(network);
-    let mut machine = Machine::new(network, &program, Places::before(network, flows));
+    let mut machine = Machine::new(network, &program, Places::before(network, flows, losses));
     let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / rates.iter().sum::<f64>();
     let all: f64 = entries.iter().map(|(_, _, rate)| rate).sum();
     let mut company = Company::none(network.stations.len(), network.pools.len());
     for (w, operation, rate) in entries {
         let part = rate / all;
+        machine.refusing = refusing(losses, network.workloads[w].class);
         let wanted = (MEETING_VISITS / visits.max(1.0) * part).clamp(MEETING.0, MEETING.1) as u64;
         let enough = machine.effort() + (MEETING_EFFORT * part) as u64;
         let mut count = 0;
@@ -136,16 +143,27 @@ pub(in crate::analytic) struct Companions {
 
 impl Companions {
     /// Whom visits meet at these flows: what was known before where they are much the same.
-    pub fn at(&mut self, network: &Network, flows: &Flows, rates: &[PerSecond]) -> Option<&Company> {
+    pub fn at(
+        &mut self,
+        network: &Network,
+        flows: &Flows,
+        losses: &Losses,
+        rates: &[PerSecond],
+    ) -> Option<&Company> {
         let mut arrivals: Vec<PerSecond> = flows.brought(network).into_iter().map(|(rate, _)| rate).collect();
         arrivals.extend(flows.pools.iter().map(|rates| rates.iter().sum::<f64>()));
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
         if self.at.len() != arrivals.len() || self.learned < MOST_LEARNED && !arrivals.iter().zip(&self.at).all(same) {
-            (self.company, self.at) = (company(network, flows, rates, &arrivals), arrivals);
+            (self.company, self.at) = (company(network, flows, losses, rates, &arrivals), arrivals);
             self.learned += 1;
         }
         self.company.as_ref()
     }
+}
+
+/// The chance to be refused at each station, of those of a class.
+pub(super) fn refusing(losses: &Losses, class: usize) -> Vec<f64> {
+    losses.stations.iter().map(|held| held[class]).collect()
 }
 
 /// Every operation that workloads ask for, at its rate.

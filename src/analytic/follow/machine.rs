@@ -25,6 +25,8 @@ pub(super) struct Machine<'n> {
     hits: Vec<f64>,
     program: &'n Program,
     pub places: Places,
+    /// The chance to be refused at each station.
+    pub refusing: Vec<f64>,
     /// The operations whose runs are timed.
     pub wanted: Vec<bool>,
     /// The times of the successful ones.
@@ -55,6 +57,7 @@ impl<'n> Machine<'n> {
             hits: network.caches.iter().map(|cache| cache.hits.ratio()).collect(),
             program,
             places,
+            refusing: vec![0.0; network.stations.len()],
             wanted: vec![false; operations],
             runs: vec![Vec::new(); operations],
             operation_of,
@@ -147,6 +150,10 @@ impl<'n> Machine<'n> {
             let place = frame.place;
             match self.program.code[place as usize] {
                 Instruction::Work { station, law } | Instruction::Shared { station, law } => {
+                    let refusing = self.refusing[station as usize];
+                    if refusing > 0.0 && stream.chance(refusing) {
+                        return self.fail(id, stream);
+                    }
                     return self.work(id, station, law, stream);
                 }
                 Instruction::Delay { law } => {

@@ -43,7 +43,7 @@ use crate::math::random::Stream;
 use crate::network::program::Program;
 use crate::network::{PoolId, Step, VisitId};
 use crate::unit::Seconds;
-use company::forking;
+use company::{forking, refusing};
 use machine::Machine;
 use places::Places;
 
@@ -119,6 +119,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
         let places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
         let mut machine = Machine::new(network, &program, places);
         machine.wanted.clone_from(&forking);
+        machine.refusing = refusing(&solution.losses, class);
         let (mut until, mut times) = (0.0, Vec::with_capacity(count as usize));
         for (operation, share) in &workload.mix {
             until += share * count;

@@ -11,7 +11,7 @@ use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Gamma, Law, Sampler};
 use crate::math::erlang;
 use crate::math::random::Stream;
-use crate::network::flows::Flows;
+use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Station, VisitId};
 use crate::unit::{PerSecond, Seconds};
 
@@ -35,13 +35,14 @@ pub(super) struct Places {
 
 impl Places {
     /// Before waits are known: those of M/G/m.
-    pub fn before(network: &Network, flows: &Flows) -> Places {
+    pub fn before(network: &Network, flows: &Flows, losses: &Losses) -> Places {
         let mut squares = vec![0.0; network.stations.len()];
         for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
             squares[visit.station] += rates.iter().sum::<f64>() * visit.time.moment(2);
         }
-        let place = |((station, (rate, work)), square): ((&Station, (PerSecond, f64)), f64)| {
-            let utilization = (work / station.capacity()).min(FULLEST);
+        let passing = |held: &[f64]| 1.0 - held.iter().sum::<f64>() / held.len() as f64;
+        let place = |(((station, held), (rate, work)), square): (((&Station, &[f64]), (PerSecond, f64)), f64)| {
+            let utilization = (work * passing(held) / station.capacity()).min(FULLEST);
             let servers = of_one_queue(station);
             let chance = erlang::erlang_c(servers, utilization * f64::from(servers)).unwrap_or(1.0);
             let mean = if rate > 0.0 { work / rate } else { 0.0 };
@@ -55,7 +56,10 @@ impl Places {
             Place::new(station, utilization, (mean, form), wait)
         };
         Places {
-            places: network.stations.iter().zip(flows.brought(network)).zip(squares).map(place).collect(),
+            places: {
+                let stations = network.stations.iter().zip(losses.stations.iter());
+                stations.zip(flows.brought(network)).zip(squares).map(place).collect()
+            },
             pools: network.pools.iter().map(|pool| Tokens::new(network, pool)).collect(),
             touched: Vec::new(),
             touched_pools: Vec::new(),
@@ -74,7 +78,7 @@ impl Places {
         met: &dyn Fn(VisitId) -> Option<Law>,
     ) -> Option<Places> {
         let network = solution.network;
-        let mut places = Places::before(network, &solution.flows);
+        let mut places = Places::before(network, &solution.flows, &solution.losses);
         let states = solution.stations.iter().zip(&solution.memories).zip(&company.waited);
         for (place, ((state, memory), waited)) in places.places.iter_mut().zip(states) {
             let own = &state.classes[class];
