@@ -120,7 +120,8 @@ pub(super) fn variability(
         if let Some(returns) = urgent {
             let preemptive = place.discipline == Discipline::Preemptive;
             for (class, factor) in by_class.iter_mut().enumerate() {
-                *factor *= returns.by_priority(class, preemptive, memory.utilization) / felt.factor;
+                let apart = returns.by_priority(class, preemptive, memory.utilization) / felt.plain;
+                *factor *= apart + meeting * (1.0 - apart);
             }
         }
         Variability {

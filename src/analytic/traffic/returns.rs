@@ -43,6 +43,8 @@ pub(super) struct Felt {
     pub scv: f64,
     /// What waits are multiplied by because requests come back.
     pub factor: f64,
+    /// The same if arrivals were Poisson.
+    pub plain: f64,
     /// The part of them that there is because arrivals are not Poisson; below zero where they are more regular.
     pub carried: f64,
 }
@@ -51,7 +53,7 @@ impl Felt {
     /// Where nobody comes back, work varying by `served`.
     pub fn of(scv: f64, served: f64) -> Felt {
         let both = scv + served;
-        Felt { scv, factor: 1.0, carried: if both > 0.0 { (scv - 1.0) / both } else { 0.0 } }
+        Felt { scv, factor: 1.0, plain: 1.0, carried: if both > 0.0 { (scv - 1.0) / both } else { 0.0 } }
     }
 }
 
@@ -109,11 +111,13 @@ impl Returns {
         let met = (self.apart - self.products - self.first_squares) / (self.squares + self.all_apart);
         let light = self.squares / self.work * (1.0 - met);
         let apart = 0.5 * mean * (outer + served);
-        let whole = light + utilization * (heavy - light) + carried;
+        let plain = light + utilization * (heavy - light);
+        let whole = plain + carried;
+        let plain = plain / (0.5 * mean * (1.0 + served));
         if apart <= 0.0 || whole <= 0.0 {
-            return Felt { factor: 0.0, ..Felt::of(outer, served) };
+            return Felt { factor: 0.0, plain, ..Felt::of(outer, served) };
         }
-        Felt { scv: outer, factor: whole / apart, carried: carried / whole }
+        Felt { scv: outer, factor: whole / apart, plain, carried: carried / whole }
     }
 
     /// The part of a long queue's work that is done before one who joins it is served, the rest being that of later visits
