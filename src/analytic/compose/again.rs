@@ -47,6 +47,15 @@ impl Blocks {
     pub fn of(count: f64, pairs: f64, alike: f64) -> Blocks {
         Blocks { count, size: 1.0 + alike * pairs / count.max(1e-300) }
     }
+
+    fn number(&self) -> f64 {
+        self.count / self.size
+    }
+
+    /// The largest that there may be, where only whole ones are.
+    fn largest(&self) -> f64 {
+        self.size.max(self.count / self.number().floor().max(1.0))
+    }
 }
 
 /// Waits of one request that depend on each other, made for certain.
@@ -55,6 +64,12 @@ pub(super) struct Link {
     visit: VisitId,
     count: u32,
     size: f64,
+}
+
+impl Link {
+    fn blocks(&self) -> Blocks {
+        Blocks { count: f64::from(self.count), size: self.size }
+    }
 }
 
 /// What is alike at each visit: the wait, or the whole stay where all present share the servers.
@@ -70,6 +85,38 @@ impl Alike<'_> {
             Alike::Wait(wait) => sheet.transform_wait(wait, factor, out),
             Alike::Stay(law) => sheet.transform(law, factor, out),
         }
+    }
+
+    /// The transform of all of some blocks together.
+    pub fn in_blocks(&self, blocks: Blocks, sheet: &mut Sheet, out: &mut [Complex64]) {
+        let number = blocks.number();
+        let whole = number.floor();
+        if self.is_divisible() || number - whole < 1e-9 {
+            self.transform(blocks.size, sheet, out);
+            out.iter_mut().for_each(|value| *value = value.powf(number));
+            return;
+        }
+        if whole < 1.0 {
+            // By chance one, or none.
+            self.transform(blocks.size, sheet, out);
+            out.iter_mut().for_each(|value| *value = 1.0 - number + number * *value);
+            return;
+        }
+        // As many as there are whole ones or one more, so that the variance is right.
+        let (few, many) = (1.0 / whole, 1.0 / (whole + 1.0));
+        let share = (1.0 / number - many) / (few - many);
+        self.transform(blocks.count * few, sheet, out);
+        let mut smaller = sheet.take();
+        self.transform(blocks.count * many, sheet, &mut smaller);
+        for (value, smaller) in out.iter_mut().zip(&smaller) {
+            *value = share * value.powf(whole) + (1.0 - share) * smaller.powf(whole + 1.0);
+        }
+        sheet.give(smaller);
+    }
+
+    /// Whether any power of the transform is that of a law: as of the wait of M/G/1, and of mixtures of exponentials.
+    fn is_divisible(&self) -> bool {
+        !matches!(self, Alike::Wait(Delay::Of { .. } | Delay::Erlangs { .. } | Delay::Periodic(_)))
     }
 
     fn variance(&self) -> f64 {
@@ -145,11 +192,13 @@ impl Composed<'_> {
 
     /// A rate below that at which the tail of the linked waits falls.
     pub(super) fn linked_decay(&self, links: &[Link], class: usize) -> f64 {
-        links.iter().map(|link| self.decay_in_blocks(link.visit, link.size, class)).fold(f64::INFINITY, f64::min)
+        links.iter().map(|link| self.decay_in_blocks(link.visit, link.blocks(), class)).fold(f64::INFINITY, f64::min)
     }
 
-    pub(super) fn decay_in_blocks(&self, visit: VisitId, size: f64, class: usize) -> f64 {
-        self.alike(visit, class).map_or(f64::INFINITY, |alike| alike.decay_rate() / size)
+    pub(super) fn decay_in_blocks(&self, visit: VisitId, blocks: Blocks, class: usize) -> f64 {
+        self.alike(visit, class).map_or(f64::INFINITY, |alike| {
+            alike.decay_rate() / if alike.is_divisible() { blocks.size } else { blocks.largest() }
+        })
     }
 
     /// Turns independent waits in a transform into linked ones.
@@ -158,13 +207,12 @@ impl Composed<'_> {
             let Some(alike) = self.alike(link.visit, class) else { continue };
             let (mut each, mut block) = (sheet.take(), sheet.take());
             alike.transform(1.0, sheet, &mut each);
-            alike.transform(link.size, sheet, &mut block);
-            let blocks = f64::from(link.count) / link.size;
+            alike.in_blocks(link.blocks(), sheet, &mut block);
             for ((value, each), block) in values.iter_mut().zip(&each).zip(&block) {
                 let independent = each.powu(link.count);
                 // Where the independent waits have vanished so has everything else.
                 if independent.norm() > VANISHED {
-                    *value *= block.powf(blocks) / independent;
+                    *value *= block / independent;
                 }
             }
             sheet.give(each);

@@ -310,8 +310,8 @@ impl Composed<'_> {
     pub(super) fn dependent_decay(&self, on: Option<&Dependence>, class: usize) -> f64 {
         let Some(Dependence { links, echoes, inside, .. }) = on else { return f64::INFINITY };
         let echo = |echo: &Echo| {
-            let largest = [echo.others, echo.own, echo.all].iter().map(|blocks| blocks.size).fold(1.0, f64::max);
-            self.decay_in_blocks(echo.visit, largest, class)
+            let each = [echo.others, echo.own, echo.all].map(|blocks| self.decay_in_blocks(echo.visit, blocks, class));
+            each.into_iter().fold(f64::INFINITY, f64::min)
         };
         let inside = inside.iter().flat_map(|notes| notes.values()).map(|on| self.dependent_decay(Some(on), class));
         echoes.iter().map(echo).chain(inside).fold(self.linked_decay(links, class), f64::min)
@@ -323,9 +323,9 @@ impl Composed<'_> {
         for echo in &on.echoes {
             let Some(alike) = self.alike(echo.visit, class) else { continue };
             let mut rows = [echo.all, echo.others, echo.own].map(|blocks| (blocks, sheet.take()));
-            rows.iter_mut().for_each(|(blocks, row)| alike.transform(blocks.size, sheet, row));
+            rows.iter_mut().for_each(|(blocks, row)| alike.in_blocks(*blocks, sheet, row));
             for (k, value) in values.iter_mut().enumerate() {
-                let [all, others, own] = rows.each_ref().map(|(blocks, row)| row[k].powf(blocks.count / blocks.size));
+                let [all, others, own] = rows.each_ref().map(|(_, row)| row[k]);
                 let apart = others * own;
                 // Where the independent waits have vanished so has everything else.
                 if apart.norm() > VANISHED {
