@@ -158,11 +158,20 @@ pub(super) fn apply(
             met[place] = Some(met[place].map_or(*own, |known| known.and(own)));
         }
     }
+    // What users do not wait for, others do: it comes as in an open network.
+    let mut all = vec![0.0; stations.len()];
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
+        let closed = rates.iter().zip(populations).filter(|(_, population)| population.is_some());
+        all[visit.station] += closed.map(|(rate, _)| rate).sum::<f64>();
+    }
     let (of_stations, of_pools) = met.split_at(stations.len());
     for (id, (state, met)) in stations.iter_mut().zip(of_stations).enumerate() {
         let Some(met) = met else { continue };
         // The branches of a request wait for each other too.
         let met = Met { wait: met.wait.max(company.map_or(0.0, |company| company.waited[id])), ..*met };
+        let sent = ((all[id] - met.rate) / brought[id].0.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+        let open = state.classes.first().and_then(|class| class.wait.as_ref()).filter(|_| state.load < 1.0);
+        let met = open.map_or(met, |open| met.beside(open, sent));
         station(network, id, brought[id].0, state, &met);
     }
     for (pool, (gate, met)) in gates.iter_mut().zip(of_pools).enumerate() {
@@ -212,6 +221,17 @@ impl Met {
         let part = if rate > 0.0 { self.rate / rate } else { 0.5 };
         let mix = |a: f64, b: f64| part * a + (1.0 - part) * b;
         Met { rate, work: mix(self.work, other.work), wait: mix(self.wait, other.wait), scv: mix(self.scv, other.scv) }
+    }
+
+    /// Of those who come, such a part waits as in an open network.
+    fn beside(self, open: &Delay, part: f64) -> Met {
+        let mean = open.mean();
+        if part < 1e-6 || mean <= self.wait {
+            return self;
+        }
+        let scv = open.second_moment() / (mean * mean) - 1.0;
+        let mix = |own: f64, open: f64| own + part * (open - own);
+        Met { wait: mix(self.wait, mean), scv: mix(self.scv, scv.max(self.scv)), ..self }
     }
 
     /// The wait with this mean, as it would be without a limit to those who wait or, where that varies more, as it varies with the
