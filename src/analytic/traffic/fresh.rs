@@ -119,7 +119,7 @@ impl<'a> Fresh<'a> {
         for &operation in network.order.iter().rev() {
             missing[operation] = self.miss(station, &missing, &network.operations[operation].steps);
         }
-        let (mut rate, mut all, mut squares, mut deviation) = (0.0, 0.0, 0.0, 0.0);
+        let (mut rate, mut all, mut squares, mut own, mut passed_on) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for (workload, work) in network.workloads.iter().zip(work).filter(|(_, work)| *work > 0.0) {
             let Stream { rate: arrived, passed } = self.arrived(workload, station, &missing);
             let scv = match workload.arrivals() {
@@ -127,18 +127,19 @@ impl<'a> Fresh<'a> {
                 _ => 1.0,
             };
             if arrived > 0.0 {
-                let own = passed.kept * (arrived / workload.rate()).min(1.0) * (scv - 1.0) + passed.more;
+                let weight = work * work / arrived;
                 rate += arrived;
                 all += work;
                 squares += work * work;
-                deviation += own * work * work / arrived;
+                own += weight * passed.kept * (arrived / workload.rate()).min(1.0) * (scv - 1.0);
+                passed_on += weight * passed.more;
             }
         }
         if all <= 0.0 {
             return 1.0;
         }
         let merged = super::merged(self.stations[station].rho, squares / (all * all));
-        (1.0 + merged * deviation * rate / (all * all)).max(0.0)
+        (1.0 + (merged * own + passed_on) * rate / (all * all)).max(0.0)
     }
 
     /// The first arrivals of one workload.

@@ -69,15 +69,18 @@ pub(super) struct Returns {
     /// Pairs `w`, and all pairs.
     pairs: PerSecond,
     all_pairs: PerSecond,
-    /// `Σ w m_u m_v`, `Σ w m_u²`, `Σ w m_v`.
+    /// `Σ w m_u m_v`, `Σ w m_u`, `Σ w m_v`.
     products: f64,
-    first_squares: f64,
+    earlier: f64,
     later: f64,
     /// `Σ m_v` over all pairs.
     all_later: f64,
     /// `Σ w (E[S_u²] + E[S_v²]) / 2`, and the same over all pairs.
     apart: f64,
     all_apart: f64,
+    /// Mean work of first visits, and their rate.
+    first: Seconds,
+    requests: PerSecond,
     /// `M`, `A`, `Σ w m_u m_v` and `Σ w m_v` of each class.
     classes: Vec<[f64; 4]>,
 }
@@ -87,7 +90,9 @@ impl Returns {
     /// all visits, and is waited for at as many of its own.
     pub fn by_priority(&self, class: usize, preemptive: bool, utilization: f64) -> f64 {
         let met = if preemptive { &self.classes[..=class] } else { &self.classes[..] };
-        let (squares, products) = met.iter().fold((0.0, 0.0), |(a, b), [_, squares, products, _]| (a + squares, b + products));
+        let squares: f64 = met.iter().map(|own| own[1]).sum();
+        // Of those below only the one in service is met.
+        let products: f64 = self.classes[..=class].iter().map(|own| own[2]).sum();
         let [work, _, _, later] = self.classes[class];
         if squares <= 0.0 || work <= 0.0 {
             return 1.0;
@@ -108,7 +113,10 @@ impl Returns {
         let carried = 0.5 * (outer - 1.0) * self.work * mean * (1.0 + 2.0 * self.pairs / self.visits);
         let heavy = (self.squares + self.products) / (self.work + self.later);
         let carried = carried / (self.work + self.later);
-        let met = (self.apart - self.products - self.first_squares) / (self.squares + self.all_apart);
+        // Of those that come meanwhile as many visits go before as are still to come.
+        let coming = (2.0 * self.all_pairs / self.visits).max(1.0);
+        let newcomer = (self.first + (coming - 1.0) * mean) / coming;
+        let met = (self.apart - self.products - newcomer * self.earlier) / (self.squares + self.all_apart);
         let light = self.squares / self.work * (1.0 - met);
         let apart = 0.5 * mean * (outer + served);
         let plain = light + utilization * (heavy - light);
@@ -123,7 +131,6 @@ impl Returns {
     /// The part of a long queue's work that is done before one who joins it is served, the rest being that of later visits
     /// of those in it.
     pub fn before_next(&self) -> f64 {
-        if std::env::var("DBG").is_ok() { eprintln!("before work {:.3} later {:.3} all {:.3} factor {:.3}", self.work, self.later, self.all_later, self.work / (self.work + self.all_later)); }
         if self.work > 0.0 { self.work / (self.work + self.all_later) } else { 1.0 }
     }
 
@@ -138,7 +145,12 @@ impl Returns {
     }
 
     fn add(&mut self, class: usize, rate: PerSecond, tour: &Tour) {
-        let Tour { visits, work, squares, pairs, .. } = tour;
+        let Tour { visits, work, squares, pairs, first, missed, .. } = tour;
+        let came = rate * (1.0 - missed);
+        self.requests += came;
+        if self.requests > 0.0 {
+            self.first += (rate * first - came * self.first) / self.requests;
+        }
         self.visits += rate * visits;
         self.work += rate * work;
         self.squares += rate * squares;
@@ -149,7 +161,7 @@ impl Returns {
             let weight = rate * weight;
             self.pairs += weight * met.count;
             self.products += weight * met.products;
-            self.first_squares += weight * met.first_squares;
+            self.earlier += weight * met.earlier;
             self.later += weight * met.later;
             own[2] += weight * met.products;
             own[3] += weight * met.later;
@@ -214,9 +226,8 @@ fn travel(call: &Call) -> Seconds {
 #[derive(Debug, Clone, Copy, Default)]
 struct Faded {
     count: f64,
-    /// `m_u`, `m_u²`, `E[S_u²]`.
+    /// `m_u`, `E[S_u²]`.
     mean: f64,
-    mean_squared: f64,
     square: f64,
 }
 
@@ -225,7 +236,6 @@ impl Faded {
         Faded {
             count: self.count + weight * other.count,
             mean: self.mean + weight * other.mean,
-            mean_squared: self.mean_squared + weight * other.mean_squared,
             square: self.square + weight * other.square,
         }
     }
@@ -236,7 +246,7 @@ impl Faded {
 struct Met {
     count: f64,
     products: f64,
-    first_squares: f64,
+    earlier: f64,
     later: f64,
     apart: f64,
 }
@@ -247,7 +257,7 @@ impl Met {
         Met {
             count: before.count * after.count,
             products: before.mean * after.mean,
-            first_squares: before.mean_squared * after.count,
+            earlier: before.mean * after.count,
             later: before.count * after.mean,
             apart: 0.5 * (before.square * after.count + before.count * after.square),
         }
@@ -257,7 +267,7 @@ impl Met {
         Met {
             count: self.count + weight * other.count,
             products: self.products + weight * other.products,
-            first_squares: self.first_squares + weight * other.first_squares,
+            earlier: self.earlier + weight * other.earlier,
             later: self.later + weight * other.later,
             apart: self.apart + weight * other.apart,
         }
@@ -270,6 +280,9 @@ struct Tour {
     visits: f64,
     work: f64,
     squares: f64,
+    /// Chance of no visit, and the mean work of the first where there is one.
+    missed: f64,
+    first: f64,
     pairs: [Met; KINDS],
     /// What is left at the end of what was there at the beginning, of visits at the beginning, and at the end of visits.
     left: [f64; KINDS],
@@ -281,12 +294,14 @@ impl Tour {
     const NOTHING: Tour = Tour::passing([1.0; KINDS]);
 
     const fn passing(left: [f64; KINDS]) -> Tour {
-        const NO_MET: Met = Met { count: 0.0, products: 0.0, first_squares: 0.0, later: 0.0, apart: 0.0 };
-        const NO_VISIT: Faded = Faded { count: 0.0, mean: 0.0, mean_squared: 0.0, square: 0.0 };
+        const NO_MET: Met = Met { count: 0.0, products: 0.0, earlier: 0.0, later: 0.0, apart: 0.0 };
+        const NO_VISIT: Faded = Faded { count: 0.0, mean: 0.0, square: 0.0 };
         Tour {
             visits: 0.0,
             work: 0.0,
             squares: 0.0,
+            missed: 1.0,
+            first: 0.0,
             pairs: [NO_MET; KINDS],
             left,
             fore: [NO_VISIT; KINDS],
@@ -295,11 +310,13 @@ impl Tour {
     }
 
     fn visit(mean: f64, square: f64) -> Tour {
-        let one = Faded { count: 1.0, mean, mean_squared: mean * mean, square };
+        let one = Faded { count: 1.0, mean, square };
         Tour {
             visits: 1.0,
             work: mean,
             squares: 0.5 * square,
+            missed: 0.0,
+            first: mean,
             fore: [one; KINDS],
             back: [one; KINDS],
             ..Tour::NOTHING
@@ -311,6 +328,8 @@ impl Tour {
         self.visits += weight * other.visits;
         self.work += weight * other.work;
         self.squares += weight * other.squares;
+        self.missed += weight * other.missed;
+        self.first += weight * other.first;
         for kind in 0..KINDS {
             self.pairs[kind] = self.pairs[kind].plus(other.pairs[kind], weight);
             self.left[kind] += weight * other.left[kind];
@@ -322,7 +341,7 @@ impl Tour {
 
     /// Nothing at all, for sums.
     fn none() -> Tour {
-        Tour::passing([0.0; KINDS])
+        Tour { missed: 0.0, ..Tour::passing([0.0; KINDS]) }
     }
 
     fn by_chance(self, chance: f64) -> Tour {
@@ -333,6 +352,8 @@ impl Tour {
         self.visits += next.visits;
         self.work += next.work;
         self.squares += next.squares;
+        self.first += self.missed * next.first;
+        self.missed *= next.missed;
         for kind in 0..KINDS {
             let met = Met::of(self.back[kind], next.fore[kind]);
             self.pairs[kind] = self.pairs[kind].plus(next.pairs[kind], 1.0).plus(met, 1.0);
@@ -368,7 +389,8 @@ impl Tour {
     fn beside(mut self, longer: &Tour) -> Tour {
         self.left = [1.0; KINDS];
         let sum = self.plus(longer, 1.0);
-        Tour { left: longer.left, ..sum }
+        let first = self.first + self.missed * longer.first;
+        Tour { left: longer.left, first, missed: self.missed * longer.missed, ..sum }
     }
 }
 
