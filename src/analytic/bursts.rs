@@ -103,7 +103,8 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         let mean = erlang_wait(all / parts, service, servers);
         let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
         let alone = met.filter(|met| *met > 0.0 && mean > 0.0).map_or(mean, |met| met / state.company);
-        let form = Form { over_memoryless: if mean > 0.0 { alone / mean } else { 1.0 }, before_next: state.before_next };
+        let form =
+            Form { over_memoryless: if mean > 0.0 { alone / mean } else { 1.0 }, before_next: state.before_next };
         let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers, form);
         // What company adds it adds in each phase.
         let scaled = |(delay, met): (Delay, f64)| {
@@ -195,14 +196,17 @@ fn in_phase(
 }
 
 /// The cores that the workers of a service wait for.
-fn workers_of(network: &Network, pool: &Pool) -> Option<StationId> {
-    pool.per.filter(|_| matches!(pool.kind, PoolKind::Workers { .. })).and_then(|service| network.services[service].cores)
+fn cores_of(network: &Network, pool: &Pool) -> Option<StationId> {
+    pool.per
+        .filter(|_| matches!(pool.kind, PoolKind::Workers { .. }))
+        .and_then(|service| network.services[service].cores)
 }
 
 impl Phase {
     /// What is waited for workers, and with one for the cores, where there are more requests than workers and more workers
-    /// than cores: all workers but those at work wait for these, and everyone else for a worker.
-    fn behind_workers(&self, network: &Network, pool: PoolId, cores: StationId) -> Option<(Delay, Delay)> {
+    /// than these: all workers but those at work wait for the cores, and everyone else for a worker.
+    fn behind_workers(&self, network: &Network, pool: PoolId) -> Option<(StationId, Delay, Delay)> {
+        let cores = cores_of(network, &network.pools[pool])?;
         let all = self.stations[cores].as_ref()?;
         let servers = f64::from(network.stations[cores].servers);
         let waiting = f64::from(network.pools[pool].size) - servers;
@@ -212,12 +216,11 @@ impl Phase {
             return None;
         }
         let inside = Delay::with_moments(1.0, inside, inside * inside * (1.0 + 1.0 / waiting));
-        Some((all.clone().scaled(1.0 - inside.mean() / total), inside))
+        Some((cores, all.clone().scaled(1.0 - inside.mean() / total), inside))
     }
 
     /// Gives stations and pools what is met in the phase.
     pub fn apply(&self, network: &Network, base: &Solution<'_>, stations: &mut [StationState], gates: &mut [Gate]) {
-        let cores: Vec<Option<StationId>> = network.pools.iter().map(|pool| workers_of(network, pool)).collect();
         for (id, (state, known)) in stations.iter_mut().zip(&base.stations).enumerate() {
             let place = &network.stations[id];
             if place.queue.is_some() || (self.factors[id] - 1.0).abs() < 1e-9 {
@@ -240,14 +243,11 @@ impl Phase {
         }
         for (pool, ((gate, delay), known)) in gates.iter_mut().zip(&self.pools).zip(&base.gates).enumerate() {
             if gate.wait.is_none() && known.wait.is_some() {
-                let flooded = cores[pool].and_then(|id| self.behind_workers(network, pool, id));
-                gate.wait = match flooded {
-                    Some((waiting, served)) => {
-                        stations[cores[pool].unwrap_or(0)].classes.iter_mut().for_each(|class| class.wait = Some(served.clone()));
-                        Some(waiting)
-                    }
-                    None => delay.clone(),
-                };
+                gate.wait.clone_from(delay);
+                if let Some((cores, waiting, served)) = self.behind_workers(network, pool) {
+                    stations[cores].classes.iter_mut().for_each(|class| class.wait = Some(served.clone()));
+                    gate.wait = Some(waiting);
+                }
                 gate.stuck = 0.0;
                 gate.knowledge = known.knowledge.and(PHASES);
             }

@@ -46,7 +46,6 @@ impl Memory {
     pub fn forgetting(&self) -> PerSecond {
         if self.residual > 0.0 { 0.2 * self.servers * (1.0 - self.utilization) / self.residual } else { f64::MAX }
     }
-
 }
 
 /// What the queue of each station remembers when requests flow like this.

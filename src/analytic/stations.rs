@@ -167,7 +167,9 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
     if station.discipline != Discipline::Lifo {
         // Where all share the servers nothing depends on how work is cut into visits.
         let returning = if station.discipline == Discipline::Ps { 1.0 } else { variability.returning };
-        for (class, own) in state.classes.iter_mut().zip(&variability.by_class).filter(|(_, own)| returning * **own != 1.0) {
+        for (class, own) in
+            state.classes.iter_mut().zip(&variability.by_class).filter(|(_, own)| returning * **own != 1.0)
+        {
             class.lengthen(returning * own);
         }
         state.queue_length = state.queue_length.map(|length| length * returning);

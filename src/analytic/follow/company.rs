@@ -143,13 +143,7 @@ pub(in crate::analytic) struct Companions {
 
 impl Companions {
     /// Whom visits meet at these flows: what was known before where they are much the same.
-    pub fn at(
-        &mut self,
-        network: &Network,
-        flows: &Flows,
-        losses: &Losses,
-        rates: &[PerSecond],
-    ) -> Option<&Company> {
+    pub fn at(&mut self, network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond]) -> Option<&Company> {
         let mut arrivals: Vec<PerSecond> = flows.brought(network).into_iter().map(|(rate, _)| rate).collect();
         arrivals.extend(flows.pools.iter().map(|rates| rates.iter().sum::<f64>()));
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;

@@ -12,7 +12,7 @@ use crate::distribution::{Distribution, Gamma, Law, Sampler};
 use crate::math::erlang;
 use crate::math::random::Stream;
 use crate::network::flows::{Flows, Losses};
-use crate::network::{Network, Station, VisitId};
+use crate::network::{Network, VisitId};
 use crate::unit::{PerSecond, Seconds};
 
 /// No utilization is higher where what is put before others takes its time to leave.
@@ -41,8 +41,10 @@ impl Places {
             squares[visit.station] += rates.iter().sum::<f64>() * visit.time.moment(2);
         }
         let passing = |held: &[f64]| 1.0 - held.iter().sum::<f64>() / held.len() as f64;
-        let place = |(((station, held), (rate, work)), square): (((&Station, &[f64]), (PerSecond, f64)), f64)| {
-            let utilization = (work * passing(held) / station.capacity()).min(FULLEST);
+        let brought = flows.brought(network);
+        let place = |id: usize| {
+            let (station, (rate, work), square) = (&network.stations[id], brought[id], squares[id]);
+            let utilization = (work * passing(&losses.stations[id]) / station.capacity()).min(FULLEST);
             let servers = of_one_queue(station);
             let chance = erlang::erlang_c(servers, utilization * f64::from(servers)).unwrap_or(1.0);
             let mean = if rate > 0.0 { work / rate } else { 0.0 };
@@ -56,10 +58,7 @@ impl Places {
             Place::new(station, utilization, (mean, form), wait)
         };
         Places {
-            places: {
-                let stations = network.stations.iter().zip(losses.stations.iter());
-                stations.zip(flows.brought(network)).zip(squares).map(place).collect()
-            },
+            places: (0..network.stations.len()).map(place).collect(),
             pools: network.pools.iter().map(|pool| Tokens::new(network, pool)).collect(),
             touched: Vec::new(),
             touched_pools: Vec::new(),

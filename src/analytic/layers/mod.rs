@@ -161,7 +161,8 @@ fn uncovered(network: &Network, flows: &Flows, losses: &Losses) -> (Vec<Section>
     let covers = |all: &[Section], outer: PoolId, inner: PoolId| {
         let asked: f64 = flows.pools[inner].iter().sum();
         // One after the other, so that no holder needs two.
-        let alone = |passed: &Passed| passed.count >= asked * (1.0 - 1e-9) && passed.time >= passed.count * (1.0 - 1e-9);
+        let alone =
+            |passed: &Passed| passed.count >= asked * (1.0 - 1e-9) && passed.time >= passed.count * (1.0 - 1e-9);
         outer != inner
             && holders(outer) <= tokens(network, &network.pools[inner]) as f64
             && all[outer].pools.iter().any(|(pool, passed)| *pool == inner && alone(passed))
@@ -169,8 +170,10 @@ fn uncovered(network: &Network, flows: &Flows, losses: &Losses) -> (Vec<Section>
     let mut covered = vec![false; network.pools.len()];
     loop {
         let all = sections(network, flows, losses, &covered);
-        let next: Vec<bool> =
-            pools.clone().map(|inner| covered[inner] || pools.clone().any(|outer| covers(&all, outer, inner))).collect();
+        let next: Vec<bool> = pools
+            .clone()
+            .map(|inner| covered[inner] || pools.clone().any(|outer| covers(&all, outer, inner)))
+            .collect();
         if next == covered {
             return (all, covered);
         }

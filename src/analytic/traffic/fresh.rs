@@ -27,7 +27,6 @@ impl Passing {
     fn by_chance(self, chance: f64) -> Passing {
         Passing { kept: 1.0 - chance + chance * self.kept, more: chance * self.more }
     }
-
 }
 
 /// A stream of requests that have not been at the station: how many, and what made of `D` so far.
@@ -85,12 +84,10 @@ impl<'a> Fresh<'a> {
             Step::Visit(visit) => self.visit(own, self.network.visits[*visit].station),
             Step::Call(call) => self.passing[call.target].by_chance(call.probability),
             Step::Guarded(guarded) => self.passing[guarded.call.target].by_chance(guarded.call.probability),
-            Step::Choose { ways, .. } => {
-                ways.iter().fold(Passing { kept: 0.0, more: 0.0 }, |sum, (weight, steps)| {
-                    let way = self.steps(own, steps);
-                    Passing { kept: sum.kept + weight * way.kept, more: sum.more + weight * way.more }
-                })
-            }
+            Step::Choose { ways, .. } => ways.iter().fold(Passing { kept: 0.0, more: 0.0 }, |sum, (weight, steps)| {
+                let way = self.steps(own, steps);
+                Passing { kept: sum.kept + weight * way.kept, more: sum.more + weight * way.more }
+            }),
             Step::Hold { steps, .. } | Step::Repeat { steps, .. } => self.steps(own, steps),
             Step::Parallel { branches, .. } => branches
                 .iter()
@@ -112,7 +109,9 @@ impl<'a> Fresh<'a> {
     pub fn scv(&self, station: StationId, flows: &Flows) -> f64 {
         let network = self.network;
         let mut work = vec![0.0; network.workloads.len()];
-        for (visit, rates) in network.visits.iter().zip(flows.visits.iter()).filter(|(visit, _)| visit.station == station) {
+        for (visit, rates) in
+            network.visits.iter().zip(flows.visits.iter()).filter(|(visit, _)| visit.station == station)
+        {
             work.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate * visit.time.mean());
         }
         let mut missing = vec![1.0; network.operations.len()];

@@ -28,8 +28,8 @@ use super::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Law};
 use crate::math::rows::Rows;
-use crate::network::{Network, StationId, Workload};
 use crate::network::flows::Flows;
+use crate::network::{Network, StationId, Workload};
 use crate::system::ArrivalLaw;
 use crate::unit::PerSecond;
 use fresh::Fresh;
@@ -61,7 +61,8 @@ pub(super) struct Variability {
 
 /// Whether workloads wait differently only because their arrivals vary differently.
 pub(super) fn tells_apart(network: &Network) -> bool {
-    let regular = |workload: &Workload| matches!(workload.arrivals(), Some(ArrivalLaw::Renewal(law)) if law.scv() != 1.0);
+    let regular =
+        |workload: &Workload| matches!(workload.arrivals(), Some(ArrivalLaw::Renewal(law)) if law.scv() != 1.0);
     network.classes == 1 && network.workloads.len() > 1 && network.workloads.iter().any(regular)
 }
 
@@ -186,8 +187,7 @@ fn servers(network: &Network, flows: &Flows, held: &Rows<f64>, returns: &[Option
             let reversible = matches!(station.discipline, Discipline::Ps) || same_exponential[i];
             let passes_poisson = unrefusing && reversible && plain_balancer && station.contention.is_none();
             let (many, scv) = returns[i].as_ref().map_or((1.0, scv), Returns::as_one);
-            let ending =
-                if passes_poisson { 1.0 } else { 1.0 + (scv.max(0.2) - 1.0) / station.total_servers().sqrt() };
+            let ending = if passes_poisson { 1.0 } else { 1.0 + (scv.max(0.2) - 1.0) / station.total_servers().sqrt() };
             Server {
                 rho: (load[i] / station.capacity()).min(1.0),
                 ending: ending.max(0.0),
@@ -208,14 +208,20 @@ fn mixed(incoming: &Streams, own: StationId, stations: &[Server], network: &Netw
     // Those not kept apart are Poisson, in streams no larger than the others.
     let mut mixed = incoming.rest / total;
     let mut concentration = mixed * (incoming.least() / total).max(1e-9);
+    // However many Poisson streams come from outside, they are one.
+    let mut plain = 0.0;
     for (source, part, whole) in incoming.iter() {
         let share = part / total;
-        concentration += share * share;
+        if matches!(source, Source::Workload(_)) && stream_scv(source, whole, stations, network) == 1.0 {
+            plain += share;
+        } else {
+            concentration += share * share;
+        }
         // What comes back to where it left is no burst that the station has not just served.
         let returns = source == Source::Station(own);
         mixed += share * if returns { 1.0 } else { stream_scv(source, whole, stations, network) };
     }
-    let w = merged(stations[own].rho, concentration);
+    let w = merged(stations[own].rho, concentration + plain * plain);
     (1.0 - w + w * mixed).max(0.0)
 }
 
@@ -271,7 +277,8 @@ fn by_class(network: &Network, flows: &Flows, station: StationId, streams: &Stre
         }
     }
     let mean = rates.iter().zip(&varying).map(|(rate, own)| rate * own).sum::<f64>() / total;
-    if !(mean * part > 0.0) {
+    // Both are below zero where arrivals are regular.
+    if mean * part <= 0.0 || (mean * part).is_nan() {
         return vec![1.0; classes];
     }
     let factor = |own: f64| 1.0 + part * (own / mean - 1.0);
