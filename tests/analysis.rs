@@ -87,6 +87,9 @@ fn users_beside_others_and_with_work_of_any_law() {
     agrees(&front("{ call = \"b.o\" }", "", users), 0.06);
     let varied = BACK.replace("\"8ms\"", "{ mean = \"8ms\", cv = 0.5 }");
     agrees(&front("{ call = \"b.o\" }", "", "users = 40\nthink = \"100ms\"").replace(BACK, &varied), 0.06);
+    // All of them wait at one server, several times in a row: nearly as long each time, and nobody much longer than the others.
+    let crowd = "[service.a]\noperations.o.steps = [ { work = \"1ms\" }, { work = \"4ms\" }, { work = \"6ms\" } ]\n[workload.w]\nentry = \"a.o\"\nusers = 20\nthink = \"90ms\"\n";
+    agrees(crowd, 0.3);
 }
 
 #[test]
@@ -265,4 +268,80 @@ fn users_come_with_their_bounds_and_their_knee() {
     let crowd = beside.workloads[0].crowd.clone().unwrap();
     near(crowd.asymptotic.throughput.1.unwrap(), 60.0);
     assert!(crowd.balanced.is_none() && crowd.asymptotic.throughput.0.is_none());
+}
+
+/// Mean waits of two visits in a row at one server, each by its mean and squared coefficient of variation, requests being
+/// Poisson: whoever is ahead at the first visit is at the second, but for those who have gone, and newcomers come before it.
+fn two_visits(rate: f64, [first, second]: [(f64, f64); 2]) -> f64 {
+    let load = |(mean, _): (f64, f64)| rate * mean;
+    let residual = |visit: (f64, f64)| load(visit) * 0.5 * visit.0 * (1.0 + visit.1);
+    let served = residual(first) + residual(second);
+    // W₂ = a W₁ + b, and W₁ = ρ₁ W₁ + ρ₂ W₂ + the work in service.
+    let (a, b) = (load(first) + load(second), load(first) * (first.0 + second.0));
+    let wait = (load(second) * b + served) / (1.0 - load(first) - load(second) * a);
+    wait + a * wait + b
+}
+
+#[test]
+fn visits_one_after_the_other_wait_as_theory_says() {
+    let exponential = |ms: f64| (format!("\"{ms}ms\""), (ms / 1e3, 1.0));
+    let constant = |ms: f64| (format!("{{ constant = \"{ms}ms\" }}"), (ms / 1e3, 0.0));
+    let wide = |ms: f64| (format!("{{ mean = \"{ms}ms\", cv = 2 }}"), (ms / 1e3, 4.0));
+    let pairs = [
+        [exponential(10.0), exponential(10.0)],
+        [constant(10.0), constant(10.0)],
+        [wide(10.0), wide(10.0)],
+        [wide(9.0), exponential(2.0)],
+        [exponential(2.0), wide(9.0)],
+        [constant(1.0), exponential(12.0)],
+    ];
+    for [(first, one), (second, two)] in pairs {
+        for load in [0.2, 0.5, 0.8] {
+            let rate = load / (one.0 + two.0);
+            let model = format!(
+                "[service.a]\noperations.o.steps = [ {{ work = {first} }}, {{ work = {second} }} ]\n[workload.w]\nentry = \"a.o\"\nrate = \"{rate}/s\"\n"
+            );
+            let wait = solve(&model).workloads[0].response.mean.unwrap() - one.0 - two.0;
+            let right = two_visits(rate, [one, two]);
+            assert!((wait / right - 1.0).abs() < 0.06, "{first} {second} {load}: {wait} {right}");
+        }
+    }
+}
+
+#[test]
+fn visits_with_breaks_and_other_arrivals_between() {
+    let breaks = "[service.a]\noperations.o.steps = [ { work = { mean = \"8ms\", cv = 2 } }, { delay = \"30ms\" }, { work = \"4ms\" }, { delay = \"5ms\" }, { work = { constant = \"9ms\" } } ]\n[workload.w]\nentry = \"a.o\"\n";
+    agrees(&(breaks.to_string() + "rate = \"35/s\"\n"), 0.06);
+    // Of two workloads that ask the same the one that comes at regular times waits less.
+    let two = "[service.a]\noperations.o.steps = [ { work = \"2ms\" }, { work = \"3ms\" } ]\n[workload.even]\nentry = \"a.o\"\nrate = \"70/s\"\narrivals = \"regular\"\n[workload.free]\nentry = \"a.o\"\nrate = \"60/s\"\n";
+    agrees(two, 0.06);
+    let shared = "[service.a]\ninstances = 3\ndiscipline = \"ps\"\nbalancer = \"round-robin\"\noperations.o.work = { mean = \"5ms\", cv = 1.8 }\n[workload.w]\nentry = \"a.o\"\nrate = \"360/s\"\n";
+    agrees(shared, 0.06);
+}
+
+#[test]
+fn who_is_interrupted_at_several_cores_waits_little() {
+    let model = "[service.a]\ncores = 6\ndiscipline = \"preemptive\"\noperations.o.work = { mean = \"10ms\", cv = 0.8 }\n[workload.urgent]\nentry = \"a.o\"\nrate = \"180/s\"\npriority = 1\n[workload.other]\nentry = \"a.o\"\nrate = \"180/s\"\npriority = 2\n";
+    agrees(model, 0.05);
+}
+
+#[test]
+fn what_is_sent_off_meets_its_sender() {
+    let model = "[service.a]\ncores = 4\noperations.o.steps = [ { work = \"1ms\" }, { send = \"b.o\" }, { call = \"b.o\" } ]\n[service.b]\noperations.o.work = \"8ms\"\n[workload.w]\nentry = \"a.o\"\nrate = \"35/s\"\n";
+    agrees(model, 0.08);
+}
+
+#[test]
+fn a_flood_waits_for_workers_and_once_for_all_its_visits() {
+    let burst = "[workload.w]\nentry = \"a.o\"\nrate = \"380/s\"\narrivals = { burst = { ratio = 3, on = \"1.5s\", off = \"1.1s\" } }\n";
+    let workers = "[service.a]\ncores = 4\nworkers = 30\noperations.o.work = \"8ms\"\n";
+    agrees(&(workers.to_string() + burst), 0.1);
+    let again = "[service.a]\ncores = 4\noperations.o.steps = [ { work = \"3ms\" }, { delay = \"1ms\" }, { work = \"3ms\" }, { work = \"2ms\" } ]\n";
+    agrees(&(again.to_string() + burst), 0.12);
+}
+
+#[test]
+fn who_holds_one_of_three_waits_for_none_of_seven() {
+    let model = "[service.a]\nworkers = 3\noperations.o.steps = [ { work = \"3ms\" }, { call = \"b.o\" }, { delay = \"3ms\" } ]\n[service.b]\nworkers = 7\noperations.o.steps = [ { work = \"4ms\" }, { delay = \"6ms\" }, { work = \"8ms\" } ]\n[workload.w]\nentry = \"a.o\"\nrate = \"45/s\"\n";
+    agrees(model, 0.1);
 }

@@ -11,10 +11,10 @@
 //! merging      ca² = 1 - w + w Σ p_i c_i²,   w = 1 / (1 + 4 (1 - ρ)² (v - 1)),   v = 1 / Σ p_i²
 //! ```
 //!
-//! Where a request comes back `n` times to a queue that still remembers it, the queue feels all its visits as one: in
-//! heavy traffic each waits `τ/(1 - ρ) (n ca² + cs²)/(n + 1)`, because each that is there has half of its visits before it.
-//! Between that and independent visits lies the part `1 / (1 + x)`, `x` being the time between two visits over the
-//! memory of the queue.
+//! The two parts of what leaves are kept apart on their way, the one as variable as its workload, the other as the services:
+//! `streams` says what comes to each station of both, so that nothing that belongs together is split at random. What visits of
+//! one request do to each other is in `returns`, how variable requests are that come for the first time in `fresh`, and where
+//! all is Poisson by theory in `poisson`.
 //!
 //! Source: Whitt, The Queueing Network Analyzer, Bell System Technical Journal 62 (1983), section 4.
 

@@ -4,26 +4,33 @@
 //! |--------------|--------------------------------------------------------------------------------|-----------|
 //! | `S_u`        | service of a request's visit `u`, its mean `m_u`                               | seconds   |
 //! | `c, ρ`       | servers, utilization                                                           | 1         |
-//! | `a², ca²`    | variability of what comes from elsewhere, and of all that comes                | 1         |
-//! | `Λ`          | visits                                                                         | 1/s       |
+//! | `a²`         | variability of those that come for the first time                              | 1         |
+//! | `Λ, τ`       | visits, mean service                                                           | 1/s, s    |
 //! | `M, A`       | `Σ λ m_u`, `Σ λ E[S_u²] / 2` over all visits                                   | 1, s      |
+//! | `E`          | `Σ λ (E[S_u²] + E[S_v²]) / 2` over all pairs of visits of one request          | seconds   |
 //! | `w`          | how much of what visit `u` found and left is still there at a later visit `v`  | 1         |
-//! | `G`          | `(1 - ρ) W` over `ρ^√(2(c+1)) / c`, what Kingman's formula has `τ (ca² + cs²) / 2` for | seconds |
+//! | `m_n`        | mean service of those that come meanwhile and go before                        | seconds   |
+//! | `G`          | what takes the place of `τ (ca² + cs²) / 2` in Kingman's formula               | seconds   |
 //!
-//! In heavy traffic a request finds as many of each visit of others in the queue, as each visit waits as long; all work
-//! there and still to come of those grows as one queue's does. In light traffic only two meet, and wait for one another
-//! again at each visit, as long as both come back before the other is gone:
+//! In heavy traffic as many of each visit are in the queue, as each visit waits as long; all work there, and still to come
+//! of those, is that of one queue. In light traffic two requests meet, and wait for one another again at each visit, as long
+//! as both come back before the other is gone:
 //!
 //! ```text
-//! heavy   G = (A + Σ w m_u m_v + (a² - 1) M² (1 + 2 Σ w / Λ) / 2Λ) / (M + Σ w m_v)
-//! light   G = A / M (1 - Σ w ((E[S_u²] + E[S_v²]) / 2 - m_u² - m_u m_v) / (A + Σ (E[S_u²] + E[S_v²]) / 2)) + (ca² - 1) M / 2Λ
+//! heavy   G = (A + Σ w m_u m_v) / (M + Σ w m_v)
+//! light   G = A / M (1 - Σ w ((E[S_u²] + E[S_v²]) / 2 - m_u m_v - m_u m_n) / (A + E))
+//! both    G = light + ρ (heavy - light) + (a² - 1) τ M (1 + 2 Σ w / Λ) / (2 (M + Σ w m_v))
 //! ```
 //!
-//! sums with two indices over all pairs of visits of one request, `u` before `v`. Between both lies `ρ`. For Poisson
-//! arrivals at one server and visits without a break the heavy traffic is exact (Reiman 1988 shows that the queue
-//! collapses so), the light one too for two visits alike; with breaks of `g` all in all, `w = 1 / (1 + (1 - ρ) c g / 5 r)`
-//! with `r` the mean residual service was found by simulation of requests that come two to six times: waits within 9%,
-//! most within 3%.
+//! sums over all pairs of visits of one request, `u` before `v`. For Poisson arrivals at one server and two visits without a
+//! break heavy and light traffic are exact, and what lies between is within 2%. With breaks of `g` all in all
+//! `w = 1 / (1 + (1 - ρ) c g / 5 r)`, `r` being the mean residual service: found by simulation of requests that come two
+//! to six times, with work of variability 0 to 9, at loads of 0.3 to 0.85 and breaks from none to six times the memory of the
+//! queue; waits are within 9%, most within 3%.
+//!
+//! Source: heavy traffic by the collapse of the states of a queue with feedback, Reiman, A multiclass feedback queue in heavy
+//! traffic, Advances in Applied Probability 20 (1988); light traffic between it and independent visits as Reiman and Simon,
+//! An interpolation approximation for queueing systems with Poisson input, Operations Research 36 (1988).
 
 use crate::analytic::memory::Memory;
 use crate::distribution::{Distribution, Law};
