@@ -276,7 +276,7 @@ fn alike(station: &Station, queue: &Queue) -> ClassState {
             Some(knowledge) => knowledge,
             None => return overloaded(0.0),
         };
-        class.treatment = Treatment::Shared(spaced(own));
+        class.treatment = Treatment::Shared(ps::spaced(own));
         return class;
     }
     let waiting = match station.balancer {
@@ -292,30 +292,6 @@ fn alike(station: &Station, queue: &Queue) -> ClassState {
     class.wait = Some(delay);
     class.knowledge = knowledge;
     class
-}
-
-/// A shared queue with Poisson arrivals in which all takes as long as in this one with arrivals spaced otherwise.
-///
-/// Other arrivals make as many wait there as in a queue where they are served one after the other, if work is exponential.
-/// In heavy traffic what they add to that goes with `2 / (1 + cs²)`, as the work that is left of each job is longer the more
-/// work varies: `E N (1 - ρ) = (ca² + cs²) / (1 + cs²)` (Zhang and Zwart, 2008).
-fn spaced(own: Queue) -> Queue {
-    if own.arrivals.is_poisson() {
-        return own;
-    }
-    let memoryless = |arrivals: Arrivals| {
-        let service = Law::exponential(own.service.mean());
-        fcfs::solve(&Queue { arrivals, service, ..own.clone() }).map_or(0.0, |waiting| waiting.delay.mean())
-    };
-    let (plain, met) = (memoryless(Arrivals::Poisson), memoryless(own.arrivals.clone()));
-    match ps::slowdown(&own) {
-        Some(slowdown) if plain > 0.0 => {
-            let part = 2.0 / (1.0 + own.service.scv());
-            let factor = (1.0 + part * (met / plain - 1.0)).max(0.0);
-            ps::with_slowdown(&own, 1.0 + factor * (slowdown - 1.0))
-        }
-        _ => own,
-    }
 }
 
 /// A station with priorities: every class its own answer, the urgent ones served first also in overload.

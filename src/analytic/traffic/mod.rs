@@ -22,6 +22,7 @@ mod fresh;
 mod poisson;
 mod returns;
 mod streams;
+mod tour;
 
 use super::follow::Company;
 use super::memory::Memory;
