@@ -116,7 +116,8 @@ pub(super) fn variability(
         };
         let returning = felt.factor + meeting * (1.0 - felt.factor);
         // Where all share the servers visits in a row are one, which as few of come.
-        let shared = returns[station].as_ref().filter(|_| network.stations[station].discipline == Discipline::Ps);
+        let sharing = network.stations[station].discipline == Discipline::Ps && !plain.iter().all(|plain| *plain);
+        let shared = returns[station].as_ref().filter(|_| sharing);
         let scv = shared.map_or(felt.scv, |returns| (1.0 + (felt.scv - 1.0) * returns.as_one().0).max(0.0));
         let mut by_class =
             by_class(network, flows, station, &streams[station], (1.0 - memory.utilization) * felt.carried);
