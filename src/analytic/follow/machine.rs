@@ -150,10 +150,6 @@ impl<'n> Machine<'n> {
             let place = frame.place;
             match self.program.code[place as usize] {
                 Instruction::Work { station, law } | Instruction::Shared { station, law } => {
-                    let refusing = self.refusing[station as usize];
-                    if refusing > 0.0 && stream.chance(refusing) {
-                        return self.fail(id, stream);
-                    }
                     return self.work(id, station, law, stream);
                 }
                 Instruction::Delay { law } => {
@@ -227,6 +223,10 @@ impl<'n> Machine<'n> {
 
     /// A frame visits a station.
     fn work(&mut self, id: u32, station: u32, law: LawId, stream: &mut Stream) -> Option<u32> {
+        let refusing = self.refusing[station as usize];
+        if refusing > 0.0 && stream.chance(refusing) {
+            return self.fail(id, stream);
+        }
         let line = self.frames[id as usize].line;
         let work = self.draw(law, stream);
         self.happened += 1;

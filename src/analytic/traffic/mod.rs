@@ -121,12 +121,10 @@ pub(super) fn variability(
         let scv = shared.map_or(felt.scv, |returns| (1.0 + (felt.scv - 1.0) * returns.as_one().0).max(0.0));
         let mut by_class =
             by_class(network, flows, station, &streams[station], (1.0 - memory.utilization) * felt.carried);
-        let place = &network.stations[station];
-        let urgent = returns[station].as_ref().filter(|_| place.discipline.uses_priority() && network.classes > 1);
-        if let Some(returns) = urgent {
-            let preemptive = place.discipline == Discipline::Preemptive;
-            for (class, factor) in by_class.iter_mut().enumerate() {
-                let apart = returns.by_priority(class, preemptive, memory.utilization) / felt.plain;
+        if let Some(returns) = &returns[station] {
+            let urgent = by_urgency(network, station, returns, memory.utilization);
+            for (factor, urgent) in by_class.iter_mut().zip(urgent) {
+                let apart = urgent / felt.plain;
                 *factor *= apart + meeting * (1.0 - apart);
             }
         }
@@ -251,6 +249,17 @@ fn stream_scv(source: Source, rate: PerSecond, stations: &[Server], network: &Ne
     };
     let share = if outflow > 0.0 { (rate / outflow).min(1.0) } else { 1.0 };
     1.0 + share * (origin - 1.0)
+}
+
+/// What waits of each class are multiplied by where requests come back, instead of what all are, where the more urgent go
+/// first; nothing elsewhere.
+fn by_urgency(network: &Network, station: StationId, returns: &Returns, utilization: f64) -> Vec<f64> {
+    let discipline = network.stations[station].discipline;
+    if !discipline.uses_priority() || network.classes == 1 {
+        return Vec::new();
+    }
+    let preemptive = discipline == Discipline::Preemptive;
+    (0..network.classes).map(|class| returns.by_priority(class, preemptive, utilization)).collect()
 }
 
 /// What waits of each class are multiplied by, where the variability of arrivals makes up such a part of the difference
