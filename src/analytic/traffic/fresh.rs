@@ -105,21 +105,15 @@ impl<'a> Fresh<'a> {
         Passing { kept: 1.0 - respaced, more: respaced * share * (server.ending - 1.0) }
     }
 
-    /// The variability of first arrivals at a station, each stream by the work that its requests bring there.
-    pub fn scv(&self, station: StationId, flows: &Flows) -> f64 {
+    /// The variability of first arrivals at a station, each stream by the work that its workload brings there.
+    pub fn scv(&self, station: StationId, work: &[f64]) -> f64 {
         let network = self.network;
-        let mut work = vec![0.0; network.workloads.len()];
-        for (visit, rates) in
-            network.visits.iter().zip(flows.visits.iter()).filter(|(visit, _)| visit.station == station)
-        {
-            work.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate * visit.time.mean());
-        }
         let mut missing = vec![1.0; network.operations.len()];
         for &operation in network.order.iter().rev() {
             missing[operation] = self.miss(station, &missing, &network.operations[operation].steps);
         }
         let (mut rate, mut all, mut squares, mut own, mut passed_on) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for (workload, work) in network.workloads.iter().zip(work).filter(|(_, work)| *work > 0.0) {
+        for (workload, work) in network.workloads.iter().zip(work).filter(|(_, work)| **work > 0.0) {
             let Stream { rate: arrived, passed } = self.arrived(workload, station, &missing);
             let scv = match workload.arrivals() {
                 Some(ArrivalLaw::Renewal(law)) => law.scv(),

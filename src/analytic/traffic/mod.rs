@@ -103,6 +103,7 @@ pub(super) fn variability(
     let passes: Vec<bool> = stations.iter().map(|station| station.passes_poisson).collect();
     let poisson = poisson::stations(network, &plain, &passes);
     let fresh = Fresh::of(network, &stations, flows);
+    let brought = Brought::of(network, flows);
     let each = |(station, batches): (usize, Vec<(PerSecond, u32)>)| {
         let poisson = poisson[station];
         let scv = mixed(&streams[station], station, &stations, network);
@@ -111,7 +112,7 @@ pub(super) fn variability(
         let memory = &memories[station];
         let felt = match &returns[station] {
             _ if poisson => Felt::of(1.0, memory.service_scv),
-            Some(returns) => returns.felt(scv, fresh.scv(station, flows), memory.utilization),
+            Some(returns) => returns.felt(scv, fresh.scv(station, &brought.work[station]), memory.utilization),
             None => Felt::of(scv, memory.service_scv),
         };
         let returning = felt.factor + meeting * (1.0 - felt.factor);
@@ -120,7 +121,7 @@ pub(super) fn variability(
         let shared = returns[station].as_ref().filter(|_| sharing);
         let scv = shared.map_or(felt.scv, |returns| (1.0 + (felt.scv - 1.0) * returns.as_one().0).max(0.0));
         let mut by_class =
-            by_class(network, flows, station, &streams[station], (1.0 - memory.utilization) * felt.carried);
+            by_class(network, &brought, station, &streams[station], (1.0 - memory.utilization) * felt.carried);
         if let Some(returns) = &returns[station] {
             let urgent = by_urgency(network, station, returns, memory.utilization);
             for (factor, urgent) in by_class.iter_mut().zip(urgent) {
@@ -141,6 +142,27 @@ pub(super) fn variability(
         }
     };
     batches.into_iter().enumerate().map(each).collect()
+}
+
+/// What each workload brings to each station: visits per second, and their work.
+struct Brought {
+    rates: Rows<PerSecond>,
+    work: Rows<f64>,
+}
+
+impl Brought {
+    fn of(network: &Network, flows: &Flows) -> Brought {
+        let nothing = Rows::of(0.0, network.stations.len(), network.workloads.len());
+        let (mut rates, mut work) = (nothing.clone(), nothing);
+        for (visit, own) in network.visits.iter().zip(flows.visits.iter()) {
+            let mean = visit.time.mean();
+            for (w, rate) in own.iter().enumerate() {
+                rates[visit.station][w] += rate;
+                work[visit.station][w] += rate * mean;
+            }
+        }
+        Brought { rates, work }
+    }
 }
 
 /// What a station does to the variability of a stream.
@@ -268,18 +290,16 @@ fn by_urgency(network: &Network, station: StationId, returns: &Returns, utilizat
 /// Someone who comes at any time waits `V`, and `W - V = (1 - ρ) W - Λ E[S²] / 2` (Brumelle, 1971), of which arrivals
 /// that are not Poisson cause what they add to `(1 - ρ) W`. That is the work of those streams that vary: each stream
 /// meets its own past, and of the others the mean.
-fn by_class(network: &Network, flows: &Flows, station: StationId, streams: &Streams, part: f64) -> Vec<f64> {
+fn by_class(network: &Network, brought: &Brought, station: StationId, streams: &Streams, part: f64) -> Vec<f64> {
     let classes = network.classes;
     if classes == 1 || part == 0.0 {
         return vec![1.0; classes];
     }
     let mut rates = vec![0.0; classes];
     let mut work = vec![0.0; classes];
-    for (visit, own) in network.visits.iter().zip(flows.visits.iter()).filter(|(visit, _)| visit.station == station) {
-        for (rate, workload) in own.iter().zip(&network.workloads) {
-            rates[workload.class] += rate;
-            work[workload.class] += rate * visit.time.mean();
-        }
+    for (w, workload) in network.workloads.iter().enumerate() {
+        rates[workload.class] += brought.rates[station][w];
+        work[workload.class] += brought.work[station][w];
     }
     let total: f64 = rates.iter().sum();
     let mut varying = vec![0.0; classes];

@@ -61,7 +61,7 @@ impl Felt {
     }
 }
 
-/// Where requests come back to a station: what `G` is there over `τ (ca² + cs²) / 2`, and the terms it is made of.
+/// Where requests come back to a station: the terms of `G`, of all workloads together.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
     /// Visits.
