@@ -223,7 +223,7 @@ fn station(text: &str) -> Result<Station, Failure> {
             _ => return Err(wrong("demand", "write servers as a whole number, or unlimited: 50ms:4")),
         },
     };
-    Ok(Station { demand, servers })
+    Ok(Station { demand, servers, others: 0.0 })
 }
 
 fn point(text: &str) -> Result<(f64, f64), Failure> {

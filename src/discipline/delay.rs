@@ -249,12 +249,13 @@ impl Delay {
         }
     }
 
-    /// The rate at which the tail falls, per second; zero for a heavy one, infinite where there is none.
+    /// The rate at which the tail falls, per second; zero for a heavy one, infinite where there is none. Of a sum of many stages, the rate
+    /// down to where hardly any of it is left.
     pub fn decay_rate(&self) -> f64 {
         match self {
             Delay::None => f64::INFINITY,
             Delay::Exponentials(terms) => terms.iter().map(|t| t.rate.re).fold(f64::INFINITY, f64::min),
-            Delay::Erlangs { rate, .. } => *rate,
+            Delay::Erlangs { weights, rate } => rate * erlangs_decay(weights),
             Delay::Pollaczek { arrival_rate, service } => pollaczek_decay(*arrival_rate, service),
             Delay::Periodic(delay) => delay.decay_rate(),
             Delay::Of { law, .. } => law.decay_rate(),
@@ -283,6 +284,27 @@ fn erlangs_exceeding(weights: &[f64], x: f64) -> f64 {
         above -= weight;
     }
     sum
+}
+
+/// Up to this mean of `exp(θW)` a wait is taken to fall as fast as `exp(-θt)`.
+const LARGEST_MEAN: f64 = 1e3;
+
+/// What part of the rate of its stages a mixture falls at: all of it in the end, less before that where they are many.
+fn erlangs_decay(weights: &[f64]) -> f64 {
+    let mean = |part: f64| {
+        let x = 1.0 / (1.0 - part);
+        weights.iter().rev().fold(0.0, |sum: f64, weight| (sum + weight) * x)
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if mean(middle) < LARGEST_MEAN {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// The root of `λ (B(-θ) - 1) = θ`: how fast the wait of M/G/1 falls (Cramér and Lundberg).

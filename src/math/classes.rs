@@ -4,11 +4,11 @@
 //! |-----------|--------------------------------------------------------------|---------|
 //! | `N_k`     | users of class k; `N` all of them as a vector                | 1       |
 //! | `D_ik`    | demand of class k at station i: visits × service time        | seconds |
-//! | `m_i`     | servers of station i                                         | 1       |
+//! | `α_i(n)`  | servers that n of them have there: `min(n, m_i)` where nobody else comes | 1 |
 //! | `G(n)`    | normalising constant with the population n                   | 1       |
 //!
 //! ```text
-//! f_i(n) = |n|! Π_k D_ik^(n_k) / n_k!  /  Π_{j ≤ |n|} min(j, m_i),   G = Π_k Z_k^(n_k) / n_k!  *  f_1 * f_2 * …
+//! f_i(n) = |n|! Π_k D_ik^(n_k) / n_k!  /  Π_{j ≤ |n|} α_i(j),   G = Π_k Z_k^(n_k) / n_k!  *  f_1 * f_2 * …
 //! X_k = G(N - e_k) / G(N),   P(n at i) = f_i(n) G_without_i(N - n) / G(N)
 //! ```
 //!
@@ -16,6 +16,7 @@
 //!
 //! Source: Reiser and Kobayashi (1975); Baskett, Chandy, Muntz and Palacios (1975).
 
+use super::mixed::servers_had;
 use super::special::ln_gamma;
 
 /// A station that several classes of users visit.
@@ -25,6 +26,8 @@ pub struct Shared {
     pub demands: Vec<f64>,
     /// Servers.
     pub servers: u32,
+    /// What others than the users, who come as a Poisson process, ask of its servers: their offered load, less than the servers.
+    pub others: f64,
 }
 
 /// A closed network with several classes in steady state.
@@ -60,19 +63,20 @@ impl Lattice {
         Lattice { each: (0..count).map(of).collect(), strides }
     }
 
-    /// The weight of each population with these times, each measured in its unit, at as many servers; `None` is no limit.
-    fn weights(&self, times: &[f64], units: &[f64], servers: Option<u32>) -> Vec<f64> {
+    /// The weight of each population with these times, each measured in its unit, where so many jobs have so many servers; `None`
+    /// is one for each.
+    fn weights(&self, times: &[f64], units: &[f64], had: Option<&[f64]>) -> Vec<f64> {
+        let orders: Option<Vec<f64>> = had.map(|had| {
+            let mut orders = vec![0.0];
+            had.iter().enumerate().skip(1).for_each(|(n, had)| orders.push(orders[n - 1] + (n as f64 / had).ln()));
+            orders
+        });
         let log = |n: &Vec<usize>| {
             let each = n.iter().zip(times).zip(units).map(|((n, time), unit)| {
                 if *n == 0 { 0.0 } else { *n as f64 * (time / unit).ln() - ln_gamma(*n as f64 + 1.0) }
             });
             let all: usize = n.iter().sum();
-            // Up to as many jobs as servers the factorials cancel.
-            let order = servers.map_or(0.0, |m| {
-                let busy = all.min(m as usize);
-                ln_gamma(all as f64 + 1.0) - ln_gamma(busy as f64 + 1.0) - (all - busy) as f64 * f64::from(m).ln()
-            });
-            each.sum::<f64>() + order
+            each.sum::<f64>() + orders.as_ref().map_or(0.0, |orders| orders[all])
         };
         let logs: Vec<f64> = self.each.iter().map(log).collect();
         let peak = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -129,13 +133,15 @@ impl Network {
         let lattice = Lattice::new(&users);
         // In the demand at its bottleneck weights stay near one, where they matter.
         let unit = |(k, (users, away)): (usize, &(u32, f64))| {
-            let bottleneck = stations.iter().map(|s| s.demands[k] / f64::from(s.servers)).fold(0.0, f64::max);
+            let bottleneck = stations.iter().map(|s| s.demands[k] / (f64::from(s.servers) - s.others)).fold(0.0, f64::max);
             if bottleneck > 0.0 { bottleneck } else { away / f64::from((*users).max(1)) }
         };
         let units: Vec<f64> = classes.iter().enumerate().map(unit).collect();
         let away: Vec<f64> = classes.iter().map(|(_, away)| *away).collect();
         let away = lattice.weights(&away, &units, None);
-        let factors = stations.iter().map(|s| lattice.weights(&s.demands, &units, Some(s.servers))).collect();
+        let everybody = users.iter().map(|users| *users as usize).sum();
+        let had = |s: &Shared| servers_had(f64::from(s.servers), s.others, everybody);
+        let factors = stations.iter().map(|s| lattice.weights(&s.demands, &units, Some(&had(s)))).collect();
         Network { lattice, units, away, factors }
     }
 
@@ -233,7 +239,7 @@ mod tests {
         let classes = [(6, 0.1), (4, 0.05)];
         let demands = [vec![0.01, 0.02], vec![0.015, 0.005]];
         let stations: Vec<Shared> =
-            demands.iter().map(|demands| Shared { demands: demands.clone(), servers: 1 }).collect();
+            demands.iter().map(|demands| Shared { demands: demands.clone(), servers: 1, others: 0.0 }).collect();
         let own = solve(&classes, &stations);
         let queues: Vec<mva::SharedStation> =
             demands.iter().map(|demands| mva::SharedStation { demands: demands.clone(), delay: false }).collect();
@@ -245,10 +251,11 @@ mod tests {
 
     #[test]
     fn classes_that_are_alike_are_one() {
-        let stations = [Shared { demands: vec![0.01; 2], servers: 2 }, Shared { demands: vec![0.004; 2], servers: 1 }];
+        let one = |time: f64, servers| Shared { demands: vec![time; 2], servers, others: 0.0 };
+        let stations = [one(0.01, 2), one(0.004, 1)];
         let own = solve(&[(7, 0.02), (5, 0.02)], &stations);
         let plain: Vec<mva::Station> =
-            stations.iter().map(|s| mva::Station { demand: s.demands[0], servers: Some(s.servers) }).collect();
+            stations.iter().map(|s| mva::Station { demand: s.demands[0], servers: Some(s.servers), others: 0.0 }).collect();
         let right = mva::solve(12, 0.02, &plain);
         assert!((own.throughput.iter().sum::<f64>() / right.throughput - 1.0).abs() < 1e-10);
         let present = mva::present(12, 0.02, &plain);

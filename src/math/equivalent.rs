@@ -263,7 +263,7 @@ mod tests {
     fn a_part_is_the_closed_network_it_is() {
         let elements = [Element { demand: 0.3, servers: 1.0 }, Element { demand: 0.8, servers: 3.0 }];
         let part = equivalent(12, 0.5, &elements);
-        let stations = [Station { demand: 0.3, servers: Some(1) }, Station { demand: 0.8, servers: Some(3) }];
+        let stations = [Station { demand: 0.3, servers: Some(1), others: 0.0 }, Station { demand: 0.8, servers: Some(3), others: 0.0 }];
         for n in [1u32, 5, 12] {
             let closed = mva::solve(n, 0.5, &stations);
             assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 1e-12);
@@ -277,7 +277,7 @@ mod tests {
     fn a_large_part_is_about_the_closed_network_it_is() {
         let elements = [Element { demand: 0.03, servers: 2.0 }, Element { demand: 0.08, servers: 8.0 }];
         let part = equivalent(400, 2.0, &elements);
-        let stations = [Station { demand: 0.03, servers: Some(2) }, Station { demand: 0.08, servers: Some(8) }];
+        let stations = [Station { demand: 0.03, servers: Some(2), others: 0.0 }, Station { demand: 0.08, servers: Some(8), others: 0.0 }];
         for n in [40u32, 120, 200, 400] {
             let closed = mva::solve(n, 2.0, &stations);
             assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 0.02, "{n}");

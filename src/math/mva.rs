@@ -5,10 +5,11 @@
 //! | `N, Z`    | users, think time                                    | 1, seconds |
 //! | `D_i`     | demand at station i: visits × service time           | seconds    |
 //! | `m_i`     | servers of station i                                 | 1          |
+//! | `α_i(n)`  | servers that n users have there                      | 1          |
 //! | `G(n)`    | normalising constant with n users                    | 1          |
 //!
 //! ```text
-//! G = Z^n / n!  *  Π_i D_i^n / Π_{k ≤ n} min(k, m_i)      (* is convolution)
+//! G = Z^n / n!  *  Π_i D_i^n / Π_{k ≤ n} α_i(k)      (* is convolution; α(n) = min(n, m) where nobody else comes)
 //! X = G(N - 1) / G(N),   R = N / X - Z,   U_i = X D_i / m_i
 //! ```
 //!
@@ -17,6 +18,8 @@
 //!
 //! Source: Buzen (1973); mean value analysis gives the same figures: Reiser and Lavenberg (1980).
 
+use super::mixed::servers_had;
+
 /// A station of a closed network.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Station {
@@ -24,6 +27,8 @@ pub struct Station {
     pub demand: f64,
     /// Servers; `None` is a delay, where nobody waits.
     pub servers: Option<u32>,
+    /// What others than the users, who come as a Poisson process, ask of its servers: their offered load, less than the servers.
+    pub others: f64,
 }
 
 /// A closed network in steady state.
@@ -147,14 +152,14 @@ impl Network {
     /// `None` without users, or without any demand.
     fn new(users: u32, think: f64, stations: &[Station]) -> Option<Network> {
         let n = users as usize;
-        let bottleneck = stations.iter().filter_map(|s| s.servers.map(|m| s.demand / f64::from(m))).fold(0.0, f64::max);
+        let bottleneck = stations.iter().filter_map(|s| s.servers.map(|m| s.demand / (f64::from(m) - s.others))).fold(0.0, f64::max);
         let total = think + stations.iter().map(|s| s.demand).sum::<f64>();
         let unit = if bottleneck > 0.0 { bottleneck } else { total / f64::from(users.max(1)) };
         if n == 0 || unit == 0.0 {
             return None;
         }
-        let factors: Vec<Scaled> = stations.iter().map(|s| weights(s.demand / unit, s.servers, n)).collect();
-        let thinking = weights(think / unit, None, n);
+        let factors: Vec<Scaled> = stations.iter().map(|s| weights(s.demand / unit, s.servers, s.others, n)).collect();
+        let thinking = weights(think / unit, None, 0.0, n);
         let mut before = vec![thinking.clone()];
         for factor in &factors {
             before.push(before[before.len() - 1].convolve(factor));
@@ -184,16 +189,14 @@ impl Network {
     }
 }
 
-/// `D^k / Π min(j, m)` for `k` from 0 to `n`.
-fn weights(demand: f64, servers: Option<u32>, n: usize) -> Scaled {
+/// `D^k / Π α(j)` for `k` from 0 to `n`: `α(j)` servers are had by `j` users.
+fn weights(demand: f64, servers: Option<u32>, others: f64, n: usize) -> Scaled {
     if demand == 0.0 {
         return Scaled::one(n + 1);
     }
+    let had = servers_had(servers.map_or(f64::INFINITY, f64::from), others, n);
     let mut logs = vec![0.0];
-    for k in 1..=n {
-        let rate = servers.map_or(k as f64, |m| k.min(m as usize) as f64);
-        logs.push(logs[k - 1] + demand.ln() - rate.ln());
-    }
+    (1..=n).for_each(|k| logs.push(logs[k - 1] + demand.ln() - had[k].ln()));
     Scaled::of_logs(logs)
 }
 
@@ -289,7 +292,7 @@ mod tests {
     #[test]
     fn one_user_meets_nobody() {
         let got =
-            solve(1, 1.0, &[Station { demand: 0.05, servers: Some(1) }, Station { demand: 0.1, servers: Some(1) }]);
+            solve(1, 1.0, &[Station { demand: 0.05, servers: Some(1), others: 0.0 }, Station { demand: 0.1, servers: Some(1), others: 0.0 }]);
         assert!((got.throughput - 1.0 / 1.15).abs() < 1e-12);
         assert!((got.response - 0.15).abs() < 1e-12);
     }
@@ -297,9 +300,9 @@ mod tests {
     #[test]
     fn all_users_are_somewhere() {
         let stations = [
-            Station { demand: 0.1, servers: Some(4) },
-            Station { demand: 0.4, servers: Some(16) },
-            Station { demand: 0.05, servers: None },
+            Station { demand: 0.1, servers: Some(4), others: 0.0 },
+            Station { demand: 0.4, servers: Some(16), others: 0.0 },
+            Station { demand: 0.05, servers: None, others: 0.0 },
         ];
         for users in [1, 20, 90, 3000] {
             let got = solve(users, 2.0, &stations);

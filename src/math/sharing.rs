@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_mean_is_that_of_the_arrival_theorem() {
-        let stations = [mva::Station { demand: 0.01, servers: Some(2) }];
+        let stations = [mva::Station { demand: 0.01, servers: Some(2), others: 0.0 }];
         let found = mva::present(7, 0.03, &stations).remove(0);
         let (mean, variance) = moments(&found, 2, 0.01, 0.01);
         let right = mva::solve(8, 0.03, &stations).response;
