@@ -58,6 +58,42 @@ impl Damped {
     }
 }
 
+/// How much longer requests take than the part of the network that they pass: by what is waited out on the way, or less where they
+/// do more at once than it says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beyond {
+    difference: Seconds,
+    /// About what they take: what less is measured by.
+    response: Seconds,
+    step: Damped,
+}
+
+impl Beyond {
+    /// What is waited out, in seconds.
+    pub fn added(&self) -> Seconds {
+        self.difference.max(0.0)
+    }
+
+    /// The part of the time that is taken.
+    pub fn part(&self) -> f64 {
+        if self.difference < 0.0 { self.response / (self.response - self.difference) } else { 1.0 }
+    }
+
+    /// Moves to where requests take this response time, which are taken to be so long now; returns how far that is.
+    fn towards(&mut self, response: Seconds, taken: Seconds) -> Seconds {
+        if self.response == 0.0 {
+            self.response = response;
+        }
+        let part = self.part() * response / taken.max(f64::MIN_POSITIVE);
+        let wanted = if self.difference <= 0.0 && part < 1.0 {
+            self.response - self.response / part
+        } else {
+            self.added() + response - (taken - self.added()) / self.part() - self.added()
+        };
+        self.step.towards(&mut self.difference, wanted)
+    }
+}
+
 /// Guarded calls on their way to the fixed point.
 pub(super) struct Feedback<'n> {
     guarded: Vec<&'n Guarded>,
@@ -65,8 +101,7 @@ pub(super) struct Feedback<'n> {
     /// Of the chances that an attempt succeeds, is late, is copied, and fails again: `[guard][class]`.
     steps: Rows<[Damped; 4]>,
     /// For each workload of users how much longer its requests take than the part of the network that they pass.
-    beyond: Vec<f64>,
-    beyond_steps: Vec<Damped>,
+    beyond: Vec<Beyond>,
     /// How much longer requests took when they were followed last.
     longer: Vec<f64>,
     rounds: usize,
@@ -82,8 +117,7 @@ impl<'n> Feedback<'n> {
             guarded,
             losses: Losses::none(network),
             steps,
-            beyond: vec![0.0; workloads],
-            beyond_steps: vec![Damped::WHOLE; workloads],
+            beyond: vec![Beyond { difference: 0.0, response: 0.0, step: Damped::WHOLE }; workloads],
             longer: vec![1.0; workloads],
             rounds: 0,
         }
@@ -96,8 +130,8 @@ impl<'n> Feedback<'n> {
         self.rounds < FOLLOWED && network.workloads.iter().any(closed)
     }
 
-    /// How much longer requests of users take than the part of the network that they pass, in seconds.
-    pub fn beyond(&self) -> &[Seconds] {
+    /// For each workload how much longer requests of users take than the part of the network that they pass.
+    pub fn beyond(&self) -> &[Beyond] {
         &self.beyond
     }
 
@@ -136,11 +170,9 @@ impl<'n> Feedback<'n> {
             }
             let followed = composed.followed(w).map(|(mean, _)| *mean);
             let composed = || composed.request(w).map(|mean| self.longer[w] * mean);
-            let Some(response) = followed.or_else(composed) else { continue };
+            let Some(response) = followed.or_else(composed).filter(|response| response.is_finite()) else { continue };
             let cycle = f64::from(*users) / solution.rates[w];
-            let missing = response + think.mean() - cycle;
-            let wanted = self.beyond[w] + missing;
-            let apart = self.beyond_steps[w].towards(&mut self.beyond[w], wanted) / cycle;
+            let apart = self.beyond[w].towards(response, cycle - think.mean()) / cycle;
             // What was timed changes by steps.
             let enough = followed.is_some() && apart < TIMED;
             moved = moved.max(if enough { 0.0 } else { apart });

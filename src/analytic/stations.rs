@@ -29,6 +29,9 @@ pub(super) struct StationState {
     pub company: f64,
     /// The part of a long queue's work that is done before one who joins it is served.
     pub before_next: f64,
+    /// The part of how much waits vary that lasts until the same request comes again: less than all where nearly all users wait, whose
+    /// number does not change.
+    pub lasting: f64,
     /// Whether the arrivals are Poisson by theory.
     pub poisson: bool,
     /// Whether it serves all alike, one after the other, with equal exponential services: a product-form queue.
@@ -142,6 +145,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         poisson: variability.poisson && variability.batches.is_empty(),
         company: 1.0,
         before_next: variability.before_next,
+        lasting: 1.0,
         memoryless: memoryless && station.queue.is_none() && station.balancer == Balancer::Shared,
     };
     if let Some(contention) = station.contention {

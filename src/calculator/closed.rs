@@ -49,7 +49,8 @@ fn one_class(users: u32, inputs: &Inputs) -> Result<Calculation, String> {
             calculation.result(&format!("utilization_{}", i + 1), *busy, Unit::Ratio);
         }
     }
-    if let ([Station { demand, servers: Some(servers), .. }], true) = (inputs.stations.as_slice(), users > 0 && think > 0.0)
+    if let ([Station { demand, servers: Some(servers), .. }], true) =
+        (inputs.stations.as_slice(), users > 0 && think > 0.0)
     {
         finite_source(&mut calculation, users, think, *demand, *servers);
     }

@@ -133,7 +133,8 @@ impl Network {
         let lattice = Lattice::new(&users);
         // In the demand at its bottleneck weights stay near one, where they matter.
         let unit = |(k, (users, away)): (usize, &(u32, f64))| {
-            let bottleneck = stations.iter().map(|s| s.demands[k] / (f64::from(s.servers) - s.others)).fold(0.0, f64::max);
+            let bottleneck =
+                stations.iter().map(|s| s.demands[k] / (f64::from(s.servers) - s.others)).fold(0.0, f64::max);
             if bottleneck > 0.0 { bottleneck } else { away / f64::from((*users).max(1)) }
         };
         let units: Vec<f64> = classes.iter().enumerate().map(unit).collect();
@@ -254,8 +255,10 @@ mod tests {
         let one = |time: f64, servers| Shared { demands: vec![time; 2], servers, others: 0.0 };
         let stations = [one(0.01, 2), one(0.004, 1)];
         let own = solve(&[(7, 0.02), (5, 0.02)], &stations);
-        let plain: Vec<mva::Station> =
-            stations.iter().map(|s| mva::Station { demand: s.demands[0], servers: Some(s.servers), others: 0.0 }).collect();
+        let plain: Vec<mva::Station> = stations
+            .iter()
+            .map(|s| mva::Station { demand: s.demands[0], servers: Some(s.servers), others: 0.0 })
+            .collect();
         let right = mva::solve(12, 0.02, &plain);
         assert!((own.throughput.iter().sum::<f64>() / right.throughput - 1.0).abs() < 1e-10);
         let present = mva::present(12, 0.02, &plain);

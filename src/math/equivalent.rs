@@ -3,7 +3,7 @@
 //! | symbol   | meaning                                                           | unit       |
 //! |----------|-------------------------------------------------------------------|------------|
 //! | `c`      | how many may be inside at once                                    | 1          |
-//! | `μ_e(k)` | rate at which element e lets go of those inside, k being with it  | per second |
+//! | `μ_e(k)` | rate at which element e lets go of those inside, k being with it, others or not | per second |
 //! | `Z`      | time inside that is spent at no element                           | seconds    |
 //! | `X(n)`   | rate at which n inside leave                                      | per second |
 //!
@@ -16,6 +16,7 @@
 //! Exact where the part is of product form and arrivals are Poisson (Chandy, Herzog and Woo, 1975); an approximation
 //! elsewhere.
 
+use super::mixed::servers_had;
 use crate::unit::{PerSecond, Seconds};
 
 /// For so many inside the sums over all states are taken; beyond, everything inside is as if open.
@@ -34,16 +35,29 @@ pub struct Element {
     pub demand: Seconds,
     /// Servers, more than zero.
     pub servers: f64,
+    /// What others than those inside ask of its servers: their offered load, less than the servers.
+    pub others: f64,
 }
 
 impl Element {
-    fn rate(&self, present: usize) -> PerSecond {
-        self.servers.min(present as f64) / self.demand
+    /// The rates at which it lets go of those inside, from none of them on.
+    fn rates(&self, most: usize) -> Vec<PerSecond> {
+        servers_had(self.servers, self.others, most).into_iter().map(|had| had / self.demand).collect()
     }
 
-    /// Mean number there when passes come as a Poisson process of this rate; infinite from saturation on.
+    /// The rate at which it lets go of very many.
+    pub fn capacity(&self) -> PerSecond {
+        (self.servers - self.others) / self.demand
+    }
+
+    /// Mean number of those inside that are there when passes come as a Poisson process of this rate; infinite from saturation on.
     pub fn present(&self, rate: PerSecond) -> f64 {
-        let a = rate * self.demand;
+        let own = rate * self.demand;
+        if own > 0.0 { self.crowd(own + self.others) * own / (own + self.others) } else { 0.0 }
+    }
+
+    /// Mean number of all that are there at this offered load.
+    fn crowd(&self, a: f64) -> f64 {
         if a >= self.servers {
             return f64::INFINITY;
         }
@@ -85,45 +99,101 @@ pub fn equivalent(most: usize, delay: Seconds, elements: &[Element]) -> Equivale
     if most <= MOST_STATES { exact(most, delay, elements) } else { as_if_open(most, delay, elements) }
 }
 
-/// The rate and the mean numbers with exactly so many inside.
-pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> (PerSecond, Vec<f64>) {
+/// A part with exactly so many inside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filled {
+    /// Rate at which they leave.
+    pub throughput: PerSecond,
+    /// Mean number of them with each element.
+    pub present: Vec<f64>,
+    /// How many times its work one who comes from outside is there.
+    pub beside: Vec<f64>,
+}
+
+/// Solves a part with exactly so many inside.
+pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> Filled {
     if inside <= MOST_STATES {
-        let part = equivalent(inside, delay, elements);
-        return (part.throughput[inside], part.present.iter().map(|present| present[inside]).collect());
+        // What takes no time at all takes next to none.
+        let delay = if elements.is_empty() { delay.max(SHORTEST) } else { delay };
+        let Sums { weights, others, all, unit } = Sums::of(inside, delay, elements);
+        let over = |e: usize, value: &dyn Fn(usize) -> f64| -> f64 {
+            let chance = |n: usize| weights[e][n] * others[e][inside - n] / all[inside];
+            (0..=inside).map(|n| chance(n) * value(n)).sum()
+        };
+        let beside = |(e, element): (usize, &Element)| {
+            let had = servers_had(element.servers, element.others, inside + 1);
+            over(e, &|n| (n + 1) as f64 / had[n + 1])
+        };
+        return Filled {
+            throughput: all[inside - 1] / all[inside] / unit,
+            present: (0..elements.len()).map(|e| over(e, &|n| n as f64)).collect(),
+            beside: elements.iter().enumerate().map(beside).collect(),
+        };
     }
     let open = Open::of(delay, elements);
     let rate = open.rate_of(inside as f64);
-    (rate, elements.iter().map(|element| element.present(rate).min(inside as f64)).collect())
+    let beside = |element: &Element| {
+        let a = rate * element.demand + element.others;
+        if a > 0.0 { element.crowd(a) / a } else { 1.0 }
+    };
+    Filled {
+        throughput: rate,
+        present: elements.iter().map(|element| element.present(rate).min(inside as f64)).collect(),
+        beside: elements.iter().map(beside).collect(),
+    }
+}
+
+/// The weights of all numbers.
+struct Sums {
+    /// Of each element, of all the others, and of the whole.
+    weights: Vec<Vec<f64>>,
+    others: Vec<Vec<f64>>,
+    all: Vec<f64>,
+    /// What times are measured in.
+    unit: Seconds,
+}
+
+impl Sums {
+    fn of(most: usize, delay: Seconds, elements: &[Element]) -> Sums {
+        let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
+        let slowest = elements.iter().map(|element| 1.0 / element.capacity()).fold(0.0, f64::max);
+        // In this unit all weights stay far from the ends of what a number can be.
+        let unit = slowest.max(total / most.max(1) as f64);
+        let weighted = |rates: &[PerSecond]| {
+            let mut weights = vec![1.0; most + 1];
+            (1..=most).for_each(|n| weights[n] = weights[n - 1] / (rates[n] * unit));
+            weights
+        };
+        let pause = |delay: Seconds| (0..=most).map(|n| n as f64 / delay).collect::<Vec<PerSecond>>();
+        let waits = if delay > 0.0 { weighted(&pause(delay)) } else { one(most) };
+        let weights: Vec<Vec<f64>> = elements.iter().map(|element| weighted(&element.rates(most))).collect();
+        // What stands before and after each element.
+        let mut before = vec![waits];
+        for weights in &weights {
+            before.push(convolved(&before[before.len() - 1], weights));
+        }
+        let all = before[weights.len()].clone();
+        let mut after = one(most);
+        let mut others = vec![Vec::new(); elements.len()];
+        for e in (0..elements.len()).rev() {
+            others[e] = convolved(&before[e], &after);
+            after = convolved(&after, &weights[e]);
+        }
+        Sums { weights, others, all, unit }
+    }
+}
+
+fn convolved(a: &[f64], b: &[f64]) -> Vec<f64> {
+    (0..a.len()).map(|n| (0..=n).map(|i| a[i] * b[n - i]).sum()).collect()
 }
 
 fn exact(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
-    let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
-    let slowest = elements.iter().map(|element| element.demand / element.servers).fold(0.0, f64::max);
-    // In this unit all weights stay far from the ends of what a number can be.
-    let unit = slowest.max(total / most.max(1) as f64);
-    let weights = |rate: &dyn Fn(usize) -> f64| {
-        let mut weights = vec![1.0; most + 1];
-        (1..=most).for_each(|n| weights[n] = weights[n - 1] / (rate(n) * unit));
-        weights
+    let Sums { weights, others, all, unit } = Sums::of(most, delay, elements);
+    let number = |(weights, others): (&Vec<f64>, &Vec<f64>)| -> Vec<f64> {
+        let counted: Vec<f64> = weights.iter().zip(0..).map(|(weight, n)| weight * f64::from(n)).collect();
+        convolved(&counted, others).iter().zip(&all).map(|(sum, all)| sum / all).collect()
     };
-    let convolved =
-        |a: &[f64], b: &[f64]| -> Vec<f64> { (0..=most).map(|n| (0..=n).map(|i| a[i] * b[n - i]).sum()).collect() };
-    let waits = if delay > 0.0 { weights(&|n| n as f64 / delay) } else { one(most) };
-    let factors: Vec<Vec<f64>> = elements.iter().map(|element| weights(&|n| element.rate(n))).collect();
-    // What stands before and after each element.
-    let mut before = vec![waits];
-    for factor in &factors {
-        before.push(convolved(&before[before.len() - 1], factor));
-    }
-    let all = before[factors.len()].clone();
-    let mut after = one(most);
-    let mut present = vec![Vec::new(); elements.len()];
-    for e in (0..elements.len()).rev() {
-        let others = convolved(&before[e], &after);
-        let counted: Vec<f64> = factors[e].iter().zip(0..).map(|(weight, n)| weight * f64::from(n)).collect();
-        present[e] = convolved(&counted, &others).iter().zip(&all).map(|(sum, all)| sum / all).collect();
-        after = convolved(&after, &factors[e]);
-    }
+    let present = weights.iter().zip(&others).map(number).collect();
     let throughput = (0..=most).map(|n| if n == 0 { 0.0 } else { all[n - 1] / all[n] / unit }).collect();
     Equivalent { throughput, present }
 }
@@ -145,7 +215,7 @@ struct Open<'e> {
 
 impl<'e> Open<'e> {
     fn of(delay: Seconds, elements: &'e [Element]) -> Open<'e> {
-        let capacity = elements.iter().map(|element| element.servers / element.demand).fold(f64::INFINITY, f64::min);
+        let capacity = elements.iter().map(Element::capacity).fold(f64::INFINITY, f64::min);
         let total = delay + elements.iter().map(|element| element.demand).sum::<f64>();
         Open { delay, elements, capacity, total }
     }
@@ -259,11 +329,18 @@ mod tests {
     use super::*;
     use crate::math::mva::{self, Station};
 
+    fn element(demand: Seconds, servers: f64) -> Element {
+        Element { demand, servers, others: 0.0 }
+    }
+
     #[test]
     fn a_part_is_the_closed_network_it_is() {
-        let elements = [Element { demand: 0.3, servers: 1.0 }, Element { demand: 0.8, servers: 3.0 }];
+        let elements = [element(0.3, 1.0), element(0.8, 3.0)];
         let part = equivalent(12, 0.5, &elements);
-        let stations = [Station { demand: 0.3, servers: Some(1), others: 0.0 }, Station { demand: 0.8, servers: Some(3), others: 0.0 }];
+        let stations = [
+            Station { demand: 0.3, servers: Some(1), others: 0.0 },
+            Station { demand: 0.8, servers: Some(3), others: 0.0 },
+        ];
         for n in [1u32, 5, 12] {
             let closed = mva::solve(n, 0.5, &stations);
             assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 1e-12);
@@ -275,9 +352,12 @@ mod tests {
 
     #[test]
     fn a_large_part_is_about_the_closed_network_it_is() {
-        let elements = [Element { demand: 0.03, servers: 2.0 }, Element { demand: 0.08, servers: 8.0 }];
+        let elements = [element(0.03, 2.0), element(0.08, 8.0)];
         let part = equivalent(400, 2.0, &elements);
-        let stations = [Station { demand: 0.03, servers: Some(2), others: 0.0 }, Station { demand: 0.08, servers: Some(8), others: 0.0 }];
+        let stations = [
+            Station { demand: 0.03, servers: Some(2), others: 0.0 },
+            Station { demand: 0.08, servers: Some(8), others: 0.0 },
+        ];
         for n in [40u32, 120, 200, 400] {
             let closed = mva::solve(n, 2.0, &stations);
             assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 0.02, "{n}");
@@ -287,11 +367,11 @@ mod tests {
     #[test]
     fn servers_alone_make_the_queue_of_erlang() {
         // Two servers, load 1.5: the chance to wait is Erlang's C.
-        let part = equivalent(2, 0.0, &[Element { demand: 1.0, servers: 2.0 }]);
+        let part = equivalent(2, 0.0, &[element(1.0, 2.0)]);
         let queue = entrance(1.5, &part.throughput, None).unwrap();
         let all_busy: f64 = queue.inside[2];
         assert!((all_busy - crate::math::erlang::erlang_c(2, 1.5).unwrap()).abs() < 1e-12, "{all_busy}");
-        assert!((Element { demand: 1.0, servers: 2.0 }.present(1.5) - (1.5 + all_busy * 3.0)).abs() < 1e-12);
+        assert!((element(1.0, 2.0).present(1.5) - (1.5 + all_busy * 3.0)).abs() < 1e-12);
         assert!(entrance(2.0, &part.throughput, None).is_none());
         let limited = entrance(3.0, &part.throughput, Some(2)).unwrap();
         let passed = (1.0 - limited.refused) * 3.0;

@@ -129,7 +129,8 @@ mod tests {
         let mean: f64 = all.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum();
         assert!((mean - (1.0 + 2.0 * 0.5 / 0.5)).abs() < 1e-9, "{mean}");
         let had = servers_had(4.0, 2.0, 3);
-        let others: f64 = all_present(&[0.0, 0.0, 1.0], 4, 2.0).iter().zip(0..).map(|(p, k)| p * f64::from(k - 2)).sum();
+        let others: f64 =
+            all_present(&[0.0, 0.0, 1.0], 4, 2.0).iter().zip(0..).map(|(p, k)| p * f64::from(k - 2)).sum();
         assert!((others - 3.0 * 2.0 / had[3]).abs() < 1e-9);
     }
 }

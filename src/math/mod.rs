@@ -16,6 +16,7 @@ pub mod estimate;
 pub mod histogram;
 pub mod inversion;
 pub mod ladder;
+pub mod linearizer;
 pub mod mixed;
 pub mod mva;
 pub mod quadrature;

@@ -152,7 +152,8 @@ impl Network {
     /// `None` without users, or without any demand.
     fn new(users: u32, think: f64, stations: &[Station]) -> Option<Network> {
         let n = users as usize;
-        let bottleneck = stations.iter().filter_map(|s| s.servers.map(|m| s.demand / (f64::from(m) - s.others))).fold(0.0, f64::max);
+        let bottleneck =
+            stations.iter().filter_map(|s| s.servers.map(|m| s.demand / (f64::from(m) - s.others))).fold(0.0, f64::max);
         let total = think + stations.iter().map(|s| s.demand).sum::<f64>();
         let unit = if bottleneck > 0.0 { bottleneck } else { total / f64::from(users.max(1)) };
         if n == 0 || unit == 0.0 {
@@ -291,8 +292,14 @@ mod tests {
 
     #[test]
     fn one_user_meets_nobody() {
-        let got =
-            solve(1, 1.0, &[Station { demand: 0.05, servers: Some(1), others: 0.0 }, Station { demand: 0.1, servers: Some(1), others: 0.0 }]);
+        let got = solve(
+            1,
+            1.0,
+            &[
+                Station { demand: 0.05, servers: Some(1), others: 0.0 },
+                Station { demand: 0.1, servers: Some(1), others: 0.0 },
+            ],
+        );
         assert!((got.throughput - 1.0 / 1.15).abs() < 1e-12);
         assert!((got.response - 0.15).abs() < 1e-12);
     }

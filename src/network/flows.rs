@@ -89,6 +89,16 @@ impl Losses {
 }
 
 impl Flows {
+    /// How often requests of each workload come to each station, then to each pool.
+    pub fn came(&self, network: &Network) -> Vec<Vec<PerSecond>> {
+        let mut came = vec![vec![0.0; network.workloads.len()]; network.stations.len()];
+        for (visit, rates) in network.visits.iter().zip(self.visits.iter()) {
+            came[visit.station].iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate);
+        }
+        came.extend((0..network.pools.len()).map(|pool| self.pools[pool].to_vec()));
+        came
+    }
+
     /// Requests that come to each station, and the work that they bring, per second.
     pub fn brought(&self, network: &Network) -> Vec<(PerSecond, f64)> {
         let mut brought = vec![(0.0, 0.0); network.stations.len()];

@@ -112,7 +112,11 @@ pub fn reference(family: &str, p: &Value) -> Option<Result<Calculation, String>>
         "mva" => {
             let stations = p["stations"].as_array()?.iter();
             let stations = stations
-                .map(|s| Station { demand: number(&s["demand"]), servers: s["servers"].as_u64().map(|n| n as u32), others: 0.0 })
+                .map(|s| Station {
+                    demand: number(&s["demand"]),
+                    servers: s["servers"].as_u64().map(|n| n as u32),
+                    others: 0.0,
+                })
                 .collect();
             calculate(
                 Formula::Mva,
@@ -227,7 +231,11 @@ pub fn case(family: &str, model: &str, p: &Value) -> Option<Result<Calculation, 
             calculate(Formula::Mva, &Inputs { users, think, shared_stations: shared_stations.collect(), ..base })
         }
         "09_closed" if model.starts_with("interactive system") => {
-            let stations = vec![Station { demand: 1.0 / number(&p["mu_per_s"]), servers: Some(count(&p["servers"])), others: 0.0 }];
+            let stations = vec![Station {
+                demand: 1.0 / number(&p["mu_per_s"]),
+                servers: Some(count(&p["servers"])),
+                others: 0.0,
+            }];
             let think = vec![number(&p["think_s"])];
             calculate(Formula::Mva, &Inputs { users: vec![count(&p["users"])], think, stations, ..base })
         }

@@ -257,6 +257,7 @@ impl<'n> Users<'n> {
             classes: (0..self.work.len()).map(|w| self.class(i, w)).collect(),
             company: 1.0,
             before_next: 1.0,
+            lasting: 1.0,
             poisson: false,
             memoryless: !self.is_shared(i),
         }

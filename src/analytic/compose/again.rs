@@ -164,7 +164,8 @@ impl Composed<'_> {
                 if variance > 0.0 { (1.0 - own / variance).max(0.0) } else { 0.0 }
             }
         };
-        let alike = memory.same * found;
+        let lasting = self.solution.stations[self.solution.network.visits[visit].station].lasting;
+        let alike = memory.same * lasting * found;
         alike.is_finite().then_some(alike.clamp(0.0, 1.0))
     }
 

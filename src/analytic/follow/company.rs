@@ -8,7 +8,8 @@ use super::{SEED, any, sends};
 use crate::math::random::Stream;
 use crate::network::flows::{Flows, Losses};
 use crate::network::program::Program;
-use crate::network::{Network, OperationId, Step};
+use crate::network::{Network, OperationId, Step, Workload};
+use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
 
 /// Visits that are followed to learn whom they meet, and requests of an entry at least and at most.
@@ -36,6 +37,8 @@ pub(in crate::analytic) struct Company {
     pub(super) elsewhen: Vec<PerSecond>,
     /// What a visit waits for those, on average.
     pub waited: Vec<Seconds>,
+    /// The same for visits of each workload.
+    waited_by: Vec<Vec<Seconds>>,
     pub(super) form: Vec<Form>,
     /// Batches that come to stations, then pools, in which as many visits would meet as many: rate and size.
     pub batches: Vec<Vec<(PerSecond, u32)>>,
@@ -67,12 +70,26 @@ impl Company {
         self.form[station].factor()
     }
 
+    /// What a visit of a workload to a station, or to a pool after all stations, waits for its own request on average.
+    pub fn waited_by(&self, workload: usize, place: usize) -> Seconds {
+        self.waited_by[workload][place]
+    }
+
+    /// What is in the wait that those of a class meet there for their own request: where users are told apart it is known of each,
+    /// elsewhere of all.
+    pub(super) fn in_wait(&self, network: &Network, class: usize, place: usize) -> Seconds {
+        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
+        let apart = network.classes == network.workloads.len() && network.workloads.iter().any(closed);
+        if apart { self.waited_by[class][place] } else { self.waited[place] }
+    }
+
     /// Nobody, at so many stations and pools.
     pub fn none(stations: usize, pools: usize) -> Company {
         Company {
             met: vec![Vec::new(); stations + pools],
             elsewhen: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
+            waited_by: Vec::new(),
             form: vec![Form::default(); stations],
             batches: Vec::new(),
         }
@@ -108,6 +125,7 @@ fn company(
     let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / rates.iter().sum::<f64>();
     let all: f64 = entries.iter().map(|(_, _, rate)| rate).sum();
     let mut company = Company::none(network.stations.len(), network.pools.len());
+    company.waited_by = vec![vec![0.0; company.waited.len()]; rates.len()];
     for (w, operation, rate) in entries {
         let part = rate / all;
         machine.refusing = refusing(losses, network.workloads[w].class);
@@ -118,7 +136,15 @@ fn company(
             machine.request(operation, &mut Stream::new(SEED, count, w as u64));
             count += 1;
         }
+        let before = company.waited.clone();
         machine.places.count(rate / count as f64, &mut company);
+        let waited = company.waited.iter().zip(&before).map(|(now, before)| now - before);
+        company.waited_by[w].iter_mut().zip(waited).for_each(|(sum, waited)| *sum += waited);
+    }
+    for (id, came) in flows.came(network).iter().enumerate() {
+        for (waited, came) in company.waited_by.iter_mut().zip(came) {
+            waited[id] = if *came > 0.0 { waited[id] / came } else { 0.0 };
+        }
     }
     company.averaged(arrivals);
     company.batches = company.met.iter().map(|met| batches(met)).collect();

@@ -78,21 +78,21 @@ impl Places {
     ) -> Option<Places> {
         let network = solution.network;
         let mut places = Places::before(network, &solution.flows, &solution.losses);
-        let states = solution.stations.iter().zip(&solution.memories).zip(&company.waited);
-        for (place, ((state, memory), waited)) in places.places.iter_mut().zip(states) {
+        let states = solution.stations.iter().zip(&solution.memories).enumerate();
+        for (place, (id, (state, memory))) in places.places.iter_mut().zip(states) {
             let own = &state.classes[class];
+            let waited = company.in_wait(network, class, id);
             place.wait = match &own.treatment {
-                Treatment::Shared(queue) => slowness(queue, *waited)?,
-                _ => Wait::like(own.wait.as_ref()?, *waited, place.wait.chance),
+                Treatment::Shared(queue) => slowness(queue, waited)?,
+                _ => Wait::like(own.wait.as_ref()?, waited, place.wait.chance),
             };
             place.refused = own.refused;
             place.forgets = memory.time;
             place.slowdown = if let Treatment::Slowed(slowdown) = own.treatment { slowdown } else { 1.0 };
         }
-        let pools = company.waited.iter().skip(network.stations.len());
-        for ((pool, gate), waited) in places.pools.iter_mut().zip(&solution.gates).zip(pools) {
+        for (id, (pool, gate)) in places.pools.iter_mut().zip(&solution.gates).enumerate() {
             let wait = gate.wait.as_ref()?;
-            pool.wait = Wait::like(wait, *waited, wait.probability());
+            pool.wait = Wait::like(wait, company.waited[network.stations.len() + id], wait.probability());
             pool.refused = gate.refused;
         }
         let instead = |visit: &Option<VisitId>| {

@@ -21,6 +21,7 @@ mod deadlock;
 mod population;
 mod section;
 
+use super::feedback::Beyond;
 use super::follow::Company;
 use super::stations::StationState;
 use super::traffic::Variability;
@@ -31,9 +32,8 @@ use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId};
 use crate::system::{Balancer, Load};
-use crate::unit::{PerSecond, Seconds};
+use crate::unit::PerSecond;
 use covered::{inner_first, uncovered};
-use population::Population;
 use section::{Section, sections};
 
 /// Error of the wait for something that is held.
@@ -79,6 +79,19 @@ impl Gate {
         knowledge: Knowledge::Exact,
     };
 
+    /// Nobody waits.
+    fn passed(&mut self) {
+        (self.wait, self.waiting, self.full, self.stuck) = (Some(Delay::None), Some(0.0), 0.0, 0.0);
+    }
+
+    /// Makes the wait so much shorter.
+    fn limit(&mut self, factor: f64) {
+        if factor < 1.0 {
+            self.wait = self.wait.take().map(|wait| wait.scaled(factor));
+            self.waiting = self.waiting.map(|waiting| factor * waiting);
+        }
+    }
+
     /// The share that does not get through.
     pub fn held(&self) -> f64 {
         1.0 - (1.0 - self.refused) * (1.0 - self.stuck)
@@ -88,8 +101,9 @@ impl Gate {
 /// What a pool looks like to those that take something from it within something else that they hold.
 #[derive(Debug, Clone, Copy)]
 struct Inside {
-    /// Mean time it is held, and that without any waits.
+    /// Mean time it is held, that by the only one who holds one, and that without any waits.
     time: f64,
+    alone: f64,
     least_time: f64,
     /// Rate at which it lets go when all is held, over all instances.
     capacity: f64,
@@ -102,7 +116,7 @@ struct Inside {
 pub(super) fn solve(
     network: &Network,
     rates: &[PerSecond],
-    (beyond, company): (&[Seconds], Option<&Company>),
+    (beyond, company): (&[Beyond], Option<&Company>),
     flows: &Flows,
     losses: &Losses,
     variability: &[Variability],
@@ -122,22 +136,21 @@ pub(super) fn solve(
         inside: vec![None; network.pools.len()],
         gates: vec![Gate::IDLE; network.pools.len()],
         covered,
-        limited: vec![(0.0, 0.0); network.stations.len()],
+        limited: vec![(0.0, 0.0); network.stations.len() + network.pools.len()],
         brought: flows.brought(network),
     };
     for pool in inner_first(&sections) {
         solver.gate(pool, &sections[pool]);
     }
-    let populations: Vec<Option<Population>> =
-        (0..network.workloads.len()).map(|w| solver.population(w, rates[w], beyond[w], losses)).collect();
-    let Solver { mut gates, limited, brought, .. } = solver;
-    for (state, (share, shorter)) in stations.iter_mut().zip(limited) {
-        if share > 0.0 {
-            limit(state, (1.0 - share).max(0.0) + shorter);
-        }
-    }
-    population::apply(network, flows, &brought, company, &populations, stations, &mut gates);
-    (gates, populations.iter().map(|population| population.as_ref().map(|population| population.throughput)).collect())
+    let population = solver.population(rates, beyond, losses);
+    let Solver { mut gates, limited, .. } = solver;
+    let factor = |(share, shorter): &(f64, f64)| ((1.0 - share).max(0.0) + shorter).min(1.0);
+    stations.iter_mut().zip(&limited).for_each(|(state, limited)| limit(state, factor(limited)));
+    let of_pools = &limited[network.stations.len()..];
+    gates.iter_mut().zip(of_pools).for_each(|(gate, limited)| gate.limit(factor(limited)));
+    let Some(population) = population else { return (gates, vec![None; network.workloads.len()]) };
+    population::apply(network, &population, stations, &mut gates);
+    (gates, population.throughput)
 }
 
 /// Says of pools whether all of each ends up held by requests that wait for one another.
@@ -175,7 +188,8 @@ struct Solver<'a> {
     gates: Vec<Gate>,
     /// Pools that nobody waits for.
     covered: Vec<bool>,
-    /// For each station the share of its requests that come within a limit, and the sum of what waits are multiplied by.
+    /// For each station, then for each pool, the share of its requests that come within a limit, and the sum of what waits are
+    /// multiplied by.
     limited: Vec<(f64, f64)>,
     /// Requests that come to each station, and the work that they bring, per second.
     brought: Vec<(f64, f64)>,
@@ -230,21 +244,23 @@ impl Solver<'_> {
                 let mut inside = vec![0.0; most + 1];
                 inside[most] = 1.0;
                 let stuck = 1.0 - 1.0 / load;
-                (Gate { wait: None, stuck, utilization: 1.0, waiting: None, ..Gate::IDLE }, inside)
+                (Gate { wait: None, stuck, utilization: 1.0, waiting: None, full: 1.0, ..Gate::IDLE }, inside)
             }
         };
         let mut gate = Gate { load, own_load, knowledge: HELD, ..gate };
         let passed = rate * (1.0 - gate.held());
         let time = if passed > 0.0 { busy(&inside) / passed } else { most as f64 / capacity };
         let least_time = (most as f64 / own_capacity.max(f64::MIN_POSITIVE)).min(time);
-        self.inside[id] = Some(Inside { time, least_time, capacity: capacity * groups, scv });
+        let alone = (1.0 / part.throughput[1]).min(time);
+        self.inside[id] = Some(Inside { time, alone, least_time, capacity: capacity * groups, scv });
         if self.covered[id] {
-            self.gates[id] = Gate { wait: Some(Delay::None), waiting: Some(0.0), full: 0.0, stuck: 0.0, ..gate };
+            gate.passed();
+            self.gates[id] = gate;
             return;
         }
         let crowded = gate.wait.is_some().then(|| self.crowded(id, rate, groups, &part.throughput, queue)).flatten();
         let Some(Bulk { present, waits: [probability, first, second], refused }) = crowded else {
-            self.limit_inside(section, &elements, &part.present, &inside, passed);
+            self.limit_inside(section, &elements, &part.present, &inside, (passed, false));
             self.gates[id] = gate;
             return;
         };
@@ -255,7 +271,7 @@ impl Solver<'_> {
         gate.waiting = Some(groups * passed * wait.mean());
         gate.utilization = busy(&present) / most as f64;
         (gate.refused, gate.full, gate.wait) = (refused, present[most], Some(wait));
-        self.limit_inside(section, &elements, &part.present, &present, passed);
+        self.limit_inside(section, &elements, &part.present, &present, (passed, true));
         self.gates[id] = gate;
     }
 
@@ -276,26 +292,41 @@ impl Solver<'_> {
         if together.is_empty() { None } else { bulk(&all, throughput.len() - 1, |inside| throughput[inside], queue) }
     }
 
-    /// Notes what waits at the stations of a section are multiplied by, where so many are inside with these chances and so many
-    /// of those are at each station.
+    /// Notes what waits at the stations and pools of a section are multiplied by, where so many are inside with these chances and so
+    /// many of those are at each.
     fn limit_inside(
         &mut self,
         section: &Section,
         elements: &[Element],
         present: &[Vec<f64>],
         inside: &[f64],
-        passed: PerSecond,
+        (passed, crowded): (PerSecond, bool),
     ) {
-        for (((station, met), element), present) in section.stations.iter().zip(elements).zip(present) {
+        let stations = self.network.stations.len();
+        let part = |(element, present): (&Element, &Vec<f64>)| {
             let present: f64 = inside.iter().zip(present).map(|(chance, n)| chance * n).sum();
             let busy = passed * element.demand;
             let open = element.present(passed) - busy;
-            // Others of the same request are among those inside.
+            if open > 1e-12 * busy { ((present - busy) / open).max(0.0) } else { 1.0 }
+        };
+        let parts: Vec<f64> = elements.iter().zip(present).map(part).collect();
+        let mut note = |place: usize, share: f64, factor: f64| {
+            let sum = &mut self.limited[place];
+            *sum = (sum.0 + share, sum.1 + share * factor.min(1.0));
+        };
+        let (of_stations, of_pools) = parts.split_at(section.stations.len());
+        for ((station, met), part) in section.stations.iter().zip(of_stations) {
+            // Others of the same request are among those inside; where they come in crowds they have been counted.
             let company = self.stations[*station].company;
-            let factor = if open > 1e-12 * busy { ((present - busy) / open / company).clamp(0.0, 1.0) } else { 1.0 };
-            let share = met.count / self.brought[*station].0;
-            let sum = &mut self.limited[*station];
-            *sum = (sum.0 + share, sum.1 + share * factor);
+            let factor = match part {
+                part if crowded => part / company,
+                part if *part < 1.0 => 1.0 / (1.0 + (1.0 / part - 1.0) * company),
+                _ => 1.0,
+            };
+            note(*station, met.count / self.brought[*station].0, factor);
+        }
+        for ((pool, met), part) in section.pools.iter().zip(of_pools) {
+            note(stations + pool, met.count / self.flows.pools[*pool].iter().sum::<f64>(), *part);
         }
     }
 
@@ -313,14 +344,18 @@ impl Solver<'_> {
             elements.push(element(count * passed.mean(), servers, load * (1.0 - mine.min(1.0))));
         }
         for (inner, passed) in &section.pools {
-            let Some(Inside { time, capacity, .. }) = self.inside[*inner] else {
-                elements.push(Element { demand: 0.0, servers: 1.0 });
+            let Some(Inside { alone, capacity, .. }) = self.inside[*inner] else {
+                elements.push(element(0.0, 1.0, 0.0));
                 continue;
             };
             let asked: f64 = self.flows.pools[*inner].iter().sum();
             let mine = (rate * passed.count / asked / groups).min(1.0);
             let load = (asked / capacity).min(1.0);
-            elements.push(element(passed.time / section.rate * time, (capacity * time).max(1.0), load * (1.0 - mine)));
+            elements.push(element(
+                passed.time / section.rate * alone,
+                (capacity * alone).max(1.0),
+                load * (1.0 - mine),
+            ));
         }
         elements.iter_mut().for_each(|element| element.demand = element.demand.max(1e-300));
         elements
@@ -349,17 +384,16 @@ impl Solver<'_> {
         let own = section.stations.iter().map(|(_, passed)| section.scv_at(passed));
         let inner = section.pools.iter().map(|(pool, _)| self.inside[*pool].map_or(1.0, |inside| inside.scv));
         let each = elements.iter().zip(own.chain(inner));
-        let busiest = each.map(|(element, scv)| (capacity * element.demand / element.servers, scv));
+        let busiest = each.map(|(element, scv)| (capacity / element.capacity(), scv));
         let (utilization, scv) = busiest.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((0.0, 1.0));
         let part = utilization.clamp(0.0, 1.0).powi(2);
         part * scv + (1.0 - part) * section.scv()
     }
 }
 
-/// A station of which others use a part.
+/// A station of which others use this part.
 fn element(demand: f64, servers: f64, others: f64) -> Element {
-    let left = servers * (1.0 - others).max(1e-6);
-    if left >= 1.0 { Element { demand, servers: left } } else { Element { demand: demand / left, servers: 1.0 } }
+    Element { demand, servers, others: servers * others.clamp(0.0, 1.0 - 1e-6) }
 }
 
 /// How many one instance has of a pool, or all of them where they share.

@@ -19,6 +19,30 @@ pub(super) struct Passed {
 }
 
 impl Passed {
+    /// Adds what is passed so many times as often.
+    pub fn add(&mut self, other: &Passed, times: f64) {
+        self.count += times * other.count;
+        self.time += times * other.time;
+        self.work += times * other.work;
+        self.square += times * other.square;
+        self.variance += times * other.variance;
+    }
+
+    /// Adds visits of so much work.
+    pub fn visit(&mut self, time: &Law, count: f64) {
+        let (mean, second) = moments(time);
+        self.count += count;
+        self.work += count * mean;
+        self.square += count * second;
+    }
+
+    /// What is left without some of it.
+    pub fn without(&self, other: &Passed) -> Passed {
+        let mut rest = *self;
+        rest.add(other, -1.0);
+        if rest.count > 1e-9 * self.count && rest.work > 0.0 { rest } else { Passed::default() }
+    }
+
     /// Mean time of one visit's work.
     pub fn mean(&self) -> f64 {
         if self.count > 0.0 { self.work / self.count } else { 0.0 }
@@ -221,7 +245,7 @@ impl<'a> Walk<'a> {
         match step {
             Step::Visit(visit) => {
                 let visit = &network.visits[*visit];
-                let (mean, second) = (visit.time.mean(), visit.time.moment(2).min(1e6 * visit.time.mean().powi(2)));
+                let (mean, second) = moments(&visit.time);
                 let variance = self.time(count, part, mean, second);
                 let passed = self.stations.entry(visit.station).or_default();
                 passed.count += count;
@@ -282,6 +306,12 @@ impl<'a> Walk<'a> {
         let open = self.open.entry((self.world.place[call.target], class)).or_default();
         *open = (open.0 + runs, open.1 + runs * part);
     }
+}
+
+/// Mean and mean square of a time, which may be infinite.
+fn moments(time: &Law) -> (f64, f64) {
+    let mean = time.mean();
+    (mean, time.moment(2).min(1e6 * mean * mean))
 }
 
 /// Mean time of each operation without any waits.

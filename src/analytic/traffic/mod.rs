@@ -31,7 +31,7 @@ use crate::distribution::{Distribution, Law};
 use crate::math::rows::Rows;
 use crate::network::flows::Flows;
 use crate::network::{Network, StationId, Workload};
-use crate::system::ArrivalLaw;
+use crate::system::{ArrivalLaw, Load};
 use crate::unit::PerSecond;
 use fresh::Fresh;
 use returns::{Felt, Returns};
@@ -60,11 +60,14 @@ pub(super) struct Variability {
     pub batches: Vec<(PerSecond, u32)>,
 }
 
-/// Whether workloads wait differently only because their arrivals vary differently.
+/// Whether workloads wait differently only because their arrivals vary differently, or because some are of users.
 pub(super) fn tells_apart(network: &Network) -> bool {
-    let regular =
-        |workload: &Workload| matches!(workload.arrivals(), Some(ArrivalLaw::Renewal(law)) if law.scv() != 1.0);
-    network.classes == 1 && network.workloads.len() > 1 && network.workloads.iter().any(regular)
+    let differs = |workload: &Workload| match &workload.load {
+        Load::Closed { .. } => true,
+        Load::Open { arrivals: ArrivalLaw::Renewal(law), .. } => law.scv() != 1.0,
+        _ => false,
+    };
+    network.classes == 1 && network.workloads.len() > 1 && network.workloads.iter().any(differs)
 }
 
 /// The variability of the arrivals at each station.

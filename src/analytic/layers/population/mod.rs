@@ -1,0 +1,284 @@
+//! Users who wait for their answers, among all else that is in the language.
+//!
+//! | symbol     | meaning                                                                    | unit       |
+//! |------------|----------------------------------------------------------------------------|------------|
+//! | `N, Z`     | users of a workload, time they think                                       | 1, seconds |
+//! | `X`        | rate at which they come                                                    | per second |
+//! | `k`        | in how many queues a request is at once, on average, while it is in any    | 1          |
+//! | `W, W_o`   | wait of their visits at a queue, and of those who come from outside        | seconds    |
+//!
+//! What requests of users do is a part of the network that always holds `N` of them, thinking included; who else comes to its
+//! queues comes from outside. Mean value analysis says what each crowd of users meets there, whatever the work, however many branches
+//! wait beside each other ([`linearizer`]). For all users as one crowd of `Σ N k` that do one thing after the other with exponential
+//! work the waits can be known exactly ([`crate::math::equivalent`]): those of mean values are multiplied by such a power of the utilization that they are
+//! right there.
+//!
+//! Source: Reiser and Lavenberg (1980); Chandy and Neuse, Linearizer (1982).
+
+mod exactly;
+mod met;
+
+use super::section::{Passed, Section, of_users};
+use super::{Solver, tokens};
+use crate::analytic::feedback::Beyond;
+use crate::discipline::{Delay, Discipline};
+use crate::math::equivalent::Element;
+use crate::math::linearizer::{self, Crowd, Others, Queue};
+use crate::network::flows::Losses;
+use crate::network::{PoolId, PoolKind, StationId};
+use crate::system::Load;
+use crate::unit::{PerSecond, Seconds};
+use met::Met;
+use std::collections::BTreeSet;
+
+pub(super) use met::apply;
+
+/// A pool that is all held less often than this is passed like nothing.
+const RARELY: f64 = 0.05;
+
+/// Others leave users something of every queue.
+const FULLEST: f64 = 1.0 - 1e-6;
+
+/// What users meet.
+pub(super) struct Population {
+    /// Of each workload of users the rate at which they come.
+    pub throughput: Vec<Option<PerSecond>>,
+    /// By station, then by pool; `None` where no users come.
+    places: Vec<Option<Place>>,
+    /// How often requests of each workload come there.
+    came: Vec<Vec<PerSecond>>,
+    /// Pools of which there are more than users, and that nobody else asks for.
+    free: Vec<PoolId>,
+}
+
+/// What is met at a station or pool.
+struct Place {
+    /// By those of each workload of users who wait there.
+    met: Vec<Option<Met>>,
+    /// By those who come from outside.
+    outside: Met,
+    /// What those would wait, if users were not so many but came from outside too.
+    open: Seconds,
+    /// What visits of each workload wait for their own request.
+    own: Vec<Seconds>,
+    /// The part of the work that those from outside bring.
+    theirs: f64,
+    /// The part of how much waits vary that lasts.
+    lasting: f64,
+}
+
+/// A station or pool where users come.
+struct Shared {
+    /// Its number: stations come first, then pools.
+    id: usize,
+    queue: Queue,
+    /// Variability of the work.
+    scv: f64,
+}
+
+impl Solver<'_> {
+    /// What users meet, who come at these rates now and whose requests take so much longer than the part of the network that they
+    /// pass; `None` where there are none.
+    pub(super) fn population(&self, rates: &[PerSecond], beyond: &[Beyond], losses: &Losses) -> Option<Population> {
+        let (mut closed, mut sections, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
+        for (w, workload) in self.network.workloads.iter().enumerate() {
+            let Load::Closed { users, think } = &workload.load else { continue };
+            let enough = |pool: PoolId| match self.network.pools[pool].kind {
+                PoolKind::Calls { .. } => true,
+                _ => {
+                    tokens(self.network, &self.network.pools[pool]) >= *users as usize || self.gates[pool].full < RARELY
+                }
+            };
+            let section: Section = of_users(self.network, self.flows, losses, w, &enough);
+            let away = think.mean() + beyond[w].part() * section.delay + beyond[w].added();
+            crowds.push(Crowd { users: f64::from(*users), away, part: beyond[w].part(), visits: Vec::new() });
+            sections.push(section);
+            closed.push(w);
+        }
+        if closed.is_empty() {
+            return None;
+        }
+        let came = self.flows.came(self.network);
+        let shared = self.shared(&closed, &sections, &came, rates);
+        for ((crowd, section), w) in crowds.iter_mut().zip(&sections).zip(&closed) {
+            let (visits, part) = self.visits(&shared, section, *w);
+            (crowd.visits, crowd.part) = (visits, crowd.part * part);
+        }
+        let mut queues: Vec<Queue> = shared.iter().map(|shared| shared.queue).collect();
+        let weights: Vec<PerSecond> = closed.iter().map(|w| rates[*w]).collect();
+        let alike = exactly::correct(&crowds, &mut queues, &weights);
+        let met = linearizer::solve(&crowds, &queues);
+        let mut throughput = vec![None; self.network.workloads.len()];
+        closed.iter().zip(&met.throughput).for_each(|(w, rate)| throughput[*w] = Some(*rate));
+        let mut places: Vec<Option<Place>> = Vec::new();
+        places.resize_with(self.network.stations.len() + self.network.pools.len(), || None);
+        for (e, Shared { id, queue, scv }) in shared.iter().enumerate() {
+            let Others { load, work, .. } = queue.others;
+            // What is waited while a pool is held is not waited for it.
+            let pool = id.checked_sub(self.network.stations.len()).and_then(|pool| self.inside[pool]);
+            let within = pool.map_or(0.0, |inside| inside.time - inside.alone);
+            let (spread, lasting) = met::spread(alike.users, alike.present[e], load / queue.servers, *scv);
+            let mut by_users = vec![None; self.network.workloads.len()];
+            for (k, crowd) in crowds.iter().enumerate() {
+                let (visits, work, _) = crowd.visits[e];
+                let wait = (met.waits[k][e] - within).max(0.0);
+                by_users[closed[k]] =
+                    (visits > 0.0).then_some(Met { rate: met.throughput[k] * visits, work, wait, scv: spread });
+            }
+            let outside = Met {
+                rate: if work > 0.0 { load / work } else { 0.0 },
+                work,
+                wait: (met.outside[e] - within).max(0.0),
+                scv: spread,
+            };
+            let (open, busy) = open(queue, &crowds, e, &met.throughput);
+            let own = (0..rates.len()).map(|w| self.waited_for_own(w, *id)).collect();
+            places[*id] = Some(Place { met: by_users, outside, open, own, theirs: (load / busy).min(1.0), lasting });
+        }
+        let free = self.free(&closed, &came, rates, losses);
+        Some(Population { throughput, places, came, free })
+    }
+
+    /// Pools of which there are as many as users, where nobody else asks for them, nor what users have sent off.
+    fn free(&self, closed: &[usize], came: &[Vec<PerSecond>], rates: &[PerSecond], losses: &Losses) -> Vec<PoolId> {
+        let mut asked = vec![(0.0, 0.0); self.network.pools.len()];
+        for &w in closed {
+            let Load::Closed { users, .. } = self.network.workloads[w].load else { continue };
+            for (pool, passed) in of_users(self.network, self.flows, losses, w, &|_| false).pools {
+                asked[pool].0 += f64::from(users);
+                asked[pool].1 += rates[w] * passed.count;
+            }
+        }
+        let is_free = |(pool, (users, rate)): (PoolId, &(f64, f64))| {
+            let all: f64 = came[self.network.stations.len() + pool].iter().sum();
+            let enough = tokens(self.network, &self.network.pools[pool]) as f64 >= *users;
+            (enough && *rate > (1.0 - 1e-6) * all).then_some(pool)
+        };
+        asked.iter().enumerate().filter_map(is_free).collect()
+    }
+
+    /// The queues where users come at these rates, and requests of all workloads so often.
+    fn shared(
+        &self,
+        closed: &[usize],
+        sections: &[Section],
+        came: &[Vec<PerSecond>],
+        rates: &[PerSecond],
+    ) -> Vec<Shared> {
+        let stations = self.network.stations.len();
+        let of_section = |section: &Section| {
+            let pools = section.pools.iter().map(|(pool, _)| stations + pool);
+            section.stations.iter().map(|(station, _)| *station).chain(pools).collect::<Vec<usize>>()
+        };
+        let ids: BTreeSet<usize> = sections.iter().flat_map(of_section).collect();
+        let of = |id: usize| {
+            let (mut queue, scv) = match id.checked_sub(stations) {
+                None => self.station(id, closed, sections, rates),
+                Some(pool) => self.pool(pool, closed, sections, rates)?,
+            };
+            // What those from outside wait for their own requests.
+            let open = |w: &usize| !closed.contains(w) && came[id][*w] > 0.0;
+            let (mut often, mut waited) = (0.0, 0.0);
+            for w in (0..rates.len()).filter(open) {
+                often += came[id][w];
+                waited += came[id][w] * self.waited_for_own(w, id);
+            }
+            queue.others.company = if often > 0.0 { waited / often } else { 0.0 };
+            Some(Shared { id, queue, scv })
+        };
+        ids.into_iter().filter_map(of).collect()
+    }
+
+    fn station(&self, id: StationId, closed: &[usize], sections: &[Section], rates: &[PerSecond]) -> (Queue, f64) {
+        let place = &self.network.stations[id];
+        let mut all = Passed::default();
+        for (visit, rates) in self.network.visits.iter().zip(self.flows.visits.iter()).filter(|(v, _)| v.station == id)
+        {
+            all.visit(&visit.time, rates.iter().sum());
+        }
+        let mut mine = Passed::default();
+        for (w, section) in closed.iter().zip(sections) {
+            let own = section.stations.iter().filter(|(station, _)| *station == id);
+            own.for_each(|(_, passed)| mine.add(passed, rates[*w]));
+        }
+        let servers = place.total_servers();
+        let rest = all.without(&mine);
+        let load = (rest.work / all.work * self.stations[id].load).clamp(0.0, FULLEST) * servers;
+        // Shared servers do not care about the law of the work.
+        let shared = place.discipline == Discipline::Ps;
+        let scv = |passed: &Passed| if shared { 1.0 } else { passed.scv() };
+        let others = Others { load, work: rest.mean(), residual: residual(scv(&rest)), company: 0.0 };
+        let residual = residual(scv(&mine));
+        (Queue { servers, others, residual, shared, powers: (0.0, 0.0), most: f64::INFINITY }, scv(&mine))
+    }
+
+    fn pool(&self, id: PoolId, closed: &[usize], sections: &[Section], rates: &[PerSecond]) -> Option<(Queue, f64)> {
+        let inside = self.inside[id]?;
+        let asked: f64 = self.flows.pools[id].iter().sum();
+        let counts = closed.iter().zip(sections).flat_map(|(w, section)| {
+            section.pools.iter().filter(|(pool, _)| *pool == id).map(|(_, passed)| rates[*w] * passed.count)
+        });
+        let mine = (counts.sum::<f64>() / asked).min(1.0);
+        // What is waited inside is waited at one server whose rate is that of the pool.
+        let servers = (inside.capacity * inside.alone).max(1.0);
+        let load = (asked / inside.capacity * (1.0 - mine)).min(FULLEST) * servers;
+        let residual = residual(inside.scv);
+        let others = Others { load, work: inside.alone, residual, company: 0.0 };
+        let gate = &self.gates[id];
+        let open = gate.wait.as_ref().filter(|_| gate.load < 1.0).map_or(f64::INFINITY, Delay::mean);
+        let most = open + inside.time - inside.alone;
+        Some((Queue { servers, others, residual, shared: false, powers: (0.0, 0.0), most }, inside.scv))
+    }
+
+    /// What a visit of a workload to a station or pool waits for its own request.
+    fn waited_for_own(&self, w: usize, id: usize) -> Seconds {
+        self.company.map_or(0.0, |company| company.waited_by(w, id))
+    }
+
+    /// What requests of a workload meet at queues: how often, for how long, and how long they wait for themselves; and the part
+    /// of all that time which they take.
+    fn visits(&self, shared: &[Shared], section: &Section, w: usize) -> (Vec<(f64, Seconds, Seconds)>, f64) {
+        let stations = self.network.stations.len();
+        let (mut all, mut once) = (0.0, 0.0);
+        let mut each = |id: usize| {
+            let (passed, work) = match id.checked_sub(stations) {
+                None => {
+                    let station = &self.network.stations[id];
+                    let passed = section.stations.iter().find(|(own, _)| *own == id).map(|(_, passed)| passed);
+                    // Servers that slow each other down take longer.
+                    let slower = station.total_servers() / station.capacity();
+                    passed.map(|passed| (passed, passed.mean() * slower))?
+                }
+                Some(pool) => {
+                    let passed = section.pools.iter().find(|(own, _)| *own == pool).map(|(_, passed)| passed)?;
+                    (passed, self.inside[pool]?.alone)
+                }
+            };
+            all += passed.count * work;
+            once += passed.time * work;
+            Some((passed.count, work, self.waited_for_own(w, id)))
+        };
+        let visits = shared.iter().map(|shared| each(shared.id).unwrap_or_default()).collect();
+        (visits, if all > 0.0 { (once / all).min(1.0) } else { 1.0 })
+    }
+}
+
+/// What a visit to a queue would wait if all who come came from outside, and their offered load.
+fn open(queue: &Queue, crowds: &[Crowd], e: usize, rates: &[PerSecond]) -> (Seconds, f64) {
+    let own =
+        |(crowd, rate): (&Crowd, &PerSecond)| (rate * crowd.visits[e].0, rate * crowd.visits[e].0 * crowd.visits[e].1);
+    let Others { load, work, .. } = queue.others;
+    let others = (if work > 0.0 { load / work } else { 0.0 }, load);
+    let (rate, work) = crowds.iter().zip(rates).map(own).fold(others, |sum, own| (sum.0 + own.0, sum.1 + own.1));
+    if rate <= 0.0 || work >= queue.servers {
+        return (0.0, work);
+    }
+    let element = Element { demand: work / rate, servers: queue.servers, others: 0.0 };
+    let residual = (load * queue.others.residual + (work - load) * queue.residual) / work;
+    (residual * (element.present(rate) - work).max(0.0) / rate, work)
+}
+
+/// What is left of work that varies so much, to one who finds it begun, over its mean.
+fn residual(scv: f64) -> f64 {
+    0.5 * (1.0 + scv.min(20.0))
+}
