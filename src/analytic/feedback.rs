@@ -178,7 +178,7 @@ impl<'n> Feedback<'n> {
             moved = moved.max(if enough { 0.0 } else { apart });
         }
         self.rounds += 1;
-        moved < SETTLED || self.rounds == MOST_ROUNDS
+        moved < SETTLED || self.rounds >= MOST_ROUNDS
     }
 }
 

@@ -189,6 +189,7 @@ fn settle<'n, T>(
 ) -> (Solution<'n>, T) {
     let mut feedback = Feedback::of(network);
     let mut companions = Companions::default();
+    let mut met = within.is_some();
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
         let mut composed = Composed::new(&solution);
@@ -197,6 +198,12 @@ fn settle<'n, T>(
         }
         if feedback.is_settled(&solution, &composed) {
             composed.follow();
+            if let Some(company) = composed.company.take().filter(|_| !met) {
+                // Whom branches meet depends on how long they wait, which is known now.
+                met = true;
+                companions.meet(company);
+                continue;
+            }
             let made = made(&solution, &composed);
             drop(composed);
             return (solution, made);

@@ -37,8 +37,9 @@ pub(super) fn refined(
         let coarse = || (mixed_exceeding(parts, t * 1.002) / mixed_exceeding(parts, t * 0.998)).ln() / 0.004;
         Some((tail, density.map_or_else(coarse, |density| -t * density / tail)))
     };
-    // Between rungs a tail is smooth, but for what is given up or tried again after a while.
-    let stepped = solution.network.guards > 0;
+    // Between rungs a tail is smooth, but for what is given up or tried again after a while, and where densities jump.
+    let jumping = workload.mix.iter().any(|(operation, _)| composed.jumps(*operation, class));
+    let stepped = solution.network.guards > 0 || jumping;
     for (slot, (_, level)) in times.percentiles.iter_mut().zip(Metric::PERCENTILES) {
         if let Some(start) = *slot {
             let found = if stepped { search(start, 1.0 - level, &look) } else { polish(start, 1.0 - level, &look) };

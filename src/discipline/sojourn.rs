@@ -1,7 +1,7 @@
 //! A whole visit to a station: the wait and the service after it.
 
 use super::Delay;
-use super::delay::{kinked, later_residuals};
+use super::delay::{Term, kinked, later_residuals};
 use crate::distribution::{Distribution, Law};
 use crate::math::{inversion, inversion::Line, quadrature, roots, special};
 use crate::unit::Seconds;
@@ -44,6 +44,10 @@ impl Sojourn<'_> {
             (Delay::Pollaczek { arrival_rate, .. }, service) if !service.jumps().is_empty() => {
                 jumping_service(arrival_rate * service.mean(), service, t)
             }
+            (Delay::Exponentials(terms), service) if !service.jumps().is_empty() => before_jumps(terms, service, t),
+            (_, service) if !service.jumps().is_empty() => {
+                kinked(service).exceeding(t, 0.0, 1.0, |line, out| self.transform(line, out)).clamp(0.0, 1.0)
+            }
             _ => {
                 let tilt = 0.9 * self.wait.decay_rate().min(self.service.decay_rate());
                 inversion::PRECISE.exceeding(t, tilt, 1.0, |line, out| self.transform(line, out))
@@ -80,6 +84,27 @@ impl Sojourn<'_> {
             })
             .sum()
     }
+}
+
+/// How far before the end of an exponential it is looked at more closely, in its mean times.
+const CLOSER: [f64; 6] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+
+/// A wait of exponentials before a service whose density jumps: who waits so long still has the rest of the time to be served in.
+fn before_jumps(terms: &[Term], service: &Law, t: f64) -> f64 {
+    let over = |value: &dyn Fn(&Term) -> Complex64| terms.iter().map(|term| value(term).re).sum::<f64>();
+    let density = |u: f64| over(&|term| term.weight * term.rate * (-term.rate * u).exp());
+    let close = terms.iter().flat_map(|term| CLOSER.map(|times| t - times / term.rate.re));
+    let mut ends: Vec<f64> = service.jumps().into_iter().chain(close).chain([0.0, t]).collect();
+    ends.retain(|end| (0.0..=t).contains(end));
+    ends.sort_by(f64::total_cmp);
+    let panels = ends.windows(2).flat_map(|pair| {
+        let step = (pair[1] - pair[0]) / 8.0;
+        (0..8).map(move |i| (pair[0] + step * f64::from(i), pair[0] + step * f64::from(i + 1)))
+    });
+    let points = panels.flat_map(|(from, to)| quadrature::panel(from, to));
+    let during: f64 = points.map(|(u, weight)| weight * service.exceeding(u) * density(t - u)).sum();
+    let at_once = 1.0 - over(&|term| term.weight);
+    at_once * service.exceeding(t) + over(&|term| term.weight * (-term.rate * t).exp()) + during
 }
 
 /// The response of M/G/1 when the density of service jumps: no residual service before it, one, and more apart, so that
@@ -176,6 +201,15 @@ mod tests {
             let got = Sojourn { wait: &wait, service: &service }.exceeding(1.0);
             assert!((got - 3.0 * (-2.0f64).exp()).abs() < 2e-5, "{eta} {got}");
         }
+    }
+
+    #[test]
+    fn a_wait_before_a_density_that_jumps_is_exact() {
+        let wait = Delay::exponential(0.5, 2.0);
+        let service = Law::Uniform(crate::distribution::Uniform { min: 0.0, max: 1.0 });
+        let right = 0.5 * 0.3 + 0.5 * (0.3 + 0.5 * (1.0 - (-1.4f64).exp()));
+        let got = Sojourn { wait: &wait, service: &service }.exceeding(0.7);
+        assert!((got - right).abs() < 1e-12, "{got} {right}");
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub(super) struct Composed<'s> {
     tails: Vec<Option<Tail>>,
     /// What requests of each workload take, where they were followed.
     followed: Vec<follow::Timed>,
+    /// Whom these met of their own branches.
+    pub(super) company: Option<follow::Company>,
     longer: Vec<Option<f64>>,
 }
 
@@ -113,6 +115,7 @@ impl<'s> Composed<'s> {
             means: vec![None; slots],
             tails: vec![None; slots],
             followed: Vec::new(),
+            company: None,
             longer: Vec::new(),
         };
         composed.look_ahead();
@@ -139,6 +142,7 @@ impl<'s> Composed<'s> {
             }
         }
         self.followed = followed.workloads;
+        self.company = Some(followed.company);
     }
 
     /// Mean time of the requests of a workload, as it was composed.

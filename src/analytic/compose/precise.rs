@@ -21,10 +21,8 @@ impl Composed<'_> {
         if beyond <= 0.0 {
             return Some((1.0, Some(0.0)));
         }
-        let steps = &self.solution.network.operations[operation].steps;
         // Jumps of a density are dealt with where wait and service are known apart.
-        let jumping = self.single(steps, class, 0).filter(|(_, service)| !service.jumps().is_empty());
-        if let Some((wait, service)) = jumping {
+        if let Some((wait, service)) = self.jumping(operation, class) {
             return Some((Sojourn { wait, service }.exceeding(t), None));
         }
         let reachable = self.reachable(slot);
@@ -36,6 +34,17 @@ impl Composed<'_> {
         let (tail, density) = PRECISE.tail_and_density(beyond, line, rough.success, self.linked_row(slot, &mut sheet)?);
         let back = (-tilt * beyond).exp() / rough.success;
         Some((tail * back, Some(density * back)))
+    }
+
+    /// The wait and the service of a single visit, whose density jumps.
+    fn jumping(&self, operation: OperationId, class: usize) -> Option<(&Delay, &Law)> {
+        let steps = &self.solution.network.operations[operation].steps;
+        self.single(steps, class, 0).filter(|(_, service)| !service.jumps().is_empty())
+    }
+
+    /// Whether an operation is a single visit whose density jumps.
+    pub(in crate::analytic) fn jumps(&self, operation: OperationId, class: usize) -> bool {
+        self.jumping(operation, class).is_some()
     }
 
     /// Whether some law on the way has no closed transform: off the rungs it costs too much.

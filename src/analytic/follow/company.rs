@@ -83,37 +83,56 @@ impl Company {
         if apart { self.waited_by[class][place] } else { self.waited[place] }
     }
 
-    /// Nobody, at so many stations and pools.
-    pub fn none(stations: usize, pools: usize) -> Company {
+    /// Nobody.
+    pub(super) fn none(network: &Network) -> Company {
+        let (stations, pools) = (network.stations.len(), network.pools.len());
         Company {
             met: vec![Vec::new(); stations + pools],
             elsewhen: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
-            waited_by: Vec::new(),
+            waited_by: vec![vec![0.0; stations + pools]; network.workloads.len()],
             form: vec![Form::default(); stations],
             batches: Vec::new(),
         }
     }
 
-    /// Means of what was summed up, where so many come to stations and pools in all.
-    pub fn averaged(&mut self, arrivals: &[PerSecond]) {
+    /// Adds what followed requests of a workload have met, each standing for so many per second.
+    pub(super) fn count(&mut self, places: &mut Places, w: usize, weight: PerSecond) {
+        let before = self.waited.clone();
+        places.count(weight, self);
+        let waited = self.waited.iter().zip(&before).map(|(now, before)| now - before);
+        self.waited_by[w].iter_mut().zip(waited).for_each(|(sum, waited)| *sum += waited);
+    }
+
+    /// Means of what was summed up.
+    pub(super) fn finish(&mut self, network: &Network, flows: &Flows) {
+        let came = flows.came(network);
+        for (id, came) in came.iter().enumerate() {
+            for (waited, came) in self.waited_by.iter_mut().zip(came) {
+                waited[id] = if *came > 0.0 { waited[id] / came } else { 0.0 };
+            }
+        }
         for (form, waited) in self.form.iter_mut().zip(&self.waited) {
             form.waited = *waited;
         }
-        for (waited, arrivals) in self.waited.iter_mut().zip(arrivals) {
-            *waited = if *arrivals > 0.0 { *waited / arrivals } else { 0.0 };
+        for (waited, came) in self.waited.iter_mut().zip(&came) {
+            let arrivals: f64 = came.iter().sum();
+            *waited = if arrivals > 0.0 { *waited / arrivals } else { 0.0 };
+        }
+        self.batches = self.met.iter().map(|met| batches(met)).collect();
+        // Where all come at once, from one fork, nothing is left to chance.
+        for (station, known) in at_once(network, flows).into_iter().enumerate() {
+            let met: f64 = self.met[station].iter().zip(0..).map(|(rate, met)| rate * f64::from(met)).sum();
+            let pairs: f64 = known.iter().map(|(rate, size)| 0.5 * rate * f64::from(*size) * f64::from(size - 1)).sum();
+            if self.elsewhen[station] == 0.0 && (met - pairs).abs() <= SAMPLED * met {
+                (self.batches[station], self.form[station]) = (known, Form::default());
+            }
         }
     }
 }
 
 /// Whom visits meet of their own request; `None` where no request does several things at once.
-fn company(
-    network: &Network,
-    flows: &Flows,
-    losses: &Losses,
-    rates: &[PerSecond],
-    arrivals: &[PerSecond],
-) -> Option<Company> {
+fn company(network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond]) -> Option<Company> {
     let forking = forking(network);
     let entries: Vec<(usize, OperationId, PerSecond)> =
         entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
@@ -124,8 +143,7 @@ fn company(
     let mut machine = Machine::new(network, &program, Places::before(network, flows, losses));
     let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / rates.iter().sum::<f64>();
     let all: f64 = entries.iter().map(|(_, _, rate)| rate).sum();
-    let mut company = Company::none(network.stations.len(), network.pools.len());
-    company.waited_by = vec![vec![0.0; company.waited.len()]; rates.len()];
+    let mut company = Company::none(network);
     for (w, operation, rate) in entries {
         let part = rate / all;
         machine.refusing = refusing(losses, network.workloads[w].class);
@@ -136,26 +154,9 @@ fn company(
             machine.request(operation, &mut Stream::new(SEED, count, w as u64));
             count += 1;
         }
-        let before = company.waited.clone();
-        machine.places.count(rate / count as f64, &mut company);
-        let waited = company.waited.iter().zip(&before).map(|(now, before)| now - before);
-        company.waited_by[w].iter_mut().zip(waited).for_each(|(sum, waited)| *sum += waited);
+        company.count(&mut machine.places, w, rate / count as f64);
     }
-    for (id, came) in flows.came(network).iter().enumerate() {
-        for (waited, came) in company.waited_by.iter_mut().zip(came) {
-            waited[id] = if *came > 0.0 { waited[id] / came } else { 0.0 };
-        }
-    }
-    company.averaged(arrivals);
-    company.batches = company.met.iter().map(|met| batches(met)).collect();
-    // Where all come at once, from one fork, nothing is left to chance.
-    for (station, known) in at_once(network, flows).into_iter().enumerate() {
-        let met: f64 = company.met[station].iter().zip(0..).map(|(rate, met)| rate * f64::from(met)).sum();
-        let pairs: f64 = known.iter().map(|(rate, size)| 0.5 * rate * f64::from(*size) * f64::from(size - 1)).sum();
-        if company.elsewhen[station] == 0.0 && (met - pairs).abs() <= SAMPLED * met {
-            (company.batches[station], company.form[station]) = (known, Form::default());
-        }
-    }
+    company.finish(network, flows);
     Some(company)
 }
 
@@ -168,13 +169,19 @@ pub(in crate::analytic) struct Companions {
 }
 
 impl Companions {
+    /// Takes it from now on as it was met by requests that were timed.
+    pub fn meet(&mut self, company: Company) {
+        self.company = Some(company);
+        self.learned = MOST_LEARNED;
+    }
+
     /// Whom visits meet at these flows: what was known before where they are much the same.
     pub fn at(&mut self, network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond]) -> Option<&Company> {
         let mut arrivals: Vec<PerSecond> = flows.brought(network).into_iter().map(|(rate, _)| rate).collect();
         arrivals.extend(flows.pools.iter().map(|rates| rates.iter().sum::<f64>()));
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
         if self.at.len() != arrivals.len() || self.learned < MOST_LEARNED && !arrivals.iter().zip(&self.at).all(same) {
-            (self.company, self.at) = (company(network, flows, losses, rates, &arrivals), arrivals);
+            (self.company, self.at) = (company(network, flows, losses, rates), arrivals);
             self.learned += 1;
         }
         self.company.as_ref()

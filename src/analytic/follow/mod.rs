@@ -96,6 +96,8 @@ pub(super) struct Followed {
     pub workloads: Vec<Timed>,
     /// Runs of operations that fork, and in which they do: `[operation × classes + class]`.
     pub operations: Vec<Timed>,
+    /// Whom they met.
+    pub company: Company,
 }
 
 /// Times requests whose branches wait for each other, and the operations in them that do; `met` is the law of the service of a
@@ -109,6 +111,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     let program = Program::new(network);
     let mut workloads = vec![None; network.workloads.len()];
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
+    let mut met_again = Company::none(network);
     let visits: f64 = solution.flows.visits.iter().flatten().sum::<f64>() / solution.rates.iter().sum::<f64>();
     let count = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
     for (w, workload) in network.workloads.iter().enumerate() {
@@ -133,10 +136,12 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
                 }
             }
         }
+        met_again.count(&mut machine.places, w, solution.rates[w] / times.len().max(1) as f64);
         workloads[w] = times::tail(times.into_iter().flatten().collect());
         for (operation, times) in machine.runs.into_iter().enumerate() {
             runs[operation * network.classes + class].extend(times);
         }
     }
-    Some(Followed { workloads, operations: runs.into_iter().map(times::tail).collect() })
+    met_again.finish(network, &solution.flows);
+    Some(Followed { workloads, operations: runs.into_iter().map(times::tail).collect(), company: met_again })
 }
