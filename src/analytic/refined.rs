@@ -4,24 +4,24 @@ use super::compose::Composed;
 use super::tails::{Tail, mixed_exceeding};
 use super::{Solution, TOLERANCES};
 use crate::math::roots;
+use crate::network::OperationId;
 use crate::prediction::Times;
 use crate::system::Metric;
 
 /// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
 pub(super) const REFINED: usize = 64;
 
-/// Percentiles of a workload with all the digits there are, where the model is small enough.
+/// Percentiles of a mix of operations asked by a class with all the digits there are, where the model is small enough.
 pub(super) fn refined(
     solution: &Solution<'_>,
     composed: &Composed<'_>,
-    w: usize,
+    mix: &[(OperationId, f64)],
+    class: usize,
     parts: &[(f64, &Tail)],
     times: &mut Times,
 ) {
-    let workload = &solution.network.workloads[w];
-    let class = workload.class;
     let curved = parts.iter().any(|(_, tail)| matches!(tail, Tail::Curve { .. }));
-    let tabulated = || workload.mix.iter().any(|(o, _)| composed.is_tabulated(*o, class));
+    let tabulated = || mix.iter().any(|(o, _)| composed.is_tabulated(*o, class));
     if !curved || solution.network.operations.len() > REFINED || tabulated() {
         return;
     }
@@ -29,7 +29,7 @@ pub(super) fn refined(
     // The tail of the mix, and its slope on logarithms.
     let look = |t: f64| -> Option<(f64, f64)> {
         let (mut tail, mut density) = (0.0, Some(0.0));
-        for ((operation, _), (weight, _)) in workload.mix.iter().zip(parts) {
+        for ((operation, _), (weight, _)) in mix.iter().zip(parts) {
             let (own, slope) = composed.exceeding_precisely(*operation, class, t)?;
             tail += weight / total * own;
             density = density.zip(slope).map(|(sum, own)| sum + weight / total * own);
@@ -38,7 +38,7 @@ pub(super) fn refined(
         Some((tail, density.map_or_else(coarse, |density| -t * density / tail)))
     };
     // Between rungs a tail is smooth, but for what is given up or tried again after a while, and where densities jump.
-    let jumping = workload.mix.iter().any(|(operation, _)| composed.jumps(*operation, class));
+    let jumping = mix.iter().any(|(operation, _)| composed.jumps(*operation, class));
     let stepped = solution.network.guards > 0 || jumping;
     for (slot, (_, level)) in times.percentiles.iter_mut().zip(Metric::PERCENTILES) {
         if let Some(start) = *slot {

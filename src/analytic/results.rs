@@ -34,6 +34,9 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
     }
 }
 
+/// An operation that succeeds less often has no answers to speak of.
+const NEVER: f64 = 1e-9;
+
 /// Response time of a workload's successful requests.
 pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usize) -> Times {
     let workload = &solution.network.workloads[w];
@@ -41,20 +44,21 @@ pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usiz
     if let Some((mean, tail)) = composed.followed(w) {
         return distribution(&[(1.0, tail)], *mean);
     }
-    let means: Option<Vec<f64>> = workload.mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
-    let parts: Vec<(f64, &Tail)> = workload
-        .mix
+    let mix: Vec<(OperationId, f64)> =
+        workload.mix.iter().copied().filter(|(o, _)| composed.success(*o, class) > NEVER).collect();
+    let means: Option<Vec<f64>> = mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
+    let parts: Vec<(f64, &Tail)> = mix
         .iter()
         .filter_map(|(o, share)| composed.tail(*o, class).map(|tail| (share * composed.success(*o, class), tail)))
         .collect();
     match means {
-        Some(means) if parts.len() == workload.mix.len() && rate > 0.0 => {
+        Some(means) if parts.len() == mix.len() && rate > 0.0 => {
             let total: f64 = parts.iter().map(|(p, _)| p).sum();
             let mean: f64 = parts.iter().zip(&means).map(|((p, _), mean)| p * mean).sum::<f64>() / total;
             if total > 0.0 {
                 let mut times = distribution(&parts, mean);
-                refined(solution, composed, w, &parts, &mut times);
-                drawn_together(solution, composed, &workload.mix, class, times)
+                refined(solution, composed, &mix, class, &parts, &mut times);
+                drawn_together(solution, composed, &mix, class, times)
             } else {
                 Times::default()
             }

@@ -264,9 +264,12 @@ impl Solver<'_> {
             self.gates[id] = gate;
             return;
         };
-        // As many go through, in crowds: more find it full, and wait.
+        // As many go through, in crowds: more find it full, and wait. How holding varies matters to what is waited for others.
+        let alone = gate.wait.as_ref().map_or(0.0, Delay::mean);
+        let crowd = (first / capacity - alone / factor.max(1e-9)).max(0.0);
         let wait = Delay::with_moments(probability, first / capacity, second / (capacity * capacity));
-        let wait = wait.scaled(factor.max(1e-9));
+        let shorter = if first > 0.0 { (alone + crowd) * capacity / first } else { 1.0 };
+        let wait = wait.scaled(shorter.max(1e-9));
         let passed = rate * (1.0 - refused);
         gate.waiting = Some(groups * passed * wait.mean());
         gate.utilization = busy(&present) / most as f64;
