@@ -96,6 +96,7 @@ impl Beyond {
 
 /// Guarded calls on their way to the fixed point.
 pub(super) struct Feedback<'n> {
+    network: &'n Network,
     guarded: Vec<&'n Guarded>,
     losses: Losses,
     /// Of the chances that an attempt succeeds, is late, is copied, and fails again: `[guard][class]`.
@@ -114,6 +115,7 @@ impl<'n> Feedback<'n> {
         let steps = Rows::of([Damped::WHOLE; 4], network.guards, network.classes);
         let workloads = network.workloads.len();
         Feedback {
+            network,
             guarded,
             losses: Losses::none(network),
             steps,
@@ -121,6 +123,18 @@ impl<'n> Feedback<'n> {
             longer: vec![1.0; workloads],
             rounds: 0,
         }
+    }
+
+    /// Whether what becomes of some call depends on how long it takes.
+    pub fn is_timed(&self) -> bool {
+        self.guarded.iter().any(|guarded| guarded.is_decided_by_time())
+    }
+
+    /// Begins again from what is known, since something else has changed.
+    pub fn restart(&mut self) {
+        self.steps = Rows::of([Damped::WHOLE; 4], self.network.guards, self.network.classes);
+        self.beyond.iter_mut().for_each(|beyond| beyond.step = Damped::WHOLE);
+        self.rounds = 0;
     }
 
     /// Whether requests are to be followed now: those of users, whose time decides how often they come, until it is known how much
@@ -178,7 +192,7 @@ impl<'n> Feedback<'n> {
             moved = moved.max(if enough { 0.0 } else { apart });
         }
         self.rounds += 1;
-        moved < SETTLED || self.rounds >= MOST_ROUNDS
+        moved < SETTLED || self.rounds == MOST_ROUNDS
     }
 }
 

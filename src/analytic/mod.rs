@@ -189,7 +189,8 @@ fn settle<'n, T>(
 ) -> (Solution<'n>, T) {
     let mut feedback = Feedback::of(network);
     let mut companions = Companions::default();
-    let mut met = within.is_some();
+    // What is given up or copied after a while is met far more often by who waits longer.
+    let mut met = within.is_some() || feedback.is_timed();
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
         let mut composed = Composed::new(&solution);
@@ -202,6 +203,7 @@ fn settle<'n, T>(
                 // Whom branches meet depends on how long they wait, which is known now.
                 met = true;
                 companions.meet(company);
+                feedback.restart();
                 continue;
             }
             let made = made(&solution, &composed);
