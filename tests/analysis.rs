@@ -232,6 +232,63 @@ fn several_workloads_of_users_are_exact_where_product_form_is() {
     }
 }
 
+/// One server that users share with others who come at this rate.
+fn shared(users: u32, rate: f64) -> String {
+    format!(
+        "[service.s]\noperations.o.work = \"10ms\"\n[workload.u]\nentry = \"s.o\"\nusers = {users}\nthink = \"100ms\"\n\
+         [workload.other]\nentry = \"s.o\"\nrate = \"{rate}/s\"\n"
+    )
+}
+
+#[test]
+fn users_beside_others_are_exact_where_product_form_is() {
+    let (work, think, load) = (0.01, 0.1, 0.6);
+    let found = solve(&shared(1, load / work));
+    // The only user finds what M/M/1 of the others is: its response is exponential. They find it, and the user.
+    let response = work / (1.0 - load);
+    let rate = 1.0 / (think + response);
+    let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-6, "{a} {b}");
+    let [user, other] = found.workloads.as_slice() else { panic!("two workloads") };
+    near(user.throughput, rate);
+    near(user.response.mean.unwrap(), response);
+    near(user.response.p95().unwrap(), -response * 0.05f64.ln());
+    near(other.response.mean.unwrap(), work * (1.0 + rate * response) / (1.0 - load));
+    assert!(user.accuracy == Accuracy::Exact && other.accuracy == Accuracy::Exact);
+    agrees(&shared(10, 60.0), 0.0);
+    // At several servers and shared ones, with others of other work.
+    let network = "[service.a]\ncores = 4\noperations.o.steps = [ { work = \"10ms\" }, { call = \"b.o\" }, { call = \"c.o\", probability = 0.6 } ]\n\
+         [service.b]\ndiscipline = \"ps\"\noperations.o.work = \"5ms\"\noperations.q.work = { constant = \"3ms\" }\n\
+         [service.c]\noperations.o.work = \"6ms\"\n\
+         [workload.u]\nentry = \"a.o\"\nusers = 8\nthink = \"20ms\"\n\
+         [workload.other]\nmix = { \"a.o\" = 0.7, \"b.q\" = 0.3 }\nrate = \"50/s\"\n\
+         [workload.v]\nentry = \"c.o\"\nusers = 3\nthink = \"50ms\"\n";
+    agrees(network, 0.04);
+}
+
+#[test]
+fn users_are_as_many_as_they_are_whatever_they_do() {
+    let fork = "[service.b]\ncores = 2\noperations.o.steps = [ { work = \"12ms\" }, { work = \"7ms\" } ]\n\
+         [service.a]\ncores = 4\noperations.o.steps = [ { work = \"1ms\" }, { parallel = [ { call = \"b.o\" }, { call = \"b.o\" }, { call = \"b.o\" } ] } ]\n\
+         [workload.u]\nentry = \"a.o\"\nusers = 6\nthink = \"50ms\"\n[workload.other]\nentry = \"b.o\"\nrate = \"60/s\"\n";
+    let held = "[service.b]\noperations.o.work = \"9ms\"\n[service.a]\ncores = 4\nworkers = 4\noperations.o.steps = [ { work = \"2ms\" }, { call = \"b.o\" } ]\n\
+         [service.f]\ncores = 4\nworkers = 12\noperations.o.steps = [ { work = \"1ms\" }, { call = \"a.o\" } ]\n\
+         [workload.u]\nentry = \"f.o\"\nusers = 16\nthink = \"200ms\"\n[workload.other]\nentry = \"b.o\"\nrate = \"30/s\"\n";
+    let crowds = "[service.b]\ncores = 2\noperations.o.work = { mean = \"9ms\", cv = 1.5 }\n\
+         [service.a]\ncores = 3\noperations.o.steps = [ { work = { mean = \"7ms\", cv = 0.5 } }, { call = \"b.o\", probability = 0.3 } ]\n\
+         [workload.u]\nentry = \"b.o\"\nusers = 17\nthink = \"60ms\"\n[workload.v]\nentry = \"a.o\"\nusers = 30\nthink = \"30ms\"\n";
+    for (model, allowed) in [(fork, 0.15), (held, 0.1), (crowds, 0.1)] {
+        let network = compile(&read(model));
+        for (workload, own) in network.workloads.iter().zip(&analytic::solve(&network).workloads) {
+            if let plimsoll::system::Load::Closed { users, think } = &workload.load {
+                let cycle = own.response.mean.unwrap() + think.mean();
+                let counted = own.throughput * cycle / f64::from(*users);
+                assert!((counted - 1.0).abs() < 0.01, "{} {counted}\n{model}", own.name);
+            }
+        }
+        agrees(model, allowed);
+    }
+}
+
 #[test]
 fn a_pool_that_nobody_holds_changes_nothing() {
     let model = "[service.s]\noperations.o.steps = [ { work = \"2ms\" } ]\n[workload.w]\nentry = \"s.o\"\nusers = 30\nthink = \"50ms\"\n";

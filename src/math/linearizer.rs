@@ -48,8 +48,26 @@ pub struct Crowd {
     pub away: Seconds,
     /// Part of its time in queues that a cycle takes.
     pub part: f64,
-    /// Visits of a cycle to each queue, the mean work of each, and what each waits for others of its own cycle.
-    pub visits: Vec<(f64, Seconds, Seconds)>,
+    /// Visits of a cycle to each queue.
+    pub visits: Vec<Visits>,
+}
+
+/// Visits of a cycle to a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Visits {
+    /// How many.
+    pub count: f64,
+    /// Mean work of each.
+    pub work: Seconds,
+    /// What each waits for others of its own cycle, and what it would if others kept all servers busy.
+    pub company: (Seconds, Seconds),
+}
+
+impl Visits {
+    /// Work of all of them, in seconds.
+    pub fn demand(&self) -> Seconds {
+        self.count * self.work
+    }
 }
 
 /// A queue that they share.
@@ -127,8 +145,8 @@ pub fn solve(crowds: &[Crowd], queues: &[Queue]) -> Met {
         all.iter().enumerate().map(|(own, users)| if own == k { (users - 1.0).max(0.0) } else { *users }).collect()
     };
     let even = |crowd: &Crowd| {
-        let total = crowd.visits.iter().map(|(visits, work, _)| visits * work).sum::<f64>().max(f64::MIN_POSITIVE);
-        let part = |(visits, work, _): &(f64, Seconds, Seconds)| There { present: visits * work / total, served: 0.0 };
+        let total = crowd.visits.iter().map(Visits::demand).sum::<f64>().max(f64::MIN_POSITIVE);
+        let part = |visits: &Visits| There { present: visits.demand() / total, served: 0.0 };
         crowd.visits.iter().map(part).collect::<Vec<There>>()
     };
     // The parts with all users and with one less of each crowd, and how much more they are with one less.
@@ -172,12 +190,12 @@ impl Network<'_> {
                 let mut found = users.to_vec();
                 found[k] = (found[k] - 1.0).max(0.0);
                 let mut queued = 0.0;
-                for (e, there) in next[k].iter_mut().enumerate().filter(|(e, _)| crowd.visits[*e].0 > 0.0) {
-                    let (visits, work, _) = crowd.visits[e];
+                for (e, there) in next[k].iter_mut().enumerate().filter(|(e, _)| crowd.visits[*e].count > 0.0) {
+                    let visits = &crowd.visits[e];
                     let wait = self.wait(e, Some(k), &found, parts, &more[k]);
-                    queued += visits * (work + wait);
-                    there.served = visits * work / self.queues[e].servers;
-                    there.present = there.served + visits * wait;
+                    queued += visits.count * (visits.work + wait);
+                    there.served = visits.demand() / self.queues[e].servers;
+                    there.present = there.served + visits.count * wait;
                 }
                 let cycle = (crowd.away + crowd.part * queued).max(f64::MIN_POSITIVE);
                 throughput[k] = users[k] / cycle;
@@ -198,8 +216,10 @@ impl Network<'_> {
     /// them are there.
     fn wait(&self, e: usize, own: Option<usize>, users: &[f64], parts: &[Vec<There>], more: &[Vec<There>]) -> Seconds {
         let Queue { servers, others, residual, shared, powers, most } = self.queues[e];
-        let (work, company) =
-            own.map_or((others.work, 0.0), |k| (self.crowds[k].visits[e].1, self.crowds[k].visits[e].2));
+        let (work, (met, behind)) = own.map_or((others.work, (0.0, 0.0)), |k| {
+            let visits = &self.crowds[k].visits[e];
+            (visits.work, visits.company)
+        });
         let of = |average: Seconds| if shared { work } else { average };
         let mut found = (of(others.work) * others.residual / servers + others.company) * others.load;
         let mut utilization = others.load / servers;
@@ -212,12 +232,15 @@ impl Network<'_> {
             let served = there(parts[k][e].served, more[k][e].served).min(present);
             utilization += served;
             caught += users * parts[k][e].present - present;
-            found += of(self.crowds[k].visits[e].1) * present;
-            gained += of(self.crowds[k].visits[e].1) * (1.0 - residual) * served;
+            found += of(self.crowds[k].visits[e].work) * present;
+            gained += of(self.crowds[k].visits[e].work) * (1.0 - residual) * served;
         }
         let found = found - gained * (1.0 - caught.clamp(0.0, 1.0));
+        let utilization = utilization.min(1.0);
+        // Its own it waits for as long as others keep the servers busy; else only where they are too many for them.
+        let company = met + (behind - met) * utilization.powf(servers);
         let power = if own.is_some() { powers.0 } else { powers.1 };
-        let all_busy = if power > 0.0 { utilization.min(1.0).powf(power) } else { 1.0 };
+        let all_busy = if power > 0.0 { utilization.powf(power) } else { 1.0 };
         (all_busy * found.max(0.0) / (servers - others.load)).min(most) + company
     }
 }
@@ -239,7 +262,7 @@ mod tests {
                 users: f64::from(users[k]),
                 away: 0.1,
                 part: 1.0,
-                visits: demands[k].iter().map(|time| (1.0, *time, 0.0)).collect(),
+                visits: demands[k].iter().map(|time| Visits { count: 1.0, work: *time, ..Visits::default() }).collect(),
             };
             let station = |i: usize| SharedStation { demands: vec![demands[0][i], demands[1][i]], delay: false };
             let right = mva::solve_classes(&[(users[0], 0.1), (users[1], 0.1)], &[station(0), station(1), station(2)]);
@@ -253,7 +276,12 @@ mod tests {
 
     #[test]
     fn one_user_meets_others_alone() {
-        let crowd = Crowd { users: 1.0, away: 0.1, part: 1.0, visits: vec![(1.0, 0.01, 0.0)] };
+        let crowd = Crowd {
+            users: 1.0,
+            away: 0.1,
+            part: 1.0,
+            visits: vec![Visits { count: 1.0, work: 0.01, ..Visits::default() }],
+        };
         let met = solve(&[crowd], &[Queue { others: Others { load: 0.6, work: 0.01, ..Others::NONE }, ..queue(1.0) }]);
         assert!((met.waits[0][0] - 0.015).abs() < 1e-9, "{}", met.waits[0][0]);
         // Others find whom the user is among: 1 + U of them, U in service.

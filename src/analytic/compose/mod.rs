@@ -142,7 +142,7 @@ impl<'s> Composed<'s> {
             }
         }
         self.followed = followed.workloads;
-        self.company = Some(followed.company);
+        self.company = followed.company;
     }
 
     /// Mean time of the requests of a workload, as it was composed.

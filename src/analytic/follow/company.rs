@@ -37,8 +37,10 @@ pub(in crate::analytic) struct Company {
     pub(super) elsewhen: Vec<PerSecond>,
     /// What a visit waits for those, on average.
     pub waited: Vec<Seconds>,
-    /// The same for visits of each workload.
-    waited_by: Vec<Vec<Seconds>>,
+    /// The same for visits of each workload, and what it were if others always kept all servers busy.
+    waited_by: Vec<Vec<(Seconds, Seconds)>>,
+    /// The latter of all visits, in a second, while it is counted.
+    pub(super) behind: Vec<f64>,
     pub(super) form: Vec<Form>,
     /// Batches that come to stations, then pools, in which as many visits would meet as many: rate and size.
     pub batches: Vec<Vec<(PerSecond, u32)>>,
@@ -70,8 +72,9 @@ impl Company {
         self.form[station].factor()
     }
 
-    /// What a visit of a workload to a station, or to a pool after all stations, waits for its own request on average.
-    pub fn waited_by(&self, workload: usize, place: usize) -> Seconds {
+    /// What a visit of a workload to a station, or to a pool after all stations, waits for its own request on average, and what it would
+    /// if others always kept all servers busy.
+    pub fn waited_by(&self, workload: usize, place: usize) -> (Seconds, Seconds) {
         self.waited_by[workload][place]
     }
 
@@ -80,7 +83,7 @@ impl Company {
     pub(super) fn in_wait(&self, network: &Network, class: usize, place: usize) -> Seconds {
         let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
         let apart = network.classes == network.workloads.len() && network.workloads.iter().any(closed);
-        if apart { self.waited_by[class][place] } else { self.waited[place] }
+        if apart { self.waited_by[class][place].0 } else { self.waited[place] }
     }
 
     /// Nobody.
@@ -90,7 +93,8 @@ impl Company {
             met: vec![Vec::new(); stations + pools],
             elsewhen: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
-            waited_by: vec![vec![0.0; stations + pools]; network.workloads.len()],
+            waited_by: vec![vec![(0.0, 0.0); stations + pools]; network.workloads.len()],
+            behind: vec![0.0; stations],
             form: vec![Form::default(); stations],
             batches: Vec::new(),
         }
@@ -98,10 +102,13 @@ impl Company {
 
     /// Adds what followed requests of a workload have met, each standing for so many per second.
     pub(super) fn count(&mut self, places: &mut Places, w: usize, weight: PerSecond) {
-        let before = self.waited.clone();
+        let (waited, behind) = (self.waited.clone(), self.behind.clone());
         places.count(weight, self);
-        let waited = self.waited.iter().zip(&before).map(|(now, before)| now - before);
-        self.waited_by[w].iter_mut().zip(waited).for_each(|(sum, waited)| *sum += waited);
+        for (id, sum) in self.waited_by[w].iter_mut().enumerate() {
+            let waited = self.waited[id] - waited[id];
+            let behind = behind.get(id).map_or(waited, |before| self.behind[id] - before);
+            *sum = (sum.0 + waited, sum.1 + behind);
+        }
     }
 
     /// Means of what was summed up.
@@ -109,7 +116,9 @@ impl Company {
         let came = flows.came(network);
         for (id, came) in came.iter().enumerate() {
             for (waited, came) in self.waited_by.iter_mut().zip(came) {
-                waited[id] = if *came > 0.0 { waited[id] / came } else { 0.0 };
+                let (waited, behind) = &mut waited[id];
+                let per = if *came > 0.0 { 1.0 / came } else { 0.0 };
+                (*waited, *behind) = (*waited * per, *behind * per);
             }
         }
         for (form, waited) in self.form.iter_mut().zip(&self.waited) {

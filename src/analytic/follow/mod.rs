@@ -65,7 +65,12 @@ fn accompanied(solution: &Solution<'_>, company: &Company) -> Vec<bool> {
     let network = solution.network;
     let mut accompanied = vec![false; network.operations.len()];
     for &operation in network.order.iter().rev() {
-        let meets = |visit: VisitId| solution.stations[network.visits[visit].station].company > ALONE;
+        // Where users alone keep a queue from growing without end nothing is known of it without them.
+        let meets = |visit: VisitId| {
+            let station = network.visits[visit].station;
+            let state = &solution.stations[station];
+            state.company > ALONE || state.load >= 1.0 && company.waited[station] > 0.0
+        };
         let waits = |pool: PoolId| company.waited[network.stations.len() + pool] > 0.0;
         accompanied[operation] = any(&network.operations[operation].steps, &|step| match step {
             Step::Visit(visit) => meets(*visit),
@@ -96,8 +101,8 @@ pub(super) struct Followed {
     pub workloads: Vec<Timed>,
     /// Runs of operations that fork, and in which they do: `[operation × classes + class]`.
     pub operations: Vec<Timed>,
-    /// Whom they met.
-    pub company: Company,
+    /// Whom they met, where all that may meet anybody were followed.
+    pub company: Option<Company>,
 }
 
 /// Times requests whose branches wait for each other, and the operations in them that do; `met` is the law of the service of a
@@ -107,7 +112,9 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     let company = solution.company.as_ref()?;
     let accompanied = accompanied(solution, company);
     // What does one thing after the other takes what it takes on average, whoever asks for it.
-    let forking: Vec<bool> = forking(network).into_iter().zip(&accompanied).map(|(a, b)| a && *b).collect();
+    let meeting = forking(network);
+    let forking: Vec<bool> = meeting.iter().zip(&accompanied).map(|(a, b)| *a && *b).collect();
+    let mut all = true;
     let program = Program::new(network);
     let mut workloads = vec![None; network.workloads.len()];
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
@@ -117,6 +124,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     for (w, workload) in network.workloads.iter().enumerate() {
         let class = workload.class;
         if solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| accompanied[*operation]) {
+            all &= solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| meeting[*operation]);
             continue;
         }
         let places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
@@ -143,5 +151,6 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
         }
     }
     met_again.finish(network, &solution.flows);
-    Some(Followed { workloads, operations: runs.into_iter().map(times::tail).collect(), company: met_again })
+    let company = all.then_some(met_again);
+    Some(Followed { workloads, operations: runs.into_iter().map(times::tail).collect(), company })
 }

@@ -90,6 +90,8 @@ pub(super) struct Place {
     /// Sums over visits: of waits for the own request, and of what these would be if all work were alike.
     pub waited: Seconds,
     pub expected: Seconds,
+    /// What they would be if others always kept all servers busy.
+    pub behind: Seconds,
     /// The waits, each as often as its visit has more work than others.
     pub burden: Seconds,
     /// How many others were met that had not come at the same time.
@@ -136,6 +138,7 @@ impl Place {
             shared: station.discipline == Discipline::Ps,
             slowdown: 1.0,
             waited: 0.0,
+            behind: 0.0,
             expected: 0.0,
             burden: 0.0,
             elsewhen: 0.0,
@@ -208,6 +211,7 @@ impl Place {
         lane.present.push(stands);
         lane.past.push(stands);
         self.waited += own;
+        self.behind += own.max(each * left / servers as f64);
         self.burden += own * if self.work > 0.0 { work / self.work } else { 1.0 };
         self.expected += each * self.work * (met + 1).saturating_sub(servers) as f64 / servers as f64;
         (met, leaves)

@@ -162,6 +162,9 @@ impl Places {
         for (place, elsewhen) in self.places.iter_mut().zip(&mut company.elsewhen) {
             *elsewhen += weight * std::mem::take(&mut place.elsewhen);
         }
+        for (place, behind) in self.places.iter_mut().zip(&mut company.behind) {
+            *behind += weight * std::mem::take(&mut place.behind);
+        }
         for (place, (waited, form)) in self.places.iter_mut().zip(company.waited.iter_mut().zip(&mut company.form)) {
             *waited += weight * std::mem::take(&mut place.waited);
             form.expected += weight * std::mem::take(&mut place.expected);

@@ -2,7 +2,7 @@
 //! known exactly.
 
 use crate::math::equivalent::{Element, Filled, filled};
-use crate::math::linearizer::{self, Crowd, Others, Queue};
+use crate::math::linearizer::{self, Crowd, Others, Queue, Visits};
 use crate::unit::{PerSecond, Seconds};
 
 /// Waits are made shorter only, by no higher power: those of several servers are too long.
@@ -33,8 +33,8 @@ pub(super) fn correct(crowds: &[Crowd], queues: &mut [Queue], rates: &[PerSecond
         Queue { residual: 1.0, shared: true, others, most: f64::INFINITY, ..*queue }
     };
     let mut plain: Vec<Queue> = queues.iter().map(plain).collect();
-    let element = |(queue, (visits, work, _)): (&Queue, &(f64, Seconds, Seconds))| Element {
-        demand: (visits * work).max(1e-300),
+    let element = |(queue, visits): (&Queue, &Visits)| Element {
+        demand: visits.demand().max(1e-300),
         servers: queue.servers,
         others: queue.others.load,
     };
@@ -42,17 +42,17 @@ pub(super) fn correct(crowds: &[Crowd], queues: &mut [Queue], rates: &[PerSecond
     let Filled { throughput, present, beside } = filled(alike.users as usize, alike.away, &elements);
     for _ in 0..ROUNDS {
         let nearly = linearizer::solve(std::slice::from_ref(&alike), &plain);
-        for (e, ((visits, work, _), queue)) in alike.visits.iter().zip(&mut plain).enumerate() {
-            let wait = (present[e] / throughput - visits * work) / visits;
+        for (e, (visits, queue)) in alike.visits.iter().zip(&mut plain).enumerate() {
+            let wait = (present[e] / throughput - visits.demand()) / visits.count;
             let theirs = queue.others.work;
-            let utilization = (nearly.throughput[0] * visits * work + queue.others.load) / queue.servers;
+            let utilization = (nearly.throughput[0] * visits.demand() + queue.others.load) / queue.servers;
             let raise = |power: &mut f64, right: Seconds, nearly: Seconds, work: Seconds| {
                 if nearly > NO_WAIT * work && utilization < FULL {
                     let missing = (right.max(1e-3 * nearly) / nearly).ln() / utilization.ln();
                     *power = (*power + missing).clamp(0.0, HIGHEST);
                 }
             };
-            raise(&mut queue.powers.0, wait, nearly.waits[0][e], *work);
+            raise(&mut queue.powers.0, wait, nearly.waits[0][e], visits.work);
             raise(&mut queue.powers.1, theirs * (beside[e] - 1.0), nearly.outside[e], theirs);
         }
     }
@@ -63,15 +63,17 @@ pub(super) fn correct(crowds: &[Crowd], queues: &mut [Queue], rates: &[PerSecond
 /// The crowds as one, whose requests do one thing after the other: what they do at the same time is done by as many more of them.
 fn alike(crowds: &[Crowd], queues: usize, rates: &[PerSecond]) -> Crowd {
     let total: f64 = rates.iter().sum();
-    let (mut users, mut away, mut visits) = (0.0, 0.0, vec![(0.0, 0.0, 0.0); queues]);
+    let (mut users, mut away, mut visits) = (0.0, 0.0, vec![Visits::default(); queues]);
     for (crowd, rate) in crowds.iter().zip(rates) {
         let share = rate / total;
         users += crowd.users / crowd.part;
         away += share * crowd.away / crowd.part;
-        for (sum, (often, work, _)) in visits.iter_mut().zip(&crowd.visits) {
-            *sum = (sum.0 + share * often, sum.1 + share * often * work, 0.0);
+        for (sum, visits) in visits.iter_mut().zip(&crowd.visits) {
+            // First all work, then that of each.
+            sum.count += share * visits.count;
+            sum.work += share * visits.demand();
         }
     }
-    visits.iter_mut().filter(|visits| visits.0 > 0.0).for_each(|visits| visits.1 /= visits.0);
+    visits.iter_mut().filter(|visits| visits.count > 0.0).for_each(|visits| visits.work /= visits.count);
     Crowd { users: users.round().max(1.0), away, part: 1.0, visits }
 }

@@ -23,11 +23,12 @@ use super::{Solver, tokens};
 use crate::analytic::feedback::Beyond;
 use crate::discipline::{Delay, Discipline};
 use crate::math::equivalent::Element;
-use crate::math::linearizer::{self, Crowd, Others, Queue};
+use crate::math::linearizer::{self, Crowd, Others, Queue, Visits};
 use crate::network::flows::Losses;
-use crate::network::{PoolId, PoolKind, StationId};
+use crate::network::{Pool, PoolId, PoolKind, StationId};
 use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
+use exactly::Alike;
 use met::Met;
 use std::collections::BTreeSet;
 
@@ -76,6 +77,14 @@ struct Shared {
     scv: f64,
 }
 
+/// All crowds of users, the workloads that they are, and what mean values say of them.
+struct Solved {
+    closed: Vec<usize>,
+    crowds: Vec<Crowd>,
+    met: linearizer::Met,
+    alike: Alike,
+}
+
 impl Solver<'_> {
     /// What users meet, who come at these rates now and whose requests take so much longer than the part of the network that they
     /// pass; `None` where there are none.
@@ -83,13 +92,7 @@ impl Solver<'_> {
         let (mut closed, mut sections, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
         for (w, workload) in self.network.workloads.iter().enumerate() {
             let Load::Closed { users, think } = &workload.load else { continue };
-            let enough = |pool: PoolId| match self.network.pools[pool].kind {
-                PoolKind::Calls { .. } => true,
-                _ => {
-                    tokens(self.network, &self.network.pools[pool]) >= *users as usize || self.gates[pool].full < RARELY
-                }
-            };
-            let section: Section = of_users(self.network, self.flows, losses, w, &enough);
+            let section = of_users(self.network, self.flows, losses, w, &|pool| self.is_passed(pool, *users));
             let away = think.mean() + beyond[w].part() * section.delay + beyond[w].added();
             crowds.push(Crowd { users: f64::from(*users), away, part: beyond[w].part(), visits: Vec::new() });
             sections.push(section);
@@ -112,31 +115,48 @@ impl Solver<'_> {
         closed.iter().zip(&met.throughput).for_each(|(w, rate)| throughput[*w] = Some(*rate));
         let mut places: Vec<Option<Place>> = Vec::new();
         places.resize_with(self.network.stations.len() + self.network.pools.len(), || None);
-        for (e, Shared { id, queue, scv }) in shared.iter().enumerate() {
-            let Others { load, work, .. } = queue.others;
-            // What is waited while a pool is held is not waited for it.
-            let pool = id.checked_sub(self.network.stations.len()).and_then(|pool| self.inside[pool]);
-            let within = pool.map_or(0.0, |inside| inside.time - inside.alone);
-            let (spread, lasting) = met::spread(alike.users, alike.present[e], load / queue.servers, *scv);
-            let mut by_users = vec![None; self.network.workloads.len()];
-            for (k, crowd) in crowds.iter().enumerate() {
-                let (visits, work, _) = crowd.visits[e];
-                let wait = (met.waits[k][e] - within).max(0.0);
-                by_users[closed[k]] =
-                    (visits > 0.0).then_some(Met { rate: met.throughput[k] * visits, work, wait, scv: spread });
-            }
-            let outside = Met {
-                rate: if work > 0.0 { load / work } else { 0.0 },
-                work,
-                wait: (met.outside[e] - within).max(0.0),
-                scv: spread,
-            };
-            let (open, busy) = open(queue, &crowds, e, &met.throughput);
-            let own = (0..rates.len()).map(|w| self.waited_for_own(w, *id)).collect();
-            places[*id] = Some(Place { met: by_users, outside, open, own, theirs: (load / busy).min(1.0), lasting });
-        }
         let free = self.free(&closed, &came, rates, losses);
+        let solved = Solved { closed, crowds, met, alike };
+        for (e, shared) in shared.iter().enumerate() {
+            places[shared.id] = Some(self.place(shared, e, &solved));
+        }
         Some(Population { throughput, places, came, free })
+    }
+
+    /// Whether so many users never wait for a pool, or hardly ever.
+    fn is_passed(&self, pool: PoolId, users: u32) -> bool {
+        let Pool { kind, .. } = &self.network.pools[pool];
+        matches!(kind, PoolKind::Calls { .. })
+            || tokens(self.network, &self.network.pools[pool]) >= users as usize
+            || self.gates[pool].full < RARELY
+    }
+
+    /// What is met at a station or pool, of which mean values say this.
+    fn place(&self, shared: &Shared, e: usize, solved: &Solved) -> Place {
+        let Shared { id, queue, scv } = shared;
+        let Solved { closed, crowds, met, alike } = solved;
+        let workloads = self.network.workloads.len();
+        let Others { load, work, .. } = queue.others;
+        // What is waited while a pool is held is not waited for it.
+        let pool = id.checked_sub(self.network.stations.len()).and_then(|pool| self.inside[pool]);
+        let within = pool.map_or(0.0, |inside| inside.time - inside.alone);
+        let (scv, lasting) = met::spread(alike.users, alike.present[e], load / queue.servers, *scv);
+        let of =
+            |rate: PerSecond, work: Seconds, wait: Seconds| Met { rate, work, wait: (wait - within).max(0.0), scv };
+        let mut by_users = vec![None; workloads];
+        for (k, crowd) in crowds.iter().enumerate() {
+            let Visits { count, work, .. } = crowd.visits[e];
+            by_users[closed[k]] = (count > 0.0).then(|| of(met.throughput[k] * count, work, met.waits[k][e]));
+        }
+        let (open, busy) = open(queue, crowds, e, &met.throughput);
+        Place {
+            met: by_users,
+            outside: of(if work > 0.0 { load / work } else { 0.0 }, work, met.outside[e]),
+            open,
+            own: (0..workloads).map(|w| self.waited_for_own(w, *id).0).collect(),
+            theirs: (load / busy).min(1.0),
+            lasting,
+        }
     }
 
     /// Pools of which there are as many as users, where nobody else asks for them, nor what users have sent off.
@@ -181,7 +201,7 @@ impl Solver<'_> {
             let (mut often, mut waited) = (0.0, 0.0);
             for w in (0..rates.len()).filter(open) {
                 often += came[id][w];
-                waited += came[id][w] * self.waited_for_own(w, id);
+                waited += came[id][w] * self.waited_for_own(w, id).0;
             }
             queue.others.company = if often > 0.0 { waited / often } else { 0.0 };
             Some(Shared { id, queue, scv })
@@ -230,14 +250,14 @@ impl Solver<'_> {
         Some((Queue { servers, others, residual, shared: false, powers: (0.0, 0.0), most }, inside.scv))
     }
 
-    /// What a visit of a workload to a station or pool waits for its own request.
-    fn waited_for_own(&self, w: usize, id: usize) -> Seconds {
-        self.company.map_or(0.0, |company| company.waited_by(w, id))
+    /// What a visit of a workload to a station or pool waits for its own request, and would if others kept all servers busy.
+    fn waited_for_own(&self, w: usize, id: usize) -> (Seconds, Seconds) {
+        self.company.map_or((0.0, 0.0), |company| company.waited_by(w, id))
     }
 
     /// What requests of a workload meet at queues: how often, for how long, and how long they wait for themselves; and the part
     /// of all that time which they take.
-    fn visits(&self, shared: &[Shared], section: &Section, w: usize) -> (Vec<(f64, Seconds, Seconds)>, f64) {
+    fn visits(&self, shared: &[Shared], section: &Section, w: usize) -> (Vec<Visits>, f64) {
         let stations = self.network.stations.len();
         let (mut all, mut once) = (0.0, 0.0);
         let mut each = |id: usize| {
@@ -256,7 +276,7 @@ impl Solver<'_> {
             };
             all += passed.count * work;
             once += passed.time * work;
-            Some((passed.count, work, self.waited_for_own(w, id)))
+            Some(Visits { count: passed.count, work, company: self.waited_for_own(w, id) })
         };
         let visits = shared.iter().map(|shared| each(shared.id).unwrap_or_default()).collect();
         (visits, if all > 0.0 { (once / all).min(1.0) } else { 1.0 })
@@ -265,8 +285,7 @@ impl Solver<'_> {
 
 /// What a visit to a queue would wait if all who come came from outside, and their offered load.
 fn open(queue: &Queue, crowds: &[Crowd], e: usize, rates: &[PerSecond]) -> (Seconds, f64) {
-    let own =
-        |(crowd, rate): (&Crowd, &PerSecond)| (rate * crowd.visits[e].0, rate * crowd.visits[e].0 * crowd.visits[e].1);
+    let own = |(crowd, rate): (&Crowd, &PerSecond)| (rate * crowd.visits[e].count, rate * crowd.visits[e].demand());
     let Others { load, work, .. } = queue.others;
     let others = (if work > 0.0 { load / work } else { 0.0 }, load);
     let (rate, work) = crowds.iter().zip(rates).map(own).fold(others, |sum, own| (sum.0 + own.0, sum.1 + own.1));
