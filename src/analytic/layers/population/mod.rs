@@ -19,7 +19,7 @@ mod exactly;
 mod met;
 
 use super::section::{Passed, Section, of_users};
-use super::{Solver, tokens};
+use super::{Solver, groups, tokens};
 use crate::analytic::feedback::Beyond;
 use crate::discipline::{Delay, Discipline};
 use crate::math::equivalent::Element;
@@ -34,8 +34,8 @@ use std::collections::BTreeSet;
 
 pub(super) use met::apply;
 
-/// A pool that is all held less often than this is passed like nothing.
-const RARELY: f64 = 0.05;
+/// Where no more than this part of a pool is needed for what is done meanwhile at most, who waits waits for that.
+const NEEDED: f64 = 0.8;
 
 /// Others leave users something of every queue.
 const FULLEST: f64 = 1.0 - 1e-6;
@@ -48,7 +48,7 @@ pub(super) struct Population {
     places: Vec<Option<Place>>,
     /// How often requests of each workload come there.
     came: Vec<Vec<PerSecond>>,
-    /// Pools of which there are more than users, and that nobody else asks for.
+    /// Pools that users alone ask for, and never have to wait for more than for what is done meanwhile.
     free: Vec<PoolId>,
 }
 
@@ -89,10 +89,13 @@ impl Solver<'_> {
     /// What users meet, who come at these rates now and whose requests take so much longer than the part of the network that they
     /// pass; `None` where there are none.
     pub(super) fn population(&self, rates: &[PerSecond], beyond: &[Beyond], losses: &Losses) -> Option<Population> {
+        let came = self.flows.came(self.network);
+        let free = self.free(&came, rates, losses);
         let (mut closed, mut sections, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
         for (w, workload) in self.network.workloads.iter().enumerate() {
             let Load::Closed { users, think } = &workload.load else { continue };
-            let section = of_users(self.network, self.flows, losses, w, &|pool| self.is_passed(pool, *users));
+            let passed = |pool: PoolId| self.is_passed(pool, *users) || free.contains(&pool);
+            let section = of_users(self.network, self.flows, losses, w, &passed);
             let away = think.mean() + beyond[w].part() * section.delay + beyond[w].added();
             crowds.push(Crowd { users: f64::from(*users), away, part: beyond[w].part(), visits: Vec::new() });
             sections.push(section);
@@ -101,7 +104,6 @@ impl Solver<'_> {
         if closed.is_empty() {
             return None;
         }
-        let came = self.flows.came(self.network);
         let shared = self.shared(&closed, &sections, &came, rates);
         for ((crowd, section), w) in crowds.iter_mut().zip(&sections).zip(&closed) {
             let (visits, part) = self.visits(&shared, section, *w);
@@ -115,7 +117,6 @@ impl Solver<'_> {
         closed.iter().zip(&met.throughput).for_each(|(w, rate)| throughput[*w] = Some(*rate));
         let mut places: Vec<Option<Place>> = Vec::new();
         places.resize_with(self.network.stations.len() + self.network.pools.len(), || None);
-        let free = self.free(&closed, &came, rates, losses);
         let solved = Solved { closed, crowds, met, alike };
         for (e, shared) in shared.iter().enumerate() {
             places[shared.id] = Some(self.place(shared, e, &solved));
@@ -123,12 +124,10 @@ impl Solver<'_> {
         Some(Population { throughput, places, came, free })
     }
 
-    /// Whether so many users never wait for a pool, or hardly ever.
+    /// Whether so many users never wait for a pool.
     fn is_passed(&self, pool: PoolId, users: u32) -> bool {
         let Pool { kind, .. } = &self.network.pools[pool];
-        matches!(kind, PoolKind::Calls { .. })
-            || tokens(self.network, &self.network.pools[pool]) >= users as usize
-            || self.gates[pool].full < RARELY
+        matches!(kind, PoolKind::Calls { .. }) || tokens(self.network, &self.network.pools[pool]) >= users as usize
     }
 
     /// What is met at a station or pool, of which mean values say this.
@@ -159,20 +158,25 @@ impl Solver<'_> {
         }
     }
 
-    /// Pools of which there are as many as users, where nobody else asks for them, nor what users have sent off.
-    fn free(&self, closed: &[usize], came: &[Vec<PerSecond>], rates: &[PerSecond], losses: &Losses) -> Vec<PoolId> {
+    /// Pools that nobody else asks for, nor what users have sent off, of which there are as many as users or more than what is done
+    /// meanwhile needs at most: whether one waits before them or behind is the same.
+    fn free(&self, came: &[Vec<PerSecond>], rates: &[PerSecond], losses: &Losses) -> Vec<PoolId> {
         let mut asked = vec![(0.0, 0.0); self.network.pools.len()];
-        for &w in closed {
-            let Load::Closed { users, .. } = self.network.workloads[w].load else { continue };
+        for (w, workload) in self.network.workloads.iter().enumerate() {
+            let Load::Closed { users, .. } = workload.load else { continue };
             for (pool, passed) in of_users(self.network, self.flows, losses, w, &|_| false).pools {
                 asked[pool].0 += f64::from(users);
                 asked[pool].1 += rates[w] * passed.count;
             }
         }
-        let is_free = |(pool, (users, rate)): (PoolId, &(f64, f64))| {
-            let all: f64 = came[self.network.stations.len() + pool].iter().sum();
-            let enough = tokens(self.network, &self.network.pools[pool]) as f64 >= *users;
-            (enough && *rate > (1.0 - 1e-6) * all).then_some(pool)
+        let is_free = |(id, (users, rate)): (PoolId, &(f64, f64))| {
+            let all: f64 = came[self.network.stations.len() + id].iter().sum();
+            let pool = &self.network.pools[id];
+            let there = tokens(self.network, pool) as f64;
+            let needed =
+                self.inside[id].map_or(0.0, |inside| inside.capacity * inside.alone / groups(self.network, pool));
+            let enough = there >= *users || needed < NEEDED * there;
+            (enough && *rate > (1.0 - 1e-6) * all).then_some(id)
         };
         asked.iter().enumerate().filter_map(is_free).collect()
     }
