@@ -180,6 +180,9 @@ fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (So
     })
 }
 
+/// From this load on waits are long enough to keep branches apart.
+const LONG: f64 = 0.6;
+
 /// The fixed point over what becomes of guarded calls, which depends on how long they take, and what is made of it.
 fn settle<'n, T>(
     network: &'n Network,
@@ -199,7 +202,8 @@ fn settle<'n, T>(
         }
         if feedback.is_settled(&solution, &composed) {
             composed.follow();
-            if let Some(company) = composed.company.take().filter(|_| !met) {
+            let long = |station: &StationState| station.company > 1.0 && station.load > LONG;
+            if let Some(company) = composed.company.take().filter(|_| !met && solution.stations.iter().any(long)) {
                 // Whom branches meet depends on how long they wait, which is known now.
                 met = true;
                 companions.meet(company);
