@@ -88,7 +88,7 @@ impl Beyond {
         let wanted = if self.difference <= 0.0 && part < 1.0 {
             self.response - self.response / part
         } else {
-            self.added() + response - (taken - self.added()) / self.part() - self.added()
+            response - (taken - self.added()) / self.part()
         };
         self.step.towards(&mut self.difference, wanted)
     }

@@ -3,11 +3,11 @@
 //! In the order of the data: `prepared` makes everything that is held a pool and draws out `circles`; `profile` takes load that
 //! changes with time apart and `bursts` their phases, which `regimes` puts together. For given rates `memory` says how long each
 //! queue remembers, `traffic` how variable the arrivals at each station are, `stations` what each class of requests meets there,
-//! `layers` what they wait for that others hold and how users bound it; `closed` does all that exactly for users alone in a network
-//! of product form. `compose` puts the response-time distributions of operations together, `follow` those of requests whose
-//! branches meet again, from which `feedback` learns what
-//! becomes of calls that are given up or made again, until both agree. `saturation`, `crowd`, `breakdown`, `metastable` and `explain` explain the
-//! result, and `trust` says how far it can be relied on.
+//! `layers` what they wait for that others hold and how users bound it; `closed` does all that exactly for users, and others beside
+//! them, in a network of product form. `compose` puts the response-time distributions of operations together, `follow` those of
+//! requests whose branches meet again, from which `feedback` learns what becomes of calls that are given up or made again, until
+//! both agree. `saturation`, `crowd`, `breakdown`, `metastable` and `explain` explain the result, and `trust` says how far it can be
+//! relied on.
 
 mod accompanied;
 mod breakdown;

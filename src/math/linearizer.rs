@@ -238,7 +238,7 @@ impl Network<'_> {
         let found = found - gained * (1.0 - caught.clamp(0.0, 1.0));
         let utilization = utilization.min(1.0);
         // Its own it waits for as long as others keep the servers busy; else only where they are too many for them.
-        let company = met + (behind - met) * utilization.powf(servers);
+        let company = if behind > met { met + (behind - met) * utilization.powf(servers) } else { met };
         let power = if own.is_some() { powers.0 } else { powers.1 };
         let all_busy = if power > 0.0 { utilization.powf(power) } else { 1.0 };
         (all_busy * found.max(0.0) / (servers - others.load)).min(most) + company

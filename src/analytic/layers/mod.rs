@@ -17,7 +17,9 @@
 //! Software Engineering 21 (1995).
 
 mod covered;
+mod crowds;
 mod deadlock;
+mod limited;
 mod population;
 mod section;
 
@@ -27,13 +29,13 @@ use super::stations::StationState;
 use super::traffic::Variability;
 use crate::discipline::{Delay, Knowledge};
 use crate::math::bucket;
-use crate::math::bulk::{Bulk, bulk};
 use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId};
 use crate::system::{Balancer, Load};
 use crate::unit::PerSecond;
 use covered::{inner_first, uncovered};
+use limited::Limited;
 use section::{Section, sections};
 
 /// Error of the wait for something that is held.
@@ -84,14 +86,6 @@ impl Gate {
         (self.wait, self.waiting, self.full, self.stuck) = (Some(Delay::None), Some(0.0), 0.0, 0.0);
     }
 
-    /// Makes the wait so much shorter.
-    fn limit(&mut self, factor: f64) {
-        if factor < 1.0 {
-            self.wait = self.wait.take().map(|wait| wait.scaled(factor));
-            self.waiting = self.waiting.map(|waiting| factor * waiting);
-        }
-    }
-
     /// The share that does not get through.
     pub fn held(&self) -> f64 {
         1.0 - (1.0 - self.refused) * (1.0 - self.stuck)
@@ -136,7 +130,7 @@ pub(super) fn solve(
         inside: vec![None; network.pools.len()],
         gates: vec![Gate::IDLE; network.pools.len()],
         covered,
-        limited: vec![(0.0, 0.0); network.stations.len() + network.pools.len()],
+        limited: vec![Limited::default(); network.stations.len() + network.pools.len()],
         brought: flows.brought(network),
     };
     for pool in inner_first(&sections) {
@@ -144,10 +138,7 @@ pub(super) fn solve(
     }
     let population = solver.population(rates, beyond, losses);
     let Solver { mut gates, limited, .. } = solver;
-    let factor = |(share, shorter): &(f64, f64)| ((1.0 - share).max(0.0) + shorter).min(1.0);
-    stations.iter_mut().zip(&limited).for_each(|(state, limited)| limit(state, factor(limited)));
-    let of_pools = &limited[network.stations.len()..];
-    gates.iter_mut().zip(of_pools).for_each(|(gate, limited)| gate.limit(factor(limited)));
+    limited::apply(&limited, stations, &mut gates);
     let Some(population) = population else { return (gates, vec![None; network.workloads.len()]) };
     population::apply(network, &population, stations, &mut gates);
     (gates, population.throughput)
@@ -165,19 +156,6 @@ pub(super) fn find_dead(network: &Network, flows: &Flows, losses: &Losses, gates
     dead.into_iter().for_each(|pool| (gates[pool].dead, gates[pool].wait) = (true, None));
 }
 
-/// Makes the waits at a station so much shorter.
-fn limit(state: &mut StationState, factor: f64) {
-    if factor >= 1.0 {
-        return;
-    }
-    state.queue_length = state.queue_length.map(|length| factor * length);
-    for class in &mut state.classes {
-        // Fewer share the servers: as at a lower rate of arrivals.
-        class.lengthen(factor);
-        class.knowledge = class.knowledge.and(HELD);
-    }
-}
-
 struct Solver<'a> {
     network: &'a Network,
     company: Option<&'a Company>,
@@ -188,9 +166,8 @@ struct Solver<'a> {
     gates: Vec<Gate>,
     /// Pools that nobody waits for.
     covered: Vec<bool>,
-    /// For each station, then for each pool, the share of its requests that come within a limit, and the sum of what waits are
-    /// multiplied by.
-    limited: Vec<(f64, f64)>,
+    /// For each station, then for each pool.
+    limited: Vec<Limited>,
     /// Requests that come to each station, and the work that they bring, per second.
     brought: Vec<(f64, f64)>,
 }
@@ -225,14 +202,13 @@ impl Solver<'_> {
         let factor = 0.5 * (arrivals.min(20.0) + scv);
         let own_capacity = self.own_capacity(section, groups, most);
         let (load, own_load) = (rate / capacity, rate / own_capacity);
-        let busy = |inside: &[f64]| -> f64 { inside.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum() };
         let (gate, inside) = match entrance(rate, &part.throughput, queue) {
             Some(entrance) => {
                 let passed = rate * (1.0 - entrance.refused);
                 let wait = wait(&entrance, capacity, rate, queue.is_some()).scaled(factor.max(1e-9));
                 let gate = Gate {
                     refused: entrance.refused,
-                    utilization: busy(&entrance.inside) / most as f64,
+                    utilization: mean(&entrance.inside) / most as f64,
                     waiting: Some(groups * passed * wait.mean()),
                     full: entrance.inside[most],
                     wait: Some(wait),
@@ -249,7 +225,7 @@ impl Solver<'_> {
         };
         let mut gate = Gate { load, own_load, knowledge: HELD, ..gate };
         let passed = rate * (1.0 - gate.held());
-        let time = if passed > 0.0 { busy(&inside) / passed } else { most as f64 / capacity };
+        let time = if passed > 0.0 { mean(&inside) / passed } else { most as f64 / capacity };
         let least_time = (most as f64 / own_capacity.max(f64::MIN_POSITIVE)).min(time);
         let alone = (1.0 / part.throughput[1]).min(time);
         self.inside[id] = Some(Inside { time, alone, least_time, capacity: capacity * groups, scv });
@@ -258,79 +234,17 @@ impl Solver<'_> {
             self.gates[id] = gate;
             return;
         }
-        let crowded = gate.wait.is_some().then(|| self.crowded(id, rate, groups, &part.throughput, queue)).flatten();
-        let Some(Bulk { present, waits: [probability, first, second], refused }) = crowded else {
-            self.limit_inside(section, &elements, &part.present, &inside, (passed, false));
-            self.gates[id] = gate;
-            return;
+        let crowds = gate.wait.is_some().then(|| self.crowds(id, rate, groups, &part.throughput, queue)).flatten();
+        let inside = match &crowds {
+            Some(bulk) => {
+                gate.meet_crowds(bulk, (rate, groups), capacity, factor);
+                &bulk.present
+            }
+            None => &inside,
         };
-        // As many go through, in crowds: more find it full, and wait. How holding varies matters to what is waited for others.
-        let alone = gate.wait.as_ref().map_or(0.0, Delay::mean);
-        let crowd = (first / capacity - alone / factor.max(1e-9)).max(0.0);
-        let wait = Delay::with_moments(probability, first / capacity, second / (capacity * capacity));
-        let shorter = if first > 0.0 { (alone + crowd) * capacity / first } else { 1.0 };
-        let wait = wait.scaled(shorter.max(1e-9));
-        let passed = rate * (1.0 - refused);
-        gate.waiting = Some(groups * passed * wait.mean());
-        gate.utilization = busy(&present) / most as f64;
-        (gate.refused, gate.full, gate.wait) = (refused, present[most], Some(wait));
-        self.limit_inside(section, &elements, &part.present, &present, (passed, true));
+        let passed = rate * (1.0 - gate.held());
+        self.limit_inside(section, &elements, &part.present, inside, (passed, crowds.is_some()));
         self.gates[id] = gate;
-    }
-
-    /// The entrance where visits meet others of the same request, as if they came in batches; `None` where they do not.
-    fn crowded(
-        &self,
-        id: PoolId,
-        rate: PerSecond,
-        groups: f64,
-        throughput: &[PerSecond],
-        queue: Option<usize>,
-    ) -> Option<Bulk> {
-        let batches = self.company?.batches.get(self.network.stations.len() + id)?;
-        let together: Vec<(PerSecond, usize)> =
-            batches.iter().map(|(rate, size)| (rate / groups, *size as usize)).collect();
-        let single = rate - together.iter().map(|(rate, size)| rate * *size as f64).sum::<f64>();
-        let all: Vec<(PerSecond, usize)> = together.iter().copied().chain([(single.max(0.0), 1)]).collect();
-        if together.is_empty() { None } else { bulk(&all, throughput.len() - 1, |inside| throughput[inside], queue) }
-    }
-
-    /// Notes what waits at the stations and pools of a section are multiplied by, where so many are inside with these chances and so
-    /// many of those are at each.
-    fn limit_inside(
-        &mut self,
-        section: &Section,
-        elements: &[Element],
-        present: &[Vec<f64>],
-        inside: &[f64],
-        (passed, crowded): (PerSecond, bool),
-    ) {
-        let stations = self.network.stations.len();
-        let part = |(element, present): (&Element, &Vec<f64>)| {
-            let present: f64 = inside.iter().zip(present).map(|(chance, n)| chance * n).sum();
-            let busy = passed * element.demand;
-            let open = element.present(passed) - busy;
-            if open > 1e-12 * busy { ((present - busy) / open).max(0.0) } else { 1.0 }
-        };
-        let parts: Vec<f64> = elements.iter().zip(present).map(part).collect();
-        let mut note = |place: usize, share: f64, factor: f64| {
-            let sum = &mut self.limited[place];
-            *sum = (sum.0 + share, sum.1 + share * factor.min(1.0));
-        };
-        let (of_stations, of_pools) = parts.split_at(section.stations.len());
-        for ((station, met), part) in section.stations.iter().zip(of_stations) {
-            // Others of the same request are among those inside; where they come in crowds they have been counted.
-            let company = self.stations[*station].company;
-            let factor = match part {
-                part if crowded => part / company,
-                part if *part < 1.0 => 1.0 / (1.0 + (1.0 / part - 1.0) * company),
-                _ => 1.0,
-            };
-            note(*station, met.count / self.brought[*station].0, factor);
-        }
-        for ((pool, met), part) in section.pools.iter().zip(of_pools) {
-            note(stations + pool, met.count / self.flows.pools[*pool].iter().sum::<f64>(), *part);
-        }
     }
 
     /// The elements of what is done while something of a service, or of none, is held by one group of requests: stations, then
@@ -392,6 +306,11 @@ impl Solver<'_> {
         let part = utilization.clamp(0.0, 1.0).powi(2);
         part * scv + (1.0 - part) * section.scv()
     }
+}
+
+/// The mean of a number with these chances.
+fn mean(chances: &[f64]) -> f64 {
+    chances.iter().zip(0..).map(|(chance, n)| chance * f64::from(n)).sum()
 }
 
 /// A station of which others use this part.

@@ -60,8 +60,9 @@ impl Passed {
 pub(super) struct Section {
     /// How often one is taken, per second.
     pub rate: f64,
+    /// In their order.
     pub stations: Vec<(StationId, Passed)>,
-    /// What is taken besides.
+    /// What is taken besides, in its order.
     pub pools: Vec<(PoolId, Passed)>,
     /// Time at neither, of one holding.
     pub delay: f64,
@@ -72,6 +73,16 @@ pub(super) struct Section {
 }
 
 impl Section {
+    /// What is passed of a station.
+    pub fn station(&self, id: StationId) -> Option<&Passed> {
+        found(&self.stations, id)
+    }
+
+    /// What is passed of a pool.
+    pub fn pool(&self, id: PoolId) -> Option<&Passed> {
+        found(&self.pools, id)
+    }
+
     /// Variability of all the work that one holding brings to a station.
     pub fn scv_at(&self, passed: &Passed) -> f64 {
         if passed.work > 0.0 {
@@ -85,6 +96,10 @@ impl Section {
     pub fn scv(&self) -> f64 {
         if self.mean > 0.0 { (self.variance / (self.mean * self.mean)).clamp(0.0, 1e3) } else { 1.0 }
     }
+}
+
+fn found(passed: &[(usize, Passed)], id: usize) -> Option<&Passed> {
+    passed.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| &passed[at].1)
 }
 
 /// What is done while one of each pool is held, some of which nobody ever waits for.

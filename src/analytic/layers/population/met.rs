@@ -49,7 +49,7 @@ pub(in crate::analytic::layers) fn apply(
     }
     for (pool, (gate, place)) in gates.iter_mut().zip(of_pools).enumerate() {
         let Some(place) = place else { continue };
-        let met = together(place.met.iter().flatten().chain([&place.outside]));
+        let met = together(place.met.iter().flatten().copied().chain([place.outside]));
         let asked: f64 = came[stations.len() + pool].iter().sum();
         let busy = gate.load.min(1.0);
         let wait = gate.wait.take().filter(|_| gate.load < 1.0);
@@ -70,7 +70,7 @@ fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut St
     let met: Vec<Met> = (0..state.classes.len())
         .map(|class| {
             let own = (0..rates.len()).filter(|w| class_of(*w) == class);
-            together(own.map(|w| place.met_by(w, rates[w], state, class)).collect::<Vec<Met>>().iter())
+            together(own.map(|w| place.met_by(w, rates[w], state, class)))
         })
         .collect();
     let arrivals: f64 = rates.iter().sum();
@@ -101,7 +101,7 @@ fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut St
 }
 
 /// What several meet, by their rates.
-fn together<'m>(parts: impl Iterator<Item = &'m Met>) -> Met {
+fn together(parts: impl Iterator<Item = Met>) -> Met {
     let mut all = Met { rate: 0.0, work: 0.0, wait: 0.0, scv: 0.0 };
     for met in parts.filter(|met| met.rate > 0.0) {
         all.rate += met.rate;
@@ -138,7 +138,7 @@ impl Place {
         let sent = |met: &Met| ((rate - met.rate) / rate.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
         match &met {
             Some(met) if sent(met) < 1e-6 => Met { rate, ..*met },
-            Some(met) => together([*met, Met { rate: rate - met.rate, ..outside }].iter()),
+            Some(met) => together([*met, Met { rate: rate - met.rate, ..outside }].into_iter()),
             None => Met { rate, ..outside },
         }
     }

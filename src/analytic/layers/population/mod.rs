@@ -10,8 +10,8 @@
 //! What requests of users do is a part of the network that always holds `N` of them, thinking included; who else comes to its
 //! queues comes from outside. Mean value analysis says what each crowd of users meets there, whatever the work, however many branches
 //! wait beside each other ([`linearizer`]). For all users as one crowd of `Σ N k` that do one thing after the other with exponential
-//! work the waits can be known exactly ([`crate::math::equivalent`]): those of mean values are multiplied by such a power of the utilization that they are
-//! right there.
+//! work the waits can be known exactly ([`crate::math::equivalent`]): those of mean values are multiplied by such a power of the
+//! utilization that they are right there.
 //!
 //! Source: Reiser and Lavenberg (1980); Chandy and Neuse, Linearizer (1982).
 
@@ -162,6 +162,9 @@ impl Solver<'_> {
     /// meanwhile needs at most: whether one waits before them or behind is the same.
     fn free(&self, came: &[Vec<PerSecond>], rates: &[PerSecond], losses: &Losses) -> Vec<PoolId> {
         let mut asked = vec![(0.0, 0.0); self.network.pools.len()];
+        if asked.is_empty() {
+            return Vec::new();
+        }
         for (w, workload) in self.network.workloads.iter().enumerate() {
             let Load::Closed { users, .. } = workload.load else { continue };
             for (pool, passed) in of_users(self.network, self.flows, losses, w, &|_| false).pools {
@@ -195,10 +198,20 @@ impl Solver<'_> {
             section.stations.iter().map(|(station, _)| *station).chain(pools).collect::<Vec<usize>>()
         };
         let ids: BTreeSet<usize> = sections.iter().flat_map(of_section).collect();
+        let mut all = vec![Passed::default(); stations];
+        for (visit, rates) in self.network.visits.iter().zip(self.flows.visits.iter()) {
+            all[visit.station].visit(&visit.time, rates.iter().sum());
+        }
+        let mine = |passed: &dyn Fn(&Section) -> Option<Passed>| {
+            let mut mine = Passed::default();
+            let each = closed.iter().zip(sections).filter_map(|(w, section)| Some((passed(section)?, rates[*w])));
+            each.for_each(|(passed, rate)| mine.add(&passed, rate));
+            mine
+        };
         let of = |id: usize| {
             let (mut queue, scv) = match id.checked_sub(stations) {
-                None => self.station(id, closed, sections, rates),
-                Some(pool) => self.pool(pool, closed, sections, rates)?,
+                None => self.station(id, &all[id], &mine(&|section| section.station(id).copied())),
+                Some(pool) => self.pool(pool, &mine(&|section| section.pool(pool).copied()))?,
             };
             // What those from outside wait for their own requests.
             let open = |w: &usize| !closed.contains(w) && came[id][*w] > 0.0;
@@ -213,36 +226,25 @@ impl Solver<'_> {
         ids.into_iter().filter_map(of).collect()
     }
 
-    fn station(&self, id: StationId, closed: &[usize], sections: &[Section], rates: &[PerSecond]) -> (Queue, f64) {
+    /// A station where all bring so much, and users so much of it.
+    fn station(&self, id: StationId, all: &Passed, mine: &Passed) -> (Queue, f64) {
         let place = &self.network.stations[id];
-        let mut all = Passed::default();
-        for (visit, rates) in self.network.visits.iter().zip(self.flows.visits.iter()).filter(|(v, _)| v.station == id)
-        {
-            all.visit(&visit.time, rates.iter().sum());
-        }
-        let mut mine = Passed::default();
-        for (w, section) in closed.iter().zip(sections) {
-            let own = section.stations.iter().filter(|(station, _)| *station == id);
-            own.for_each(|(_, passed)| mine.add(passed, rates[*w]));
-        }
         let servers = place.total_servers();
-        let rest = all.without(&mine);
+        let rest = all.without(mine);
         let load = (rest.work / all.work * self.stations[id].load).clamp(0.0, FULLEST) * servers;
         // Shared servers do not care about the law of the work.
         let shared = place.discipline == Discipline::Ps;
         let scv = |passed: &Passed| if shared { 1.0 } else { passed.scv() };
         let others = Others { load, work: rest.mean(), residual: residual(scv(&rest)), company: 0.0 };
-        let residual = residual(scv(&mine));
-        (Queue { servers, others, residual, shared, powers: (0.0, 0.0), most: f64::INFINITY }, scv(&mine))
+        let residual = residual(scv(mine));
+        (Queue { servers, others, residual, shared, powers: (0.0, 0.0), most: f64::INFINITY }, scv(mine))
     }
 
-    fn pool(&self, id: PoolId, closed: &[usize], sections: &[Section], rates: &[PerSecond]) -> Option<(Queue, f64)> {
+    /// A pool that users ask for so often.
+    fn pool(&self, id: PoolId, mine: &Passed) -> Option<(Queue, f64)> {
         let inside = self.inside[id]?;
         let asked: f64 = self.flows.pools[id].iter().sum();
-        let counts = closed.iter().zip(sections).flat_map(|(w, section)| {
-            section.pools.iter().filter(|(pool, _)| *pool == id).map(|(_, passed)| rates[*w] * passed.count)
-        });
-        let mine = (counts.sum::<f64>() / asked).min(1.0);
+        let mine = (mine.count / asked).min(1.0);
         // What is waited inside is waited at one server whose rate is that of the pool.
         let servers = (inside.capacity * inside.alone).max(1.0);
         let load = (asked / inside.capacity * (1.0 - mine)).min(FULLEST) * servers;
@@ -268,15 +270,11 @@ impl Solver<'_> {
             let (passed, work) = match id.checked_sub(stations) {
                 None => {
                     let station = &self.network.stations[id];
-                    let passed = section.stations.iter().find(|(own, _)| *own == id).map(|(_, passed)| passed);
                     // Servers that slow each other down take longer.
                     let slower = station.total_servers() / station.capacity();
-                    passed.map(|passed| (passed, passed.mean() * slower))?
+                    section.station(id).map(|passed| (passed, passed.mean() * slower))?
                 }
-                Some(pool) => {
-                    let passed = section.pools.iter().find(|(own, _)| *own == pool).map(|(_, passed)| passed)?;
-                    (passed, self.inside[pool]?.alone)
-                }
+                Some(pool) => (section.pool(pool)?, self.inside[pool]?.alone),
             };
             all += passed.count * work;
             once += passed.time * work;
