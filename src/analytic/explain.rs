@@ -30,7 +30,7 @@ pub fn parts(network: &Network, percentile: usize) -> Vec<Vec<Part>> {
     let network = prepared(network);
     let rates = network.workloads.iter().map(begun).collect();
     let workloads = 0..network.workloads.len();
-    let parts = |solution: &Solution<'_>, composed: &Composed<'_>| {
+    let parts = |solution: &Solution<'_>, composed: &Composed<'_>, _| {
         workloads.clone().map(|w| of_workload(solution, composed, w, percentile)).collect()
     };
     settle(&network, rates, None, parts).1

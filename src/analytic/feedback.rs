@@ -3,8 +3,8 @@
 
 use super::Solution;
 use super::compose::Composed;
-use crate::math::rows::Rows;
-use crate::network::flows::Losses;
+use crate::math::fixed_point::Steps;
+use crate::network::flows::{Losses, Tries};
 use crate::network::{Guarded, Network, Step, Workload};
 use crate::system::Load;
 use crate::unit::Seconds;
@@ -12,51 +12,14 @@ use crate::unit::Seconds;
 /// Chances that move less than this have settled.
 const SETTLED: f64 = 1e-6;
 
-/// And cycles of users whose requests are followed.
+/// And the time of users' requests that were followed.
 const TIMED: f64 = 2e-3;
 
-/// Rounds in which they are.
+/// How often they are at most.
 const FOLLOWED: usize = 6;
 
 /// Rounds after which it is given up.
 const MOST_ROUNDS: usize = 60;
-
-/// Steps of a value towards new ones, each as long as the last two say that it should be (the secant of the correction), and less
-/// far after each that went too far.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Damped {
-    /// The last correction, and the part of it that was made.
-    last: f64,
-    part: f64,
-    /// No step is longer than this part.
-    most: f64,
-}
-
-/// No step is a shorter part of a correction, or at first a longer one, whatever the secant says.
-const LEAST_PART: f64 = 0.1;
-const MOST_PART: f64 = 1.5;
-
-/// What the longest part shrinks by after a step that went too far.
-const SHRINKS: f64 = 0.8;
-
-impl Damped {
-    pub const WHOLE: Damped = Damped { last: 0.0, part: 1.0, most: MOST_PART };
-
-    /// Moves a value towards another one; returns how far they are apart.
-    pub fn towards(&mut self, value: &mut f64, wanted: f64) -> f64 {
-        let correction = wanted - *value;
-        if correction * self.last < 0.0 {
-            self.most *= SHRINKS;
-        }
-        if self.last != 0.0 {
-            let slope = (self.last - correction) / (self.part * self.last);
-            self.part = if slope > 0.0 { (1.0 / slope).clamp(LEAST_PART, MOST_PART) } else { 1.0 }.min(self.most);
-        }
-        *value += self.part * correction;
-        self.last = correction;
-        correction.abs()
-    }
-}
 
 /// How much longer requests take than the part of the network that they pass: by what is waited out on the way, or less where they
 /// do more at once than it says.
@@ -65,7 +28,6 @@ pub(super) struct Beyond {
     difference: Seconds,
     /// About what they take: what less is measured by.
     response: Seconds,
-    step: Damped,
 }
 
 impl Beyond {
@@ -79,18 +41,23 @@ impl Beyond {
         if self.difference < 0.0 { self.response / (self.response - self.difference) } else { 1.0 }
     }
 
-    /// Moves to where requests take this response time, which are taken to be so long now; returns how far that is.
-    fn towards(&mut self, response: Seconds, taken: Seconds) -> Seconds {
-        if self.response == 0.0 {
-            self.response = response;
-        }
+    /// What the difference is measured in: about a cycle.
+    fn unit(&self, workload: &Workload) -> Seconds {
+        let think = match &workload.load {
+            Load::Closed { think, .. } => think.mean(),
+            _ => 0.0,
+        };
+        (self.response + think).max(f64::MIN_POSITIVE)
+    }
+
+    /// The difference with which requests would take this response time, which are taken to be so long now.
+    fn wanted(&self, response: Seconds, taken: Seconds) -> Seconds {
         let part = self.part() * response / taken.max(f64::MIN_POSITIVE);
-        let wanted = if self.difference <= 0.0 && part < 1.0 {
+        if self.difference <= 0.0 && part < 1.0 {
             self.response - self.response / part
         } else {
             response - (taken - self.added()) / self.part()
-        };
-        self.step.towards(&mut self.difference, wanted)
+        }
     }
 }
 
@@ -99,29 +66,32 @@ pub(super) struct Feedback<'n> {
     network: &'n Network,
     guarded: Vec<&'n Guarded>,
     losses: Losses,
-    /// Of the chances that an attempt succeeds, is late, is copied, and fails again: `[guard][class]`.
-    steps: Rows<[Damped; 4]>,
+    steps: Steps,
     /// For each workload of users how much longer its requests take than the part of the network that they pass.
     beyond: Vec<Beyond>,
-    /// How much longer requests took when they were followed last.
+    /// How much longer requests took when they were followed last, and how often they were.
     longer: Vec<f64>,
+    followed: usize,
     rounds: usize,
+    /// How far all that is from where the last round led.
+    apart: f64,
 }
 
 impl<'n> Feedback<'n> {
     /// Before anything is known every call succeeds at once.
     pub fn of(network: &'n Network) -> Feedback<'n> {
         let guarded = guarded_calls(network);
-        let steps = Rows::of([Damped::WHOLE; 4], network.guards, network.classes);
         let workloads = network.workloads.len();
         Feedback {
             network,
             guarded,
             losses: Losses::none(network),
-            steps,
-            beyond: vec![Beyond { difference: 0.0, response: 0.0, step: Damped::WHOLE }; workloads],
+            steps: Steps::default(),
+            beyond: vec![Beyond { difference: 0.0, response: 0.0 }; workloads],
             longer: vec![1.0; workloads],
+            followed: 0,
             rounds: 0,
+            apart: 0.0,
         }
     }
 
@@ -132,21 +102,31 @@ impl<'n> Feedback<'n> {
 
     /// Begins again from what is known, since something else has changed.
     pub fn restart(&mut self) {
-        self.steps = Rows::of([Damped::WHOLE; 4], self.network.guards, self.network.classes);
-        self.beyond.iter_mut().for_each(|beyond| beyond.step = Damped::WHOLE);
-        self.rounds = 0;
+        (self.steps, self.rounds) = (Steps::default(), 0);
     }
 
-    /// Whether requests are to be followed now: those of users, whose time decides how often they come, until it is known how much
-    /// longer they take.
-    pub fn follows(&self, network: &Network) -> bool {
-        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
-        self.rounds < FOLLOWED && network.workloads.iter().any(closed)
+    /// Whether requests of users that were followed take longer or shorter than was taken; what they take is taken from now on.
+    pub fn is_longer(&mut self, composed: &Composed<'_>) -> bool {
+        let mut moved = 0.0f64;
+        for (w, workload) in self.network.workloads.iter().enumerate() {
+            let Some(longer) = composed.longer(w).filter(|_| matches!(workload.load, Load::Closed { .. })) else {
+                continue;
+            };
+            moved = moved.max((longer / self.longer[w] - 1.0).abs());
+            self.longer[w] = longer;
+        }
+        self.followed += 1;
+        moved > TIMED && self.followed < FOLLOWED
     }
 
     /// For each workload how much longer requests of users take than the part of the network that they pass.
     pub fn beyond(&self) -> &[Beyond] {
         &self.beyond
+    }
+
+    /// How far what has not settled is from where the last round led; zero where all has.
+    pub fn apart(&self) -> f64 {
+        if self.apart < SETTLED { 0.0 } else { self.apart }
     }
 
     /// What is lost, as far as it is known.
@@ -158,41 +138,56 @@ impl<'n> Feedback<'n> {
     pub fn is_settled(&mut self, solution: &Solution<'_>, composed: &Composed<'_>) -> bool {
         self.losses.stations = solution.losses.stations.clone();
         self.losses.pools.clone_from(&solution.losses.pools);
-        let mut moved = 0.0f64;
+        let (mut taken, mut led) = (Vec::new(), Vec::new());
         for guarded in &self.guarded {
             for class in 0..solution.network.classes {
                 let next = composed.tries(guarded, class);
-                let mut tries = self.losses.tries[guarded.id][class];
-                let steps = &mut self.steps[guarded.id][class];
-                let chances = [
-                    (&mut tries.attempt, next.attempt),
-                    (&mut tries.late, next.late),
-                    (&mut tries.copied, next.copied),
-                    (&mut tries.again, next.again),
-                ];
-                for (step, (own, wanted)) in steps.iter_mut().zip(chances) {
-                    moved = moved.max(step.towards(own, wanted));
-                }
+                let tries = &mut self.losses.tries[guarded.id][class];
+                taken.extend([tries.attempt, tries.late, tries.copied, tries.again]);
+                led.extend([next.attempt, next.late, next.copied, next.again]);
                 tries.time = next.time;
-                self.losses.tries[guarded.id][class] = tries.retried(tries.again, guarded.call.retries);
             }
         }
         for (w, workload) in solution.network.workloads.iter().enumerate() {
             let Load::Closed { users, think } = &workload.load else { continue };
-            if let Some(longer) = composed.longer(w) {
-                self.longer[w] = longer;
+            let response =
+                composed.request(w).map(|mean| self.longer[w] * mean).filter(|response| response.is_finite());
+            let taken_now = f64::from(*users) / solution.rates[w] - think.mean();
+            let beyond = &mut self.beyond[w];
+            if beyond.response == 0.0 {
+                beyond.response = response.unwrap_or(0.0);
             }
-            let followed = composed.followed(w).map(|(mean, _)| *mean);
-            let composed = || composed.request(w).map(|mean| self.longer[w] * mean);
-            let Some(response) = followed.or_else(composed).filter(|response| response.is_finite()) else { continue };
-            let cycle = f64::from(*users) / solution.rates[w];
-            let apart = self.beyond[w].towards(response, cycle - think.mean()) / cycle;
-            // What was timed changes by steps.
-            let enough = followed.is_some() && apart < TIMED;
-            moved = moved.max(if enough { 0.0 } else { apart });
+            let wanted = response.map_or(beyond.difference, |response| beyond.wanted(response, taken_now));
+            let unit = beyond.unit(workload);
+            taken.push(beyond.difference / unit);
+            led.push(wanted / unit);
         }
+        self.apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
+        let next = self.steps.next(&taken, &led);
+        self.take(&next);
         self.rounds += 1;
-        moved < SETTLED || self.rounds == MOST_ROUNDS
+        self.apart < SETTLED || self.rounds == MOST_ROUNDS
+    }
+}
+
+impl Feedback<'_> {
+    /// Takes these values, in the order in which they were gathered.
+    fn take(&mut self, values: &[f64]) {
+        let (chances, differences) = values.split_at(4 * self.guarded.len() * self.network.classes);
+        let mut chances = chances.chunks_exact(4);
+        for guarded in &self.guarded {
+            for tries in &mut self.losses.tries[guarded.id] {
+                let Some(&[attempt, late, copied, again]) = chances.next() else { return };
+                let chance = |value: f64| value.clamp(0.0, 1.0);
+                let (attempt, late, copied) = (chance(attempt), chance(late), chance(copied));
+                *tries = Tries { attempt, late, copied, ..*tries }.retried(chance(again), guarded.call.retries);
+            }
+        }
+        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
+        let users = self.network.workloads.iter().zip(&mut self.beyond).filter(|(workload, _)| closed(workload));
+        for ((workload, beyond), difference) in users.zip(differences) {
+            beyond.difference = difference * beyond.unit(workload);
+        }
     }
 }
 
@@ -209,24 +204,5 @@ fn find<'n>(steps: &'n [Step], guarded: &mut Vec<&'n Guarded>) {
             guarded.push(found);
         }
         step.inner(|steps| find(steps, guarded));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_lead_to_the_fixed_point_from_either_side() {
-        for slope in [-3.0, -1.0, -0.5, 0.0, 0.3] {
-            let (mut value, mut step) = (0.0, Damped::WHOLE);
-            // The fixed point of a line is one.
-            let rounds = (0..30).take_while(|_| {
-                let wanted = 1.0 + slope * (value - 1.0);
-                step.towards(&mut value, wanted) > 1e-9
-            });
-            let rounds = rounds.count();
-            assert!(rounds < 12, "{slope} {rounds}");
-        }
     }
 }

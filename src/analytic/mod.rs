@@ -36,6 +36,7 @@ mod waits;
 
 pub use explain::parts;
 
+use crate::math::fixed_point::Steps;
 use crate::math::rows::Rows;
 use crate::network::flows::{Flows, Losses, flows};
 use crate::network::{Network, Workload};
@@ -44,7 +45,7 @@ use crate::system::Load;
 use bursts::Phase;
 use closed::Users;
 use compose::Composed;
-use feedback::{Damped, Feedback};
+use feedback::Feedback;
 use follow::{Companions, Company};
 use layers::Gate;
 use memory::Memory;
@@ -87,6 +88,8 @@ struct Solution<'n> {
     gates: Vec<Gate>,
     /// Those who wait for their answers, where all do.
     users: Option<Users<'n>>,
+    /// How far what has not settled is from where the last round led; zero where all has.
+    apart: f64,
 }
 
 impl Solution<'_> {
@@ -171,8 +174,9 @@ type Within<'w> = Option<(&'w Phase, &'w Solution<'w>)>;
 
 /// The settled solution and its prediction.
 fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (Solution<'n>, Prediction) {
-    settle(network, rates, within, |solution, composed| {
+    settle(network, rates, within, |solution, composed, apart| {
         let mut prediction = results::predict(solution, composed);
+        trust::unsettled(&mut prediction, apart);
         if prediction.stable {
             prediction.metastable = metastable::find(solution, composed);
         }
@@ -183,12 +187,13 @@ fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (So
 /// From this load on waits are long enough to keep branches apart.
 const LONG: f64 = 0.6;
 
-/// The fixed point over what becomes of guarded calls, which depends on how long they take, and what is made of it.
+/// The fixed point over what becomes of guarded calls, which depends on how long they take, and what is made of it and of how far
+/// from it that still is.
 fn settle<'n, T>(
     network: &'n Network,
-    rates: Vec<f64>,
+    mut rates: Vec<f64>,
     within: Within<'_>,
-    made: impl Fn(&Solution<'_>, &Composed<'_>) -> T,
+    made: impl Fn(&Solution<'_>, &Composed<'_>, f64) -> T,
 ) -> (Solution<'n>, T) {
     let mut feedback = Feedback::of(network);
     let mut companions = Companions::default();
@@ -197,23 +202,28 @@ fn settle<'n, T>(
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
         let mut composed = Composed::new(&solution);
-        if feedback.follows(network) {
-            composed.follow();
-        }
         if feedback.is_settled(&solution, &composed) {
             composed.follow();
+            let settled = feedback.apart() == 0.0;
+            if settled && (feedback.is_longer(&composed) || within.is_none() && companions.is_outdated(&solution)) {
+                feedback.restart();
+                rates.clone_from(&solution.rates);
+                continue;
+            }
             let long = |station: &StationState| station.company > 1.0 && station.load > LONG;
             if let Some(company) = composed.company.take().filter(|_| !met && solution.stations.iter().any(long)) {
                 // Whom branches meet depends on how long they wait, which is known now.
                 met = true;
                 companions.meet(company);
                 feedback.restart();
+                rates.clone_from(&solution.rates);
                 continue;
             }
-            let made = made(&solution, &composed);
+            let made = made(&solution, &composed, solution.apart.max(feedback.apart()));
             drop(composed);
             return (solution, made);
         }
+        rates.clone_from(&solution.rates);
     }
 }
 
@@ -226,11 +236,7 @@ fn steady_state<'n>(
     within: Within<'_>,
 ) -> Solution<'n> {
     let mut losses = feedback.losses();
-    // The last correction of what does not get through a station or pool, and how much of the next is made: less after each
-    // one that went too far.
-    let mut steps = Rows::of(Damped::WHOLE, network.stations.len(), network.classes);
-    let mut gate_steps = vec![Damped::WHOLE; network.pools.len()];
-    let mut user_steps = vec![Damped::WHOLE; rates.len()];
+    let mut steps = Steps::default();
     let mut rounds = 0;
     loop {
         let flows = flows(network, &rates, &losses);
@@ -238,7 +244,7 @@ fn steady_state<'n>(
         // Phases come and go faster than company is learned: what holds on average holds in each.
         let company = match within {
             Some((_, base)) => base.company.as_ref(),
-            None => companions.at(network, &flows, &losses, &rates),
+            None => companions.known(network, &flows, &losses, &rates),
         };
         let variability = traffic::variability(network, &rates, &flows, &memories, &losses.stations, company);
         let mut stations = stations::solve(network, &flows, &variability);
@@ -247,25 +253,29 @@ fn steady_state<'n>(
         if let Some((phase, base)) = within {
             phase.apply(network, base, &mut stations, &mut gates);
         }
-        let mut moved = 0.0f64;
-        for (station, state) in stations.iter().enumerate() {
-            for (class, (held, step)) in losses.stations[station].iter_mut().zip(&mut steps[station]).enumerate() {
-                moved = moved.max(step.towards(held, state.held(class)));
-            }
+        // What does not get through stations and pools, and how often users come.
+        let mut taken: Vec<f64> = losses.stations.cells().iter().chain(&losses.pools).copied().collect();
+        let classes = 0..network.classes;
+        let mut led: Vec<f64> =
+            stations.iter().flat_map(|state| classes.clone().map(|class| state.held(class))).collect();
+        led.extend(gates.iter().map(Gate::held));
+        for (rate, came) in rates.iter().zip(&users) {
+            let Some(came) = came else { continue };
+            taken.push(rate.ln());
+            led.push(came.ln());
         }
-        for ((held, step), gate) in losses.pools.iter_mut().zip(&mut gate_steps).zip(&gates) {
-            moved = moved.max(step.towards(held, gate.held()));
-        }
-        for ((rate, step), came) in rates.iter_mut().zip(&mut user_steps).zip(users) {
-            if let Some(came) = came {
-                moved = moved.max(step.towards(rate, came) / came.max(f64::MIN_POSITIVE));
-            }
-        }
+        let apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
         rounds += 1;
-        if moved < TOLERANCES.flows || rounds == MAX_ROUNDS {
+        if apart < TOLERANCES.flows || rounds == MAX_ROUNDS {
             layers::find_dead(network, &flows, &losses, &mut gates);
             let company = company.cloned();
-            return Solution { network, rates, flows, losses, memories, company, stations, gates, users: None };
+            let apart = if apart < TOLERANCES.flows { 0.0 } else { apart };
+            return Solution { network, rates, flows, losses, memories, company, stations, gates, users: None, apart };
         }
+        let mut next = steps.next(&taken, &led).into_iter();
+        let held = losses.stations.cells_mut().iter_mut().chain(&mut losses.pools);
+        held.zip(&mut next).for_each(|(held, next)| *held = next.clamp(0.0, 1.0));
+        let of_users = rates.iter_mut().zip(users).filter(|(_, came)| came.is_some());
+        of_users.zip(next).for_each(|((rate, _), next)| *rate = next.exp());
     }
 }

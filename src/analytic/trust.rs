@@ -8,8 +8,9 @@ use super::Solution;
 use super::breakdown::Breakdown;
 use crate::discipline::Knowledge;
 use crate::network::{OperationId, StationId, Step, VisitId, Workload};
-use crate::prediction::Accuracy;
+use crate::prediction::{Accuracy, Prediction};
 use crate::system::{ArrivalLaw, Load};
+use crate::unit::ratio;
 use std::collections::HashSet;
 
 /// Error of a composition whose parts are exact but not independent.
@@ -28,7 +29,32 @@ pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown)
     let error = DEPENDENCE + breakdown.doubt.min(1.0) + breakdown.fork + breakdown.late + users;
     // Where requests hold things, try again, or come in bursts or as users, errors above what is small add up to more.
     let error = if is_entangled(solution) { error + (error - SMALL).max(0.0) * BEYOND } else { error };
-    Accuracy::Approximate { p95_error: (error * 1000.0).round() / 1000.0 }
+    Accuracy::Approximate { p95_error: rounded(error) }
+}
+
+/// Values of a fixed point that are less far from where they lead are as good as there.
+const SETTLED: f64 = 1e-5;
+
+/// The error of percentiles that fixed points leave, by how far they are from where they lead.
+const LEFT: f64 = 10.0;
+
+/// Says of a prediction that its fixed points are so far from where they lead.
+pub(super) fn unsettled(prediction: &mut Prediction, apart: f64) {
+    if apart < SETTLED {
+        return;
+    }
+    for workload in &mut prediction.workloads {
+        let error = match &workload.accuracy {
+            Accuracy::Exact => 0.0,
+            Accuracy::Approximate { p95_error } => *p95_error,
+            _ => continue,
+        };
+        workload.accuracy = Accuracy::Approximate { p95_error: rounded(error + (LEFT * apart).min(1.0)) };
+    }
+    prediction.notes.push(format!(
+        "not settled: what waits, refusals and calls depend on each other by still moves by {}; simulate instead, with --method simulate",
+        ratio::print(apart)
+    ));
 }
 
 /// Error where branches of users' requests wait beside each other: they are taken as a part of the time of one.
@@ -43,6 +69,10 @@ fn is_entangled(solution: &Solution<'_>) -> bool {
     let network = solution.network;
     let plain = |workload: &Workload| matches!(workload.arrivals(), Some(ArrivalLaw::Poisson | ArrivalLaw::Renewal(_)));
     network.guards > 0 || !network.pools.is_empty() || !network.workloads.iter().all(plain)
+}
+
+fn rounded(error: f64) -> f64 {
+    (error * 1000.0).round() / 1000.0
 }
 
 /// No longer way is followed: calls nest as deep.

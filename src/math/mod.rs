@@ -13,6 +13,7 @@ pub mod curve;
 pub mod equivalent;
 pub mod erlang;
 pub mod estimate;
+pub mod fixed_point;
 pub mod histogram;
 pub mod inversion;
 pub mod ladder;

@@ -26,6 +26,16 @@ impl<T> Rows<T> {
         Rows { rows, width, cells }
     }
 
+    /// All cells, row by row.
+    pub fn cells(&self) -> &[T] {
+        &self.cells
+    }
+
+    /// All cells, to change them.
+    pub fn cells_mut(&mut self) -> &mut [T] {
+        &mut self.cells
+    }
+
     /// The rows, from the first.
     pub fn iter(&self) -> impl Iterator<Item = &[T]> {
         (0..self.rows).map(|row| &self[row])

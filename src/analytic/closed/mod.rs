@@ -235,6 +235,7 @@ impl<'n> Users<'n> {
             // What pools there are nobody holds.
             gates: vec![Gate::IDLE; network.pools.len()],
             users: Some(self),
+            apart: 0.0,
         }
     }
 

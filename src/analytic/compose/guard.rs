@@ -317,8 +317,11 @@ impl Composed<'_> {
         let tries = match &self.guards[guarded.id * self.classes + class] {
             Some(law) => law.tries,
             None if guarded.is_decided_by_time() => {
+                // It never ends: whoever gives up or asks again after a while does.
                 let late = if call.timeout.is_some() { 1.0 } else { 0.0 };
-                let tries = Tries { attempt: 1.0 - late, late, ..Tries::PLAIN };
+                let patience = call.timeout.unwrap_or(f64::INFINITY);
+                let copied = if call.hedge.is_some_and(|hedge| hedge < patience) { 1.0 } else { 0.0 };
+                let tries = Tries { attempt: 1.0 - late, late, copied, ..Tries::PLAIN };
                 tries.retried(late, call.retries)
             }
             None => {

@@ -5,6 +5,7 @@ use super::batches::batches;
 use super::machine::Machine;
 use super::places::Places;
 use super::{SEED, any, sends};
+use crate::analytic::Solution;
 use crate::math::random::Stream;
 use crate::network::flows::{Flows, Losses};
 use crate::network::program::Program;
@@ -184,17 +185,42 @@ impl Companions {
         self.learned = MOST_LEARNED;
     }
 
-    /// Whom visits meet at these flows: what was known before where they are much the same.
-    pub fn at(&mut self, network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond]) -> Option<&Company> {
-        let mut arrivals: Vec<PerSecond> = flows.brought(network).into_iter().map(|(rate, _)| rate).collect();
-        arrivals.extend(flows.pools.iter().map(|rates| rates.iter().sum::<f64>()));
-        let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
-        if self.at.len() != arrivals.len() || self.learned < MOST_LEARNED && !arrivals.iter().zip(&self.at).all(same) {
-            (self.company, self.at) = (company(network, flows, losses, rates), arrivals);
-            self.learned += 1;
+    /// Whom visits meet: what was known before, or is found at these flows.
+    pub fn known(
+        &mut self,
+        network: &Network,
+        flows: &Flows,
+        losses: &Losses,
+        rates: &[PerSecond],
+    ) -> Option<&Company> {
+        if self.learned == 0 {
+            self.learn(network, flows, losses, rates);
         }
         self.company.as_ref()
     }
+
+    /// Whether flows have become others than those at which that is known; then it is found anew.
+    pub fn is_outdated(&mut self, solution: &Solution<'_>) -> bool {
+        let Solution { network, flows, losses, rates, .. } = solution;
+        let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
+        let known = self.company.is_none() || self.learned >= MOST_LEARNED;
+        if known || arrivals(network, flows).iter().zip(&self.at).all(same) {
+            return false;
+        }
+        self.learn(network, flows, losses, rates);
+        true
+    }
+
+    fn learn(&mut self, network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond]) {
+        (self.company, self.at) = (company(network, flows, losses, rates), arrivals(network, flows));
+        self.learned += 1;
+    }
+}
+
+/// Arrivals at each station, then at each pool.
+fn arrivals(network: &Network, flows: &Flows) -> Vec<PerSecond> {
+    let of_pools = flows.pools.iter().map(|rates| rates.iter().sum());
+    flows.brought(network).into_iter().map(|(rate, _)| rate).chain(of_pools).collect()
 }
 
 /// The chance to be refused at each station, of those of a class.

@@ -274,7 +274,7 @@ impl<'a> Walk<'a> {
             Step::Guarded(guarded) => {
                 let (call, tries) = (&guarded.call, &losses.tries[guarded.id][class]);
                 let calls = count * call.probability * geometric_sum(tries.success, call.times);
-                if tries.late > 0.0 || tries.copied > 0.0 {
+                if tries.late > 0.0 {
                     // Who gives up holds for so long, whatever goes on behind.
                     self.section.delay += calls * part * tries.time;
                     self.time(calls, part, tries.time, 2.0 * tries.time * tries.time);

@@ -2,7 +2,7 @@
 //! known exactly.
 
 use crate::math::equivalent::{Element, Filled, filled};
-use crate::math::linearizer::{self, Crowd, Others, Queue, Visits};
+use crate::math::linearizer::{Crowd, Queue, Visits};
 use crate::unit::{PerSecond, Seconds};
 
 /// Waits are made shorter only, by no higher power: those of several servers are too long.
@@ -10,9 +10,6 @@ const HIGHEST: f64 = 100.0;
 
 /// A queue that is busier says nothing of the power: all of them wait, whatever it is.
 const FULL: f64 = 0.9999;
-
-/// Corrections that mean values need to be right with them.
-const ROUNDS: usize = 3;
 
 /// Waits shorter than this part of the work are not compared.
 const NO_WAIT: f64 = 1e-9;
@@ -26,38 +23,47 @@ pub(super) struct Alike {
 }
 
 /// Finds the powers of the utilization with which waits of crowds that come at these rates are right for all of them alike.
+///
+/// One who comes finds what is there with one less (the arrival theorem); what mean values make of that number is compared with the
+/// wait.
 pub(super) fn correct(crowds: &[Crowd], queues: &mut [Queue], rates: &[PerSecond]) -> Alike {
     let alike = alike(crowds, queues.len(), rates);
-    let plain = |queue: &Queue| {
-        let others = Others { residual: 1.0, company: 0.0, ..queue.others };
-        Queue { residual: 1.0, shared: true, others, most: f64::INFINITY, ..*queue }
-    };
-    let mut plain: Vec<Queue> = queues.iter().map(plain).collect();
     let element = |(queue, visits): (&Queue, &Visits)| Element {
         demand: visits.demand().max(1e-300),
         servers: queue.servers,
         others: queue.others.load,
     };
     let elements: Vec<Element> = queues.iter().zip(&alike.visits).map(element).collect();
-    let Filled { throughput, present, beside } = filled(alike.users as usize, alike.away, &elements);
-    for _ in 0..ROUNDS {
-        let nearly = linearizer::solve(std::slice::from_ref(&alike), &plain);
-        for (e, (visits, queue)) in alike.visits.iter().zip(&mut plain).enumerate() {
-            let wait = (present[e] / throughput - visits.demand()) / visits.count;
-            let theirs = queue.others.work;
-            let utilization = (nearly.throughput[0] * visits.demand() + queue.others.load) / queue.servers;
-            let raise = |power: &mut f64, right: Seconds, nearly: Seconds, work: Seconds| {
-                if nearly > NO_WAIT * work && utilization < FULL {
-                    let missing = (right.max(1e-3 * nearly) / nearly).ln() / utilization.ln();
-                    *power = (*power + missing).clamp(0.0, HIGHEST);
-                }
-            };
-            raise(&mut queue.powers.0, wait, nearly.waits[0][e], visits.work);
-            raise(&mut queue.powers.1, theirs * (beside[e] - 1.0), nearly.outside[e], theirs);
-        }
+    let users = alike.users as usize;
+    let all = filled(users, alike.away, &elements);
+    let fewer = (users > 1).then(|| filled(users - 1, alike.away, &elements));
+    for (e, (queue, visits)) in
+        queues.iter_mut().zip(&alike.visits).enumerate().filter(|(_, (_, visits))| visits.count > 0.0)
+    {
+        let own = (all.present[e] / all.throughput - visits.demand()) / visits.count;
+        let found = fewer.as_ref().map_or((0.0, 0.0), |fewer| there(queue, visits, fewer, e));
+        queue.powers.0 = power(queue, visits.work, found, own);
+        let theirs = queue.others.work;
+        queue.powers.1 = power(queue, theirs, there(queue, visits, &all, e), theirs * (all.beside[e] - 1.0));
     }
-    queues.iter_mut().zip(&plain).for_each(|(queue, plain)| queue.powers = plain.powers);
-    Alike { users: alike.users, present }
+    Alike { users: alike.users, present: all.present }
+}
+
+/// How many are at a queue and, by server, in service, as mean values count them: waits of several servers are those of one.
+fn there(queue: &Queue, visits: &Visits, filled: &Filled, e: usize) -> (f64, f64) {
+    let served = filled.throughput * visits.demand() / queue.servers;
+    (filled.present[e] - served * (queue.servers - 1.0), served)
+}
+
+/// The power of the utilization by which the wait behind so many is off.
+fn power(queue: &Queue, work: Seconds, (present, served): (f64, f64), right: Seconds) -> f64 {
+    let Queue { servers, others, .. } = queue;
+    let nearly = work * (others.load / servers + present) / (servers - others.load);
+    let utilization = others.load / servers + served;
+    if nearly <= NO_WAIT * work || utilization >= FULL {
+        return 0.0;
+    }
+    ((right.max(1e-3 * nearly) / nearly).ln() / utilization.ln()).clamp(0.0, HIGHEST)
 }
 
 /// The crowds as one, whose requests do one thing after the other: what they do at the same time is done by as many more of them.
