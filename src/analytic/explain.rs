@@ -9,7 +9,7 @@
 //!
 //! Source: Hong, Estimating quantile sensitivities, Operations Research 57 (2009).
 
-use super::compose::Composed;
+use super::compose::{Composed, Extent};
 use super::stations::Treatment;
 use super::{Solution, begun, prepared, results, settle};
 use crate::distribution::{Distribution, Law};
@@ -50,7 +50,7 @@ fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, perce
     places.sort_by(|a, b| b.0.total_cmp(&a.0));
     places.truncate(MOST_PLACES);
     let grown = |changed: &Solution<'_>| {
-        let mut composed = Composed::new(changed);
+        let mut composed = Composed::new(changed, Extent::Whole);
         composed.follow();
         let longer = results::response(changed, &composed, w).percentiles[percentile];
         longer.map_or(0.0, |longer| (longer - whole) / LONGER)

@@ -2,7 +2,7 @@
 //! are made: a fixed point.
 
 use super::Solution;
-use super::compose::Composed;
+use super::compose::{Composed, Extent};
 use crate::math::fixed_point::Steps;
 use crate::network::flows::{Losses, Tries};
 use crate::network::{Guarded, Network, Step, Workload};
@@ -135,7 +135,12 @@ impl<'n> Feedback<'n> {
     }
 
     /// Whether guarded calls go as the solution took them to; else they are taken as they go now.
-    pub fn is_settled(&mut self, solution: &Solution<'_>, composed: &Composed<'_>) -> bool {
+    pub fn is_settled(&mut self, solution: &Solution<'_>) -> bool {
+        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
+        if self.guarded.is_empty() && !self.network.workloads.iter().any(closed) {
+            return true;
+        }
+        let composed = Composed::new(solution, Extent::Chances);
         self.losses.stations = solution.losses.stations.clone();
         self.losses.pools.clone_from(&solution.losses.pools);
         let (mut taken, mut led) = (Vec::new(), Vec::new());

@@ -44,7 +44,7 @@ use crate::prediction::{Prediction, laws};
 use crate::system::Load;
 use bursts::Phase;
 use closed::Users;
-use compose::Composed;
+use compose::{Composed, Extent};
 use feedback::Feedback;
 use follow::{Companions, Company};
 use layers::Gate;
@@ -135,7 +135,7 @@ pub fn solve(network: &Network) -> Prediction {
     let prediction = match Users::of(apart.as_ref().unwrap_or(&network)) {
         Some(users) => {
             let solution = users.steady_state();
-            results::predict(&solution, &Composed::new(&solution))
+            results::predict(&solution, &Composed::new(&solution, Extent::Whole))
         }
         None if traffic::tells_apart(&network) => profile::predict(&closed::each_apart(&network)),
         None => profile::predict(&network),
@@ -201,8 +201,8 @@ fn settle<'n, T>(
     let mut met = within.is_some() || feedback.is_timed();
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
-        let mut composed = Composed::new(&solution);
-        if feedback.is_settled(&solution, &composed) {
+        if feedback.is_settled(&solution) {
+            let mut composed = Composed::new(&solution, Extent::Whole);
             composed.follow();
             let settled = feedback.apart() == 0.0;
             if settled && (feedback.is_longer(&composed) || within.is_none() && companions.is_outdated(&solution)) {

@@ -6,7 +6,7 @@
 use super::parallel::Branch;
 use super::rough::Rough;
 use super::sheet::Sheet;
-use super::{Composed, Tail};
+use super::{Composed, Extent, Tail};
 use crate::analytic::{each, each_in};
 use crate::math::ladder::{EULER, Ladder, NODES};
 use crate::network::Step;
@@ -67,17 +67,22 @@ type Look = Vec<Option<Point>>;
 
 impl<'s> Composed<'s> {
     /// Every operation and branch on the rungs it is needed on, level by level.
-    pub(super) fn climb(&mut self) {
-        // Tails with a formula need no rungs.
+    pub(super) fn climb(&mut self, extent: Extent) {
         let slots: Vec<usize> = (0..self.rough.len()).collect();
+        // Tails with a formula need no rungs.
         let formulas =
             |slot: &usize| self.rough[*slot].and_then(|_| self.closed_tail(self.steps_of(*slot), slot % self.classes));
-        self.tails = each(self.solution.network, &slots, formulas);
-        let own: Vec<Rungs> = slots.iter().map(|slot| self.own_rungs(*slot)).collect();
+        let own: Vec<Rungs> = match extent {
+            Extent::Whole => {
+                self.tails = each(self.solution.network, &slots, formulas);
+                slots.iter().map(|slot| self.own_rungs(*slot)).collect()
+            }
+            Extent::Chances => vec![Rungs::NONE; slots.len()],
+        };
         let needed = self.needed_rungs(&own);
         let deepest = self.rough.iter().flatten().map(|rough| rough.level).max().unwrap_or(0);
         for level in 0..=deepest {
-            self.climb_level(level, &own, &needed);
+            self.climb_level(level, extent, &own, &needed);
         }
     }
 
@@ -134,7 +139,7 @@ impl<'s> Composed<'s> {
     }
 
     /// Reads the tails of all operations and branches of a level, and with them the parallel steps above.
-    fn climb_level(&mut self, level: usize, own: &[Rungs], needed: &[Rungs]) {
+    fn climb_level(&mut self, level: usize, extent: Extent, own: &[Rungs], needed: &[Rungs]) {
         let branches = self.branches_of(level);
         let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
         let slots: Vec<usize> = self.slots_callees_first().filter(of_level).collect();
@@ -179,11 +184,13 @@ impl<'s> Composed<'s> {
         for slot in &slots {
             self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }
-        let numbered: Vec<(usize, usize)> =
-            slots.iter().copied().enumerate().filter(|(_, slot)| self.tails[*slot].is_none()).collect();
-        let curve = |(i, slot): &(usize, usize)| Some(self.rough[*slot]?.tail(&points[*i]));
-        let tails = each(self.solution.network, &numbered, curve);
-        numbered.iter().zip(tails).for_each(|((_, slot), tail)| self.tails[*slot] = tail);
+        if extent == Extent::Whole {
+            let numbered: Vec<(usize, usize)> =
+                slots.iter().copied().enumerate().filter(|(_, slot)| self.tails[*slot].is_none()).collect();
+            let curve = |(i, slot): &(usize, usize)| Some(self.rough[*slot]?.tail(&points[*i]));
+            let tails = each(self.solution.network, &numbered, curve);
+            numbered.iter().zip(tails).for_each(|((_, slot), tail)| self.tails[*slot] = tail);
+        }
         let tails =
             branches.iter().enumerate().map(|(i, branch)| self.branch_tail(branch, &points[slots.len() + i])).collect();
         self.finish_parallels(&branches, tails);

@@ -91,8 +91,17 @@ pub(super) struct Composed<'s> {
     longer: Vec<Option<f64>>,
 }
 
+/// How much is composed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Extent {
+    /// All that a prediction is read from.
+    Whole,
+    /// Means and chances, and of times only those that chances depend on: no tails of operations.
+    Chances,
+}
+
 impl<'s> Composed<'s> {
-    pub(super) fn new(solution: &'s Solution<'s>) -> Composed<'s> {
+    pub(super) fn new(solution: &'s Solution<'s>, extent: Extent) -> Composed<'s> {
         let network = solution.network;
         let slots = network.operations.len() * network.classes;
         let refusals = solution.refusals();
@@ -119,7 +128,7 @@ impl<'s> Composed<'s> {
             longer: Vec::new(),
         };
         composed.look_ahead();
-        composed.climb();
+        composed.climb(extent);
         composed
     }
 
