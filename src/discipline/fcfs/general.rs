@@ -14,6 +14,9 @@ use crate::discipline::{Delay, Knowledge, Term};
 use crate::distribution::{Distribution, Gamma, Law};
 use crate::math::{erlang, roots, special};
 
+/// Mean waits that are a smaller part of the work are none: numbers end where regular arrivals hardly ever meet.
+const NO_WAIT: f64 = 1e-15;
+
 /// The wait of a stable G/G/c.
 pub(super) fn solve(queue: &Queue) -> Waiting {
     // Of a stream known by its variability alone two moments do not say everything, the less the further from Poisson.
@@ -31,7 +34,7 @@ pub(super) fn solve(queue: &Queue) -> Waiting {
     let mean = mean_wait_factor(rho, ca2, cs2, queue.servers) * 0.5 * (ca2 + cs2) * mean_memoryless;
     let probability = wait_probability(rho, ca2, cs2, queue.servers, memoryless).clamp(1e-300, 1.0);
     let knowledge = Knowledge::Approximate { p95_error: 0.05 + by_moments };
-    if mean <= 0.0 {
+    if mean <= NO_WAIT * queue.service.mean() {
         return Waiting { delay: Delay::None, knowledge };
     }
     Waiting { delay: conditional_wait(queue, probability, mean / probability, drain), knowledge }
@@ -151,5 +154,27 @@ fn decay_rate(queue: &Queue, drain: f64) -> Option<f64> {
         Some(high)
     } else {
         Some(roots::bracketed(low.max(high * 1e-6), high, 1e-7, excess))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::inversion::Line;
+    use num_complex::Complex64;
+
+    #[test]
+    fn who_comes_regularly_and_rarely_waits_for_no_time_at_all() {
+        for rate in [1e-3, 0.05, 0.2, 1.0, 20.0] {
+            for scv in [0.05, 0.2, 0.5] {
+                let service = Law::Gamma(Gamma { mean: 3e-3, cv: 0.7 });
+                let queue = Queue { arrival_rate: rate, arrivals: Arrivals::Scv(scv), service, servers: 1 };
+                let wait = solve(&queue).delay;
+                let mut values = [Complex64::default(); 3];
+                wait.transform(Line { real: 40.0, step: 700.0 }, &mut values);
+                assert!(values.iter().all(|value| value.is_finite()), "{rate} {scv} {wait:?}");
+                assert!(wait.mean() < 1e-3 && wait.probability() <= 1.0);
+            }
+        }
     }
 }
