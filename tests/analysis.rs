@@ -402,3 +402,27 @@ fn who_holds_one_of_three_waits_for_none_of_seven() {
     let model = "[service.a]\nworkers = 3\noperations.o.steps = [ { work = \"3ms\" }, { call = \"b.o\" }, { delay = \"3ms\" } ]\n[service.b]\nworkers = 7\noperations.o.steps = [ { work = \"4ms\" }, { delay = \"6ms\" }, { work = \"8ms\" } ]\n[workload.w]\nentry = \"a.o\"\nrate = \"45/s\"\n";
     agrees(model, 0.1);
 }
+
+#[test]
+fn queues_get_used_to_a_new_load_as_slowly_as_they_do() {
+    let model = |service: &str, steps: &str, points: &str| {
+        format!(
+            "[service.a]\ncores = 4\n{service}operations.o.steps = [ {steps} ]\n[service.b]\noperations.o.work = {{ mean = \"70ms\", cv = 1.2 }}\n[workload.w]\nentry = \"a.o\"\nprofile = [ {points} ]\n"
+        )
+    };
+    let exponential = "{ work = \"1s\" }";
+    // From empty, and not long enough to fill up.
+    agrees(&model("", exponential, "{ at = \"0s\", rate = \"3.6/s\" }, { at = \"8s\", rate = \"3.6/s\" }"), 0.01);
+    let too_much = |rest: &str| {
+        format!(
+            "{{ at = \"0s\", rate = \"3/s\" }}, {{ at = \"50s\", rate = \"5/s\" }}, {{ at = \"100s\", rate = \"3/s\" }}, {{ at = \"300s\", rate = \"3/s\" }}{rest}"
+        )
+    };
+    agrees(&model("", exponential, &too_much("")), 0.02);
+    // What comes later comes no faster than it gets through, and work of another form is got used to at another pace.
+    let behind = "{ work = { mean = \"1s\", cv = 1.6 } }, { call = \"b.o\", times = 3 }";
+    agrees(&model("", behind, &too_much("")), 0.06);
+    let split = "instances = 2\nbalancer = \"random\"\n";
+    let half = "{ work = { mean = \"2s\", cv = 0.4 } }";
+    agrees(&model(split, half, &too_much("")), 0.05);
+}

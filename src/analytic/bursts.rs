@@ -22,6 +22,9 @@ const MOST: usize = 3;
 /// Error of waits that depend on phases.
 const PHASES: Knowledge = Knowledge::Approximate { p95_error: 0.1 };
 
+/// Error of waits where the number is followed through time.
+const FOLLOWED: Knowledge = Knowledge::Approximate { p95_error: 0.02 };
+
 /// And where the queue is none of first come, first served.
 const OTHERS: Knowledge = Knowledge::Approximate { p95_error: 0.4 };
 
@@ -51,7 +54,7 @@ impl Burst {
 }
 
 /// What queues without a limit, and pools, meet in a regime: `None` where nothing comes in bursts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Phase {
     stations: Vec<Option<Delay>>,
     /// What waits on average are multiplied by.
@@ -59,6 +62,8 @@ pub(super) struct Phase {
     pools: Vec<Option<Delay>>,
     /// Mean service times.
     services: Vec<Seconds>,
+    /// How waits at stations are known.
+    knowledge: Knowledge,
 }
 
 /// The regimes of a network whose workloads come in bursts, around its solution at mean rates; none where no workload does.
@@ -91,20 +96,19 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
     for (visit, rates) in network.visits.iter().zip(base.flows.visits.iter()) {
         arrivals[visit.station].iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate);
     }
-    let mut found = Phase::default();
+    let none =
+        Phase { stations: Vec::new(), factors: Vec::new(), pools: Vec::new(), services: Vec::new(), knowledge: PHASES };
+    let mut found = none;
     for ((station, state), arrivals) in network.stations.iter().zip(&base.stations).zip(&arrivals) {
         let all: f64 = arrivals.iter().sum();
-        let split = station.is_split() || station.balancer != Balancer::Shared;
-        let parts = if split { f64::from(station.instances) } else { 1.0 };
-        let servers = if split { station.servers } else { station.servers.saturating_mul(station.instances) };
+        let (parts, servers) = queues(station);
         let service = if all > 0.0 { state.load * station.capacity() / all } else { 0.0 };
         let own = |burst: &Burst| arrivals[burst.workload] / parts;
         let plain = station.discipline == Discipline::Fcfs && !looks(station) && station.queue.is_none();
         let mean = erlang_wait(all / parts, service, servers);
         let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
-        let alone = met.filter(|met| *met > 0.0 && mean > 0.0).map_or(mean, |met| met / state.company);
-        let form =
-            Form { over_memoryless: if mean > 0.0 { alone / mean } else { 1.0 }, before_next: state.before_next };
+        let (alone, over_memoryless) = alone(state, all / parts, service, servers);
+        let form = Form { over_memoryless, before_next: state.before_next };
         let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers, form);
         // What company adds it adds in each phase.
         let scaled = |(delay, met): (Delay, f64)| {
@@ -123,6 +127,26 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         found.pools.push(in_phase(bursts, phases, all, &own, service, 1, Form::PLAIN).0);
     }
     found
+}
+
+/// How many queues a station has, and the servers of each.
+fn queues(station: &Station) -> (f64, u32) {
+    let split = station.is_split() || station.balancer != Balancer::Shared;
+    let parts = if split { f64::from(station.instances) } else { 1.0 };
+    (parts, if split { station.servers } else { station.servers.saturating_mul(station.instances) })
+}
+
+/// The same where nobody looks at how long they are.
+pub(super) fn parts(station: &Station) -> Option<(f64, u32)> {
+    (!looks(station)).then(|| queues(station))
+}
+
+/// What is waited on average at a queue to which so much comes, without company, and over that of M/M/c.
+pub(super) fn alone(state: &StationState, rate: f64, service: f64, servers: u32) -> (f64, f64) {
+    let mean = erlang_wait(rate, service, servers);
+    let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
+    let alone = met.filter(|met| *met > 0.0 && mean > 0.0).map_or(mean, |met| met / state.company);
+    (alone, if mean > 0.0 { alone / mean } else { 1.0 })
 }
 
 fn looks(station: &Station) -> bool {
@@ -203,6 +227,13 @@ fn cores_of(network: &Network, pool: &Pool) -> Option<StationId> {
 }
 
 impl Phase {
+    /// One in which these waits are met at stations, and elsewhere what there always is.
+    pub fn of_waits(stations: Vec<Option<Delay>>) -> Phase {
+        let factors = stations.iter().map(|wait| if wait.is_some() { f64::INFINITY } else { 1.0 }).collect();
+        let services = vec![0.0; stations.len()];
+        Phase { stations, factors, pools: Vec::new(), services, knowledge: FOLLOWED }
+    }
+
     /// What is waited for workers, and with one for the cores, where there are more requests than workers and more workers
     /// than these: all workers but those at work wait for the cores, and everyone else for a worker.
     fn behind_workers(&self, network: &Network, pool: PoolId) -> Option<(StationId, Delay, Delay)> {
@@ -228,7 +259,8 @@ impl Phase {
             }
             for (class, known) in state.classes.iter_mut().zip(&known.classes) {
                 class.stuck = 0.0;
-                class.knowledge = known.knowledge.and(if self.stations[id].is_some() { PHASES } else { OTHERS });
+                class.knowledge =
+                    known.knowledge.and(if self.stations[id].is_some() { self.knowledge } else { OTHERS });
                 if let Some(delay) = &self.stations[id] {
                     class.wait = Some(delay.clone());
                     class.treatment = known.treatment.clone();

@@ -1,7 +1,7 @@
 //! Predicts the steady state of a network, and its way through time, by analysis: response-time distributions through the call graph.
 //!
 //! In the order of the data: `prepared` makes everything that is held a pool and draws out `circles`; `profile` takes load that
-//! changes with time apart and `bursts` their phases, which `regimes` puts together. For given rates `memory` says how long each
+//! changes with time apart, whose queues `unsteady` follows, and `bursts` their phases; `regimes` puts them together. For given rates `memory` says how long each
 //! queue remembers, `traffic` how variable the arrivals at each station are, `stations` what each class of requests meets there,
 //! `layers` what they wait for that others hold and how users bound it; `closed` does all that exactly for users, and others beside
 //! them, in a network of product form. `compose` puts the response-time distributions of operations together, `follow` those of
@@ -32,6 +32,7 @@ mod stations;
 mod tails;
 mod traffic;
 mod trust;
+mod unsteady;
 mod waits;
 
 pub use explain::parts;
@@ -184,8 +185,10 @@ fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (So
     })
 }
 
-/// From this load on waits are long enough to keep branches apart.
+/// From this load on waits are long enough to keep branches apart, and where they are so many times longer for others of the same
+/// request.
 const LONG: f64 = 0.6;
+const CROWDED: f64 = 5.0;
 
 /// The fixed point over what becomes of guarded calls, which depends on how long they take, and what is made of it and of how far
 /// from it that still is.
@@ -210,7 +213,8 @@ fn settle<'n, T>(
                 rates.clone_from(&solution.rates);
                 continue;
             }
-            let long = |station: &StationState| station.company > 1.0 && station.load > LONG;
+            let long =
+                |station: &StationState| station.company > 1.0 && (station.load > LONG || station.company > CROWDED);
             if let Some(company) = composed.company.take().filter(|_| !met && solution.stations.iter().any(long)) {
                 // Whom branches meet depends on how long they wait, which is known now.
                 met = true;

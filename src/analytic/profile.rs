@@ -12,13 +12,15 @@
 //! V' = L - 1, V ≥ 0       fluid: what comes above capacity piles up, and is done later
 //! ```
 //!
-//! At every time it is as if the rates `m` had always been (pointwise stationary), later by `V`.
+//! At every time it is as if the rates `m` had always been (pointwise stationary), later by `V`; at queues that are followed through time
+//! ([`unsteady`]) it is as it is.
 //!
 //! Source: Green and Kolesar (1991); Eick, Massey and Whitt, The physics of the Mt/G/∞ queue, Operations Research 41 (1993); Newell,
 //! Applications of Queueing Theory (1982).
 
+use super::bursts;
 use super::regimes::{delayed, mixed};
-use super::{at_rates, begun};
+use super::{at_rates, begun, settled, trust, unsteady};
 use crate::network::horizon::{Horizon, horizon};
 use crate::network::profile::pieces;
 use crate::network::{Network, Workload};
@@ -36,9 +38,16 @@ const MOST: usize = 400;
 /// While something has piled up, what is random beside it is that of this load.
 const FULL: f64 = 0.85;
 
-/// A part of the time, with the rates that are met there.
+/// Error of percentiles where what piles up is not followed but flows.
+const PILED: f64 = 0.25;
+
+/// A queue that is followed through time lets no more through to others, in parts of what it can do.
+const PASSED: f64 = 0.98;
+
+/// A part of the time, with the rates at which requests come, and those that are met there.
 struct Slice {
     length: Seconds,
+    came: Vec<f64>,
     rates: Vec<f64>,
 }
 
@@ -52,7 +61,8 @@ pub(super) fn predict(network: &Network) -> Prediction {
     };
     let mut slices = slices(network, end, &begun);
     let mean = |w: usize| slices.iter().map(|slice| slice.length * slice.rates[w]).sum::<f64>() / end;
-    let base = at_rates(network, (0..begun.len()).map(mean).collect());
+    let means: Vec<f64> = (0..begun.len()).map(mean).collect();
+    let base = at_rates(network, means.clone());
     follow(&mut slices, settling(&base), repeats);
     let mut known: Vec<(Vec<f64>, Prediction)> = Vec::new();
     let mut solved = |rates: &[f64]| {
@@ -63,31 +73,39 @@ pub(super) fn predict(network: &Network) -> Prediction {
         known.push((rates.to_vec(), found.clone()));
         found
     };
-    let each: Vec<Prediction> = slices.iter().map(|slice| solved(&slice.rates)).collect();
-    let loads: Vec<f64> = each.iter().map(|part| part.headroom.map_or(0.0, |headroom| 1.0 / headroom)).collect();
+    let each: Vec<Prediction> = slices.iter().map(|slice| solved(&slice.came)).collect();
+    let load = |part: &Prediction| part.headroom.map_or(0.0, |headroom| 1.0 / headroom);
+    let loads: Vec<f64> = each.iter().map(load).collect();
     let (delays, left) = pile_up(&slices, &loads, repeats);
-    let parts: Vec<(f64, Prediction)> = slices
-        .iter()
-        .zip(each)
-        .zip(loads.iter().zip(&delays))
-        .map(|((slice, own), (load, delay))| {
-            let full = *load > FULL && (*delay > 0.0 || !own.stable);
-            let response = if full {
-                solved(&slice.rates.iter().map(|r| r * FULL / load).collect::<Vec<_>>())
-            } else {
-                own.clone()
-            };
-            let mut part = delayed(response, *delay);
-            // What comes, comes, whatever it meets.
-            for (part, own) in part.workloads.iter_mut().zip(&own.workloads) {
-                part.arrival_rate = own.arrival_rate;
-                part.throughput = own.arrival_rate * (1.0 - part.error_rate);
-            }
-            (slice.length / end, part)
-        })
-        .collect();
+    let (steady, _) = settled(network, means, None);
+    let stretches: Vec<(Seconds, &[f64])> = slices.iter().map(|slice| (slice.length, slice.came.as_slice())).collect();
+    let bursts = !bursts::regimes(&steady).is_empty();
+    let busiest = steady.network.stations.iter().position(|station| Some(&station.name) == base.bottleneck.as_ref());
+    let phases = busiest
+        .filter(|_| !bursts)
+        .map_or_else(Vec::new, |busiest| unsteady::phases(&steady, busiest, &stretches, repeats));
+    let part = |(i, slice): (usize, &Slice)| {
+        let (met, delay) = (solved(&slice.rates), delays[i]);
+        let load = load(&met);
+        let at = |part: f64| slice.rates.iter().map(|rate| rate * part).collect::<Vec<f64>>();
+        let mut part = match phases.get(i) {
+            Some(phase) => settled(network, at((PASSED / load).min(1.0)), Some((phase, &steady))).1,
+            None if load > FULL && (delay > 0.0 || !met.stable) => delayed(solved(&at(FULL / load)), delay),
+            None => delayed(met, delay),
+        };
+        // What comes, comes, whatever it meets.
+        for (part, own) in part.workloads.iter_mut().zip(&each[i].workloads) {
+            part.arrival_rate = own.arrival_rate;
+            part.throughput = own.arrival_rate * (1.0 - part.error_rate);
+        }
+        (slice.length / end, part)
+    };
+    let parts: Vec<(f64, Prediction)> = slices.iter().enumerate().map(part).collect();
     let peak = loads.iter().copied().fold(0.0, f64::max);
     let mut found = mixed(base, &parts);
+    if phases.is_empty() && peak > FULL {
+        trust::doubted(&mut found, PILED);
+    }
     found.headroom = (peak > 0.0).then(|| 1.0 / peak);
     found.stable &= left == 0.0;
     found.notes.extend(piled(&slices, &loads, &delays, left, found.bottleneck.as_deref()));
@@ -125,8 +143,9 @@ fn slices(network: &Network, end: Seconds, begun: &[f64]) -> Vec<Slice> {
         let length = (pair[1] - pair[0]) / parts as f64;
         for k in 0..parts {
             let middle = pair[0] + (k as f64 + 0.5) * length;
-            let rates = network.workloads.iter().zip(begun).map(|(w, rate)| rate_at(w, middle, *rate)).collect();
-            slices.push(Slice { length, rates });
+            let rates: Vec<f64> =
+                network.workloads.iter().zip(begun).map(|(w, rate)| rate_at(w, middle, *rate)).collect();
+            slices.push(Slice { length, came: rates.clone(), rates });
         }
     }
     slices

@@ -43,18 +43,23 @@ pub(super) fn unsettled(prediction: &mut Prediction, apart: f64) {
     if apart < SETTLED {
         return;
     }
+    doubted(prediction, (LEFT * apart).min(1.0));
+    prediction.notes.push(format!(
+        "not settled: what waits, refusals and calls depend on each other by still moves by {}; simulate instead, with --method simulate",
+        ratio::print(apart)
+    ));
+}
+
+/// Adds so much to the errors that are expected of a prediction.
+pub(super) fn doubted(prediction: &mut Prediction, more: f64) {
     for workload in &mut prediction.workloads {
         let error = match &workload.accuracy {
             Accuracy::Exact => 0.0,
             Accuracy::Approximate { p95_error } => *p95_error,
             _ => continue,
         };
-        workload.accuracy = Accuracy::Approximate { p95_error: rounded(error + (LEFT * apart).min(1.0)) };
+        workload.accuracy = Accuracy::Approximate { p95_error: rounded(error + more) };
     }
-    prediction.notes.push(format!(
-        "not settled: what waits, refusals and calls depend on each other by still moves by {}; simulate instead, with --method simulate",
-        ratio::print(apart)
-    ));
 }
 
 /// Error where branches of users' requests wait beside each other: they are taken as a part of the time of one.

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`erlang`] and [`birth_death`] for the classical queues, [`inversion`] from transforms to
 //! distribution functions and [`ladder`] for many at once, [`roots`], [`quadrature`], [`special`] and [`rows`] as tools,
-//! then [`mva`], [`classes`] and [`sharing`] for users, [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
+//! then [`mva`], [`classes`] and [`sharing`] for users, [`transient`] through time, [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
 
 pub mod birth_death;
 pub mod bucket;
@@ -26,5 +26,6 @@ pub mod roots;
 pub mod rows;
 pub mod sharing;
 pub mod special;
+pub mod transient;
 pub mod usl;
 pub mod warmup;

@@ -8,6 +8,7 @@
 mod formulas;
 mod networks;
 mod rows;
+mod transients;
 
 use formulas::{case, case_law, closed_key, key, reference, staffing_key};
 use networks::{
@@ -333,4 +334,11 @@ fn the_laws_of_the_tables_have_the_moments_they_say() {
             assert!((law.scv() / scv - 1.0).abs() < 1e-6 || law.moment(2).is_infinite(), "{law:?}");
         }
     }
+}
+
+#[test]
+fn queues_through_time() {
+    let mut tally = Tally::default();
+    transients::check(&mut tally, read("cases.public.json")["cases"].as_array().unwrap());
+    tally.finish(200);
 }
