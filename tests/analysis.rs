@@ -426,3 +426,9 @@ fn queues_get_used_to_a_new_load_as_slowly_as_they_do() {
     let half = "{ work = { mean = \"2s\", cv = 0.4 } }";
     agrees(&model(split, half, &too_much("")), 0.05);
 }
+
+#[test]
+fn a_flood_is_waited_for_by_who_is_not_urgent() {
+    let model = "[service.a]\ndiscipline = \"preemptive\"\noperations.o.work = \"2ms\"\n[workload.urgent]\nentry = \"a.o\"\npriority = 1\nrate = \"110/s\"\n[workload.other]\nentry = \"a.o\"\npriority = 2\nrate = \"270/s\"\narrivals = { burst = { ratio = 3, on = \"1.5s\", off = \"1.1s\" } }\n";
+    agrees(model, 0.2);
+}

@@ -57,8 +57,8 @@ impl Burst {
 #[derive(Debug, Clone)]
 pub(super) struct Phase {
     stations: Vec<Option<Delay>>,
-    /// What waits on average are multiplied by.
-    factors: Vec<f64>,
+    /// What waits of each class on average are multiplied by: `[station][class]`.
+    factors: Vec<Vec<f64>>,
     pools: Vec<Option<Delay>>,
     /// Mean service times.
     services: Vec<Seconds>,
@@ -106,17 +106,30 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         let own = |burst: &Burst| arrivals[burst.workload] / parts;
         let plain = station.discipline == Discipline::Fcfs && !looks(station) && station.queue.is_none();
         let mean = erlang_wait(all / parts, service, servers);
-        let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
-        let (alone, over_memoryless) = alone(state, all / parts, service, servers);
+        let met = met(station, state, all);
+        let (alone, over_memoryless) = alone(station, state, all, service);
         let form = Form { over_memoryless, before_next: state.before_next };
         let (delay, factor) = in_phase(bursts, phases, all / parts, &own, service, servers, form);
+        let factors = if station.discipline.uses_priority() {
+            let class_of = |w: usize| network.workloads[w].class;
+            let up_to = |class: usize| {
+                let come = arrivals.iter().enumerate().filter(|(w, _)| class_of(*w) <= class);
+                let all = come.map(|(_, rate)| rate).sum::<f64>() / parts;
+                let own = |burst: &Burst| if class_of(burst.workload) <= class { own(burst) } else { 0.0 };
+                let factor = in_phase(bursts, phases, all, &own, service, servers, form).1;
+                (all * erlang_wait(all, service, servers), factor)
+            };
+            of_classes(&(0..network.classes).map(up_to).collect::<Vec<_>>())
+        } else {
+            vec![factor; network.classes]
+        };
         // What company adds it adds in each phase.
         let scaled = |(delay, met): (Delay, f64)| {
             let before = delay.mean();
             if before > 0.0 { delay.scaled(1.0 + (met - alone) / before) } else { delay }
         };
         found.stations.push(delay.zip(met).filter(|_| plain && mean > 0.0).map(scaled));
-        found.factors.push(factor);
+        found.factors.push(factors);
         found.services.push(service);
     }
     for (id, gate) in base.gates.iter().enumerate() {
@@ -127,6 +140,18 @@ fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
         found.pools.push(in_phase(bursts, phases, all, &own, service, 1, Form::PLAIN).0);
     }
     found
+}
+
+/// What the waits of each class are multiplied by, from what all those up to it who wait, the most urgent first, are multiplied by: they
+/// do not wait for others.
+fn of_classes(up_to: &[(f64, f64)]) -> Vec<f64> {
+    let mut before = (0.0, 0.0);
+    let mut of_class = |(waiting, factor): &(f64, f64)| {
+        let (plain, bursting) = (waiting - before.0, waiting * factor - before.1);
+        before = (*waiting, waiting * factor);
+        if plain > 0.0 { (bursting / plain).max(0.0) } else { *factor }
+    };
+    up_to.iter().map(&mut of_class).collect()
 }
 
 /// How many queues a station has, and the servers of each.
@@ -141,10 +166,20 @@ pub(super) fn parts(station: &Station) -> Option<(f64, u32)> {
     (!looks(station)).then(|| queues(station))
 }
 
-/// What is waited on average at a queue to which so much comes, without company, and over that of M/M/c.
-pub(super) fn alone(state: &StationState, rate: f64, service: f64, servers: u32) -> (f64, f64) {
-    let mean = erlang_wait(rate, service, servers);
-    let met = state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean);
+/// What is waited on average at a station to which so much comes.
+fn met(station: &Station, state: &StationState, rate: f64) -> Option<f64> {
+    if station.discipline.uses_priority() {
+        // The urgent wait for less than all, the others for more.
+        return state.queue_length.filter(|_| rate > 0.0).map(|length| length / rate);
+    }
+    state.classes.first().and_then(|class| class.wait.as_ref()).map(Delay::mean)
+}
+
+/// The same without company, and over that of M/M/c.
+pub(super) fn alone(station: &Station, state: &StationState, rate: f64, service: f64) -> (f64, f64) {
+    let (parts, servers) = queues(station);
+    let mean = erlang_wait(rate / parts, service, servers);
+    let met = met(station, state, rate);
     let alone = met.filter(|met| *met > 0.0 && mean > 0.0).map_or(mean, |met| met / state.company);
     (alone, if mean > 0.0 { alone / mean } else { 1.0 })
 }
@@ -228,8 +263,9 @@ fn cores_of(network: &Network, pool: &Pool) -> Option<StationId> {
 
 impl Phase {
     /// One in which these waits are met at stations, and elsewhere what there always is.
-    pub fn of_waits(stations: Vec<Option<Delay>>) -> Phase {
-        let factors = stations.iter().map(|wait| if wait.is_some() { f64::INFINITY } else { 1.0 }).collect();
+    pub fn of_waits(stations: Vec<Option<Delay>>, classes: usize) -> Phase {
+        let factor = |wait: &Option<Delay>| if wait.is_some() { f64::INFINITY } else { 1.0 };
+        let factors = stations.iter().map(|wait| vec![factor(wait); classes]).collect();
         let services = vec![0.0; stations.len()];
         Phase { stations, factors, pools: Vec::new(), services, knowledge: FOLLOWED }
     }
@@ -254,10 +290,10 @@ impl Phase {
     pub fn apply(&self, network: &Network, base: &Solution<'_>, stations: &mut [StationState], gates: &mut [Gate]) {
         for (id, (state, known)) in stations.iter_mut().zip(&base.stations).enumerate() {
             let place = &network.stations[id];
-            if place.queue.is_some() || (self.factors[id] - 1.0).abs() < 1e-9 {
+            if place.queue.is_some() || self.factors[id].iter().all(|factor| (factor - 1.0).abs() < 1e-9) {
                 continue;
             }
-            for (class, known) in state.classes.iter_mut().zip(&known.classes) {
+            for ((class, known), factor) in state.classes.iter_mut().zip(&known.classes).zip(&self.factors[id]) {
                 class.stuck = 0.0;
                 class.knowledge =
                     known.knowledge.and(if self.stations[id].is_some() { self.knowledge } else { OTHERS });
@@ -268,7 +304,7 @@ impl Phase {
                 }
                 class.wait.clone_from(&known.wait);
                 class.treatment = known.treatment.clone();
-                class.lengthen(self.factors[id]);
+                class.lengthen(*factor);
             }
             let waits = state.classes.iter().filter_map(|class| class.wait.as_ref()).map(Delay::mean);
             state.queue_length = known_length(known.queue_length, waits.fold(0.0, f64::max), known);

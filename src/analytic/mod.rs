@@ -185,10 +185,8 @@ fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (So
     })
 }
 
-/// From this load on waits are long enough to keep branches apart, and where they are so many times longer for others of the same
-/// request.
+/// From this load on waits are long enough to keep branches apart.
 const LONG: f64 = 0.6;
-const CROWDED: f64 = 5.0;
 
 /// The fixed point over what becomes of guarded calls, which depends on how long they take, and what is made of it and of how far
 /// from it that still is.
@@ -213,8 +211,7 @@ fn settle<'n, T>(
                 rates.clone_from(&solution.rates);
                 continue;
             }
-            let long =
-                |station: &StationState| station.company > 1.0 && (station.load > LONG || station.company > CROWDED);
+            let long = |station: &StationState| station.company > 1.0 && station.load > LONG;
             if let Some(company) = composed.company.take().filter(|_| !met && solution.stations.iter().any(long)) {
                 // Whom branches meet depends on how long they wait, which is known now.
                 met = true;

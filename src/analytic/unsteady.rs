@@ -21,6 +21,9 @@ const NOTHING: f64 = 1e-13;
 /// A queue's waits over those of M/M/c, as far as such a unit goes.
 const UNITS: (f64, f64) = (0.2, 5.0);
 
+/// How far numbers spread that are likelier than nothing, in standard deviations of the way so many steps lead and in decays of the steady state.
+const SPREAD: (f64, f64) = (8.0, 35.0);
+
 /// Periods of a load that comes again until queues are as they were a period ago, nearly.
 const PERIODS: usize = 4;
 
@@ -62,7 +65,7 @@ pub(super) fn phases(
         })
         .collect();
     let at = |stretch: usize| followed.iter().map(|waits| waits.as_ref().map(|waits| waits[stretch].clone())).collect();
-    (0..stretches.len()).map(|stretch| Phase::of_waits(at(stretch))).collect()
+    (0..stretches.len()).map(|stretch| Phase::of_waits(at(stretch), network.classes)).collect()
 }
 
 fn can_be_followed(base: &Solution<'_>, station: &Station, state: &StationState) -> bool {
@@ -89,7 +92,7 @@ fn follow(
     if service <= 0.0 {
         return None;
     }
-    let unit = alone(state, arrivals / parts, service, servers).1.clamp(UNITS.0, UNITS.1);
+    let unit = alone(station, state, arrivals, service).1.clamp(UNITS.0, UNITS.1);
     let rate = 1.0 / (service * unit);
     let all_busy = f64::from(servers) * rate;
     let mut queue = Transient::empty(servers, rate);
@@ -148,11 +151,19 @@ fn order(network: &Network) -> Vec<usize> {
 fn effort(queue: &Transient, rates: &[(Seconds, PerSecond)], capacity: PerSecond) -> f64 {
     let (mut piled, mut most, mut steps) = (0.0f64, 0.0f64, 0.0);
     for (time, rate) in rates {
+        // Until what has piled up is done and chances have settled.
+        let slack = 1.0 - (rate / capacity).min(1.0).sqrt();
+        let moving = piled / (capacity - rate) + 30.0 / (capacity * slack * slack);
+        let time = if *rate < capacity { time.min(moving) } else { *time };
         piled = (piled + (rate - capacity) * time).max(0.0);
-        most = most.max(piled);
-        steps += queue.steps(*rate, *time);
+        let taken = queue.steps(*rate, time);
+        // They spread no further than in steady state, or than so many steps lead.
+        let spread = SPREAD.1 / (capacity / rate).ln().max(f64::MIN_POSITIVE);
+        let wandered = SPREAD.0 * taken.sqrt();
+        most = most.max(piled + if spread > 0.0 { spread.min(wandered) } else { wandered });
+        steps += taken;
     }
-    steps * (most + 10.0 * (most + 1.0).sqrt() + 100.0)
+    steps * (most + queue.servers())
 }
 
 /// The wait of those who find so many there.

@@ -26,6 +26,9 @@ const MOST_STEPS: f64 = 400.0;
 /// What is less likely is left out.
 const NOTHING: f64 = 1e-15;
 
+/// Chances that move less while so many steps are taken remain as they are.
+const SETTLED: f64 = 1e-13;
+
 /// The number at a queue with exponential work, at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transient {
@@ -46,6 +49,11 @@ impl Transient {
         &self.chances
     }
 
+    /// How many servers there are.
+    pub fn servers(&self) -> f64 {
+        self.servers
+    }
+
     /// Steps that so much time takes at this arrival rate.
     pub fn steps(&self, arrival_rate: PerSecond, time: Seconds) -> f64 {
         (arrival_rate + self.servers * self.service_rate) * time
@@ -60,8 +68,14 @@ impl Transient {
         }
         let parts = (steps / MOST_STEPS).ceil();
         let mut meanwhile = Vec::new();
-        for _ in 0..parts as u64 {
+        let mut before = Vec::new();
+        for part in 0..parts as u64 {
+            before.clone_from(&self.chances);
             self.part(arrival_rate, steps / parts, 1.0 / parts, &mut meanwhile);
+            if is_same(&before, &self.chances) {
+                add(&mut meanwhile, &before, 1.0 - (part + 1) as f64 / parts);
+                break;
+            }
         }
         meanwhile
     }
@@ -71,7 +85,7 @@ impl Transient {
         let per_second = arrival_rate + self.servers * self.service_rate;
         let up = arrival_rate / per_second;
         let mut chances = std::mem::take(&mut self.chances);
-        let mut after: Vec<f64> = Vec::new();
+        let (mut after, mut next) = (Vec::new(), Vec::new());
         let (mut exactly, mut more) = ((-steps).exp(), 1.0);
         let mut taken = 0.0;
         loop {
@@ -83,7 +97,8 @@ impl Transient {
             if taken > steps && exactly < NOTHING {
                 break;
             }
-            chances = self.stepped(&chances, up, per_second);
+            self.step(&chances, up, per_second, &mut next);
+            std::mem::swap(&mut chances, &mut next);
         }
         let most = after.iter().rposition(|chance| *chance > NOTHING).map_or(1, |last| last + 1);
         after.truncate(most);
@@ -92,18 +107,26 @@ impl Transient {
         self.chances = after;
     }
 
-    fn stepped(&self, chances: &[f64], up: f64, per_second: PerSecond) -> Vec<f64> {
-        let mut next = vec![0.0; chances.len() + 1];
-        for (n, chance) in chances.iter().enumerate() {
-            let down = self.servers.min(n as f64) * self.service_rate / per_second;
-            next[n + 1] += up * chance;
-            next[n] += (1.0 - up - down) * chance;
-            if n > 0 {
-                next[n - 1] += down * chance;
-            }
-        }
-        next
+    /// What one step makes of some chances.
+    fn step(&self, chances: &[f64], up: f64, per_second: PerSecond, next: &mut Vec<f64>) {
+        let at = |n: usize| chances.get(n).copied().unwrap_or(0.0);
+        let down = |n: f64| self.servers.min(n) * self.service_rate / per_second;
+        let come = |n: usize| if n > 0 { up * at(n - 1) } else { 0.0 };
+        let number = |n: usize| n as f64;
+        let one = |n: usize| come(n) + (1.0 - up - down(number(n))) * at(n) + down(number(n + 1)) * at(n + 1);
+        let full = (self.servers as usize).clamp(1, chances.len());
+        next.clear();
+        next.extend((0..full).map(one));
+        // From here on all servers are busy.
+        let (stay, down) = (1.0 - up - down(self.servers), down(self.servers));
+        next.extend(chances[full - 1..].windows(3).map(|near| up * near[0] + stay * near[1] + down * near[2]));
+        next.extend((next.len()..=chances.len()).map(one));
     }
+}
+
+/// Whether chances have become what they remain.
+fn is_same(before: &[f64], after: &[f64]) -> bool {
+    before.len() == after.len() && before.iter().zip(after).all(|(before, after)| (before - after).abs() < SETTLED)
 }
 
 fn add(sum: &mut Vec<f64>, chances: &[f64], weight: f64) {
