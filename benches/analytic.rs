@@ -73,6 +73,11 @@ fn main() {
         });
         println!("{services:6} services: read {:9.3} ms, solve {:9.3} ms", parse * 1e3, solve * 1e3);
     }
+    let system = read(include_str!("every.toml"));
+    let every = median(11, || {
+        black_box(analytic::solve(&network::compile(&system)));
+    });
+    println!("ten services with nearly every word of the language: solve {:.1} ms", every * 1e3);
     let system = read(&model(50, 5));
     let predict = |system: &System| analytic::solve(&network::compile(system));
     let mut evaluations = 0;

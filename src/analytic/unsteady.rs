@@ -21,11 +21,15 @@ const NOTHING: f64 = 1e-13;
 /// A queue's waits over those of M/M/c, as far as such a unit goes.
 const UNITS: (f64, f64) = (0.2, 5.0);
 
-/// How far numbers spread that are likelier than nothing, in standard deviations of the way so many steps lead and in decays of the steady state.
+/// How far numbers spread that are likelier than nothing: in standard deviations of the way that so many steps lead, and in decays of the
+/// steady state.
 const SPREAD: (f64, f64) = (8.0, 35.0);
 
-/// Periods of a load that comes again until queues are as they were a period ago, nearly.
-const PERIODS: usize = 4;
+/// Periods of a load that comes again, after its mean has always come, until queues are as they were a period ago, nearly.
+const PERIODS: usize = 3;
+
+/// Relaxation times of a queue after which it has settled.
+const SETTLED: f64 = 30.0;
 
 /// For each stretch of time, of this length and with these arrival rates of workloads, what is met at the queues that can be followed,
 /// the busiest among them; nothing where that cannot. A load that does not come again finds them empty.
@@ -97,9 +101,13 @@ fn follow(
     let all_busy = f64::from(servers) * rate;
     let mut queue = Transient::empty(servers, rate);
     let rates: Vec<(Seconds, PerSecond)> = rates.iter().map(|(time, rate)| (*time, rate / parts / unit)).collect();
-    if effort(&queue, &rates, all_busy) > EFFORT {
+    let whole: Seconds = rates.iter().map(|(time, _)| time).sum();
+    let mean = rates.iter().map(|(time, rate)| time * rate).sum::<f64>() / whole;
+    let before = if repeats { settling(mean, all_busy) } else { 0.0 };
+    if effort(&queue, &rates, all_busy, (before, mean)) > EFFORT {
         return None;
     }
+    queue.pass(mean, before);
     let mut found = Vec::with_capacity(rates.len());
     for _ in 0..if repeats { PERIODS } else { 1 } {
         found.clear();
@@ -147,13 +155,18 @@ fn order(network: &Network) -> Vec<usize> {
     order
 }
 
-/// About how many chances are summed up.
-fn effort(queue: &Transient, rates: &[(Seconds, PerSecond)], capacity: PerSecond) -> f64 {
+/// Time after which a queue to which so much comes has settled; infinite where it never does.
+fn settling(rate: PerSecond, capacity: PerSecond) -> Seconds {
+    let slack = 1.0 - (rate / capacity).min(1.0).sqrt();
+    SETTLED / (capacity * slack * slack)
+}
+
+/// About how many chances are summed up, where these rates come after another one.
+fn effort(queue: &Transient, rates: &[(Seconds, PerSecond)], capacity: PerSecond, before: (Seconds, PerSecond)) -> f64 {
     let (mut piled, mut most, mut steps) = (0.0f64, 0.0f64, 0.0);
-    for (time, rate) in rates {
+    for (time, rate) in [&before].into_iter().chain(rates) {
         // Until what has piled up is done and chances have settled.
-        let slack = 1.0 - (rate / capacity).min(1.0).sqrt();
-        let moving = piled / (capacity - rate) + 30.0 / (capacity * slack * slack);
+        let moving = piled / (capacity - rate) + settling(*rate, capacity);
         let time = if *rate < capacity { time.min(moving) } else { *time };
         piled = (piled + (rate - capacity) * time).max(0.0);
         let taken = queue.steps(*rate, time);
