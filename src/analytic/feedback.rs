@@ -116,7 +116,11 @@ impl<'n> Feedback<'n> {
             self.longer[w] = longer;
         }
         self.followed += 1;
-        moved > TIMED && self.followed < FOLLOWED
+        let goes_on = moved > TIMED && self.followed < FOLLOWED;
+        if moved > TIMED && !goes_on {
+            self.apart = self.apart.max(moved);
+        }
+        goes_on
     }
 
     /// For each workload how much longer requests of users take than the part of the network that they pass.

@@ -202,27 +202,7 @@ impl Solver<'_> {
         let factor = 0.5 * (arrivals.min(20.0) + scv);
         let own_capacity = self.own_capacity(section, groups, most);
         let (load, own_load) = (rate / capacity, rate / own_capacity);
-        let (gate, inside) = match entrance(rate, &part.throughput, queue) {
-            Some(entrance) => {
-                let passed = rate * (1.0 - entrance.refused);
-                let wait = wait(&entrance, capacity, rate, queue.is_some()).scaled(factor.max(1e-9));
-                let gate = Gate {
-                    refused: entrance.refused,
-                    utilization: mean(&entrance.inside) / most as f64,
-                    waiting: Some(groups * passed * wait.mean()),
-                    full: entrance.inside[most],
-                    wait: Some(wait),
-                    ..Gate::IDLE
-                };
-                (gate, entrance.inside)
-            }
-            None => {
-                let mut inside = vec![0.0; most + 1];
-                inside[most] = 1.0;
-                let stuck = 1.0 - 1.0 / load;
-                (Gate { wait: None, stuck, utilization: 1.0, waiting: None, full: 1.0, ..Gate::IDLE }, inside)
-            }
-        };
+        let (gate, inside) = entered(rate, groups, &part.throughput, queue, factor);
         let mut gate = Gate { load, own_load, knowledge: HELD, ..gate };
         let passed = rate * (1.0 - gate.held());
         let time = if passed > 0.0 { mean(&inside) / passed } else { most as f64 / capacity };
@@ -329,6 +309,36 @@ pub(super) fn tokens(network: &Network, pool: &Pool) -> usize {
 pub(super) fn groups(network: &Network, pool: &Pool) -> f64 {
     let service = pool.per.map(|service| &network.services[service]);
     service.filter(|service| service.balancer != Balancer::Shared).map_or(1.0, |service| f64::from(service.instances))
+}
+
+/// The gate of a part that lets those inside out like this, arrivals coming at this rate to each of as many groups, and the chance of each
+/// number inside.
+fn entered(
+    rate: PerSecond,
+    groups: f64,
+    throughput: &[PerSecond],
+    queue: Option<usize>,
+    factor: f64,
+) -> (Gate, Vec<f64>) {
+    let most = throughput.len() - 1;
+    let capacity = throughput[most];
+    let Some(entrance) = entrance(rate, throughput, queue) else {
+        let mut inside = vec![0.0; most + 1];
+        inside[most] = 1.0;
+        let stuck = 1.0 - capacity / rate;
+        return (Gate { wait: None, stuck, utilization: 1.0, waiting: None, full: 1.0, ..Gate::IDLE }, inside);
+    };
+    let passed = rate * (1.0 - entrance.refused);
+    let wait = wait(&entrance, capacity, rate, queue.is_some()).scaled(factor.max(1e-9));
+    let gate = Gate {
+        refused: entrance.refused,
+        utilization: mean(&entrance.inside) / most as f64,
+        waiting: Some(groups * passed * wait.mean()),
+        full: entrance.inside[most],
+        wait: Some(wait),
+        ..Gate::IDLE
+    };
+    (gate, entrance.inside)
 }
 
 /// The wait of those who get in.
