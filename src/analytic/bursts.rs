@@ -22,11 +22,11 @@ const MOST: usize = 3;
 /// Error of waits that depend on phases.
 const PHASES: Knowledge = Knowledge::Approximate { p95_error: 0.1 };
 
-/// Error of waits where the number is followed through time.
-const FOLLOWED: Knowledge = Knowledge::Approximate { p95_error: 0.02 };
-
 /// And where the queue is none of first come, first served.
 const OTHERS: Knowledge = Knowledge::Approximate { p95_error: 0.4 };
+
+/// Error of waits where the number is followed through time.
+const FOLLOWED: Knowledge = Knowledge::Approximate { p95_error: 0.02 };
 
 /// A workload that comes in bursts.
 #[derive(Debug, Clone, Copy)]
@@ -91,15 +91,9 @@ pub(super) fn regimes(base: &Solution<'_>) -> Vec<Regime> {
 
 fn phase(base: &Solution<'_>, bursts: &[Burst], phases: &[usize]) -> Phase {
     let network = base.network;
-    // Arrivals of each workload at each station.
-    let mut arrivals = vec![vec![0.0; network.workloads.len()]; network.stations.len()];
-    for (visit, rates) in network.visits.iter().zip(base.flows.visits.iter()) {
-        arrivals[visit.station].iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate);
-    }
-    let none =
+    let mut found =
         Phase { stations: Vec::new(), factors: Vec::new(), pools: Vec::new(), services: Vec::new(), knowledge: PHASES };
-    let mut found = none;
-    for ((station, state), arrivals) in network.stations.iter().zip(&base.stations).zip(&arrivals) {
+    for ((station, state), arrivals) in network.stations.iter().zip(&base.stations).zip(&base.flows.came(network)) {
         let all: f64 = arrivals.iter().sum();
         let (parts, servers) = queues(station);
         let service = if all > 0.0 { state.load * station.capacity() / all } else { 0.0 };

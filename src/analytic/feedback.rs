@@ -109,7 +109,7 @@ impl<'n> Feedback<'n> {
     pub fn is_longer(&mut self, composed: &Composed<'_>) -> bool {
         let mut moved = 0.0f64;
         for (w, workload) in self.network.workloads.iter().enumerate() {
-            let Some(longer) = composed.longer(w).filter(|_| matches!(workload.load, Load::Closed { .. })) else {
+            let Some(longer) = composed.longer(w).filter(|_| workload.is_closed()) else {
                 continue;
             };
             moved = moved.max((longer / self.longer[w] - 1.0).abs());
@@ -140,8 +140,7 @@ impl<'n> Feedback<'n> {
 
     /// Whether guarded calls go as the solution took them to; else they are taken as they go now.
     pub fn is_settled(&mut self, solution: &Solution<'_>) -> bool {
-        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
-        if self.guarded.is_empty() && !self.network.workloads.iter().any(closed) {
+        if self.guarded.is_empty() && !self.network.workloads.iter().any(Workload::is_closed) {
             return true;
         }
         let composed = Composed::new(solution, Extent::Chances);
@@ -177,9 +176,7 @@ impl<'n> Feedback<'n> {
         self.rounds += 1;
         self.apart < SETTLED || self.rounds == MOST_ROUNDS
     }
-}
 
-impl Feedback<'_> {
     /// Takes these values, in the order in which they were gathered.
     fn take(&mut self, values: &[f64]) {
         let (chances, differences) = values.split_at(4 * self.guarded.len() * self.network.classes);
@@ -192,8 +189,7 @@ impl Feedback<'_> {
                 *tries = Tries { attempt, late, copied, ..*tries }.retried(chance(again), guarded.call.retries);
             }
         }
-        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
-        let users = self.network.workloads.iter().zip(&mut self.beyond).filter(|(workload, _)| closed(workload));
+        let users = self.network.workloads.iter().zip(&mut self.beyond).filter(|(workload, _)| workload.is_closed());
         for ((workload, beyond), difference) in users.zip(differences) {
             beyond.difference = difference * beyond.unit(workload);
         }

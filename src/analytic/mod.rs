@@ -145,12 +145,12 @@ pub fn solve(network: &Network) -> Prediction {
     prediction
 }
 
-/// The prediction where workloads come at these mean rates, in bursts or not.
-fn at_rates(network: &Network, rates: Vec<f64>) -> Prediction {
+/// The solution where workloads come at these mean rates, and the prediction, in bursts or not.
+fn at_rates(network: &Network, rates: Vec<f64>) -> (Solution<'_>, Prediction) {
     let (solution, prediction) = settled(network, rates, None);
     let regimes = bursts::regimes(&solution);
     if regimes.is_empty() || !prediction.stable {
-        return prediction;
+        return (solution, prediction);
     }
     let parts: Vec<(f64, Prediction)> = regimes
         .into_iter()
@@ -159,7 +159,7 @@ fn at_rates(network: &Network, rates: Vec<f64>) -> Prediction {
             (share, settled(network, rates, within).1)
         })
         .collect();
-    regimes::mixed(prediction, &parts)
+    (solution, regimes::mixed(prediction, &parts))
 }
 
 /// The rate of a workload to begin with: that of users is found later.

@@ -55,21 +55,20 @@ struct Slice {
 pub(super) fn predict(network: &Network) -> Prediction {
     let begun: Vec<f64> = network.workloads.iter().map(begun).collect();
     let (end, repeats) = match horizon(network) {
-        Horizon::Steady => return at_rates(network, begun),
+        Horizon::Steady => return at_rates(network, begun).1,
         Horizon::Period(period) => (period, true),
         Horizon::End(end) => (end, false),
     };
     let mut slices = slices(network, end, &begun);
     let mean = |w: usize| slices.iter().map(|slice| slice.length * slice.rates[w]).sum::<f64>() / end;
-    let means: Vec<f64> = (0..begun.len()).map(mean).collect();
-    let base = at_rates(network, means.clone());
+    let (steady, base) = at_rates(network, (0..begun.len()).map(mean).collect());
     follow(&mut slices, settling(&base), repeats);
     let mut known: Vec<(Vec<f64>, Prediction)> = Vec::new();
     let mut solved = |rates: &[f64]| {
         if let Some((_, found)) = known.iter().find(|(own, _)| own == rates) {
             return found.clone();
         }
-        let found = at_rates(network, rates.to_vec());
+        let (_, found) = at_rates(network, rates.to_vec());
         known.push((rates.to_vec(), found.clone()));
         found
     };
@@ -77,7 +76,6 @@ pub(super) fn predict(network: &Network) -> Prediction {
     let load = |part: &Prediction| part.headroom.map_or(0.0, |headroom| 1.0 / headroom);
     let loads: Vec<f64> = each.iter().map(load).collect();
     let (delays, left) = pile_up(&slices, &loads, repeats);
-    let (steady, _) = settled(network, means, None);
     let stretches: Vec<(Seconds, &[f64])> = slices.iter().map(|slice| (slice.length, slice.came.as_slice())).collect();
     let bursts = !bursts::regimes(&steady).is_empty();
     let busiest = steady.network.stations.iter().position(|station| Some(&station.name) == base.bottleneck.as_ref());

@@ -9,7 +9,7 @@ use super::breakdown::Breakdown;
 use crate::discipline::Knowledge;
 use crate::network::{OperationId, StationId, Step, VisitId, Workload};
 use crate::prediction::{Accuracy, Prediction};
-use crate::system::{ArrivalLaw, Load};
+use crate::system::ArrivalLaw;
 use crate::unit::ratio;
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown)
     {
         return Accuracy::Exact;
     }
-    let closed = matches!(workload.load, Load::Closed { .. }) && breakdown.fork > 0.0;
+    let closed = workload.is_closed() && breakdown.fork > 0.0;
     let users = if closed { FORKED_USERS } else { 0.0 };
     let error = DEPENDENCE + breakdown.doubt.min(1.0) + breakdown.fork + breakdown.late + users;
     // Where requests hold things, try again, or come in bursts or as users, errors above what is small add up to more.

@@ -8,8 +8,7 @@ use super::bursts::{Phase, alone, parts};
 use super::stations::{StationState, Treatment};
 use crate::discipline::{Delay, Discipline};
 use crate::math::transient::Transient;
-use crate::network::{Network, Station, StationId, Step};
-use crate::system::Load;
+use crate::network::{Network, Station, StationId, Step, Workload};
 use crate::unit::{PerSecond, Seconds};
 
 /// A queue that takes more than so many steps of a number is not followed: it changes slowly, for all that come.
@@ -40,8 +39,7 @@ pub(super) fn phases(
     repeats: bool,
 ) -> Vec<Phase> {
     let network = base.network;
-    let closed = network.workloads.iter().any(|workload| matches!(workload.load, Load::Closed { .. }));
-    if closed || network.guards > 0 {
+    if network.workloads.iter().any(Workload::is_closed) || network.guards > 0 {
         return Vec::new();
     }
     let came = base.flows.came(network);

@@ -317,6 +317,11 @@ impl Workload {
         }
     }
 
+    /// Whether it is of users who wait for their answers.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.load, Load::Closed { .. })
+    }
+
     /// How its arrivals are spaced; `None` when it is not open.
     pub fn arrivals(&self) -> Option<&ArrivalLaw> {
         match &self.load {

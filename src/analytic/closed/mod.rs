@@ -83,8 +83,7 @@ struct Found {
 
 /// The network with each workload a class of its own, where users share one of product form with others.
 pub(super) fn told_apart(network: &Network) -> Option<Network> {
-    let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
-    let several = network.workloads.len() > 1 && network.workloads.iter().any(closed);
+    let several = network.workloads.len() > 1 && network.workloads.iter().any(Workload::is_closed);
     (several && is_product_form(network)).then(|| each_apart(network))
 }
 

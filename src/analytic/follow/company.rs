@@ -10,7 +10,6 @@ use crate::math::random::Stream;
 use crate::network::flows::{Flows, Losses};
 use crate::network::program::Program;
 use crate::network::{Network, OperationId, Step, Workload};
-use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
 
 /// Visits that are followed to learn whom they meet, and requests of an entry at least and at most.
@@ -82,8 +81,7 @@ impl Company {
     /// What is in the wait that those of a class meet there for their own request: where users are told apart it is known of each,
     /// elsewhere of all.
     pub(super) fn in_wait(&self, network: &Network, class: usize, place: usize) -> Seconds {
-        let closed = |workload: &Workload| matches!(workload.load, Load::Closed { .. });
-        let apart = network.classes == network.workloads.len() && network.workloads.iter().any(closed);
+        let apart = network.classes == network.workloads.len() && network.workloads.iter().any(Workload::is_closed);
         if apart { self.waited_by[class][place].0 } else { self.waited[place] }
     }
 

@@ -31,8 +31,8 @@ use crate::discipline::{Delay, Knowledge};
 use crate::math::bucket;
 use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::network::flows::{Flows, Losses};
-use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId};
-use crate::system::{Balancer, Load};
+use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId, Workload};
+use crate::system::Balancer;
 use crate::unit::PerSecond;
 use covered::{inner_first, uncovered};
 use limited::Limited;
@@ -116,7 +116,7 @@ pub(super) fn solve(
     variability: &[Variability],
     stations: &mut [StationState],
 ) -> (Vec<Gate>, Vec<Option<f64>>) {
-    let closed = network.workloads.iter().any(|workload| matches!(workload.load, Load::Closed { .. }));
+    let closed = network.workloads.iter().any(Workload::is_closed);
     if network.pools.is_empty() && !closed {
         return (Vec::new(), Vec::new());
     }
