@@ -12,6 +12,9 @@ use crate::unit::Seconds;
 const EXPONENTIAL: Knowledge = Knowledge::Approximate { p95_error: 0.11 };
 const OTHER: Knowledge = Knowledge::Approximate { p95_error: 0.14 };
 
+/// Of what is waited for others' requests so much is left, however regular they come.
+const LEAST: f64 = 0.05;
+
 /// What waits for others of the same request add.
 pub(super) struct Added {
     /// The wait if nothing else were the matter: arrivals otherwise Poisson, one queue, first come first served.
@@ -21,8 +24,9 @@ pub(super) struct Added {
 }
 
 impl Added {
-    /// What is added at a station; `None` where visits meet nobody.
-    pub fn of(station: &Station, queue: &Queue, variability: &Variability) -> Option<Added> {
+    /// What is added at a station where without others of the same request `before` is waited on average; `None` where visits meet
+    /// nobody.
+    pub fn of(station: &Station, queue: &Queue, variability: &Variability, before: Seconds) -> Option<Added> {
         if variability.batches.is_empty() || queue.arrival_rate <= 0.0 || queue.utilization() >= 1.0 {
             return None;
         }
@@ -45,7 +49,11 @@ impl Added {
                 before * own.service.mean() / (f64::from(own.servers) * (1.0 - own.utilization()))
             }
         };
-        Some(Added { alike, mean: variability.form * mean })
+        let mean = variability.form * mean;
+        // Requests that come as a regular stream find fewer others, those that come together more; for the own one all wait as long.
+        let spaced = variability.beside * plain / own.service.mean();
+        let others = (before + mean - variability.own).max(0.0);
+        Some(Added { alike, mean: mean + spaced.max((LEAST - 1.0) * others) })
     }
 
     /// Lengthens what all meet at a station.

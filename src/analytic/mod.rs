@@ -245,7 +245,7 @@ fn steady_state<'n>(
         // Phases come and go faster than company is learned: what holds on average holds in each.
         let company = match within {
             Some((_, base)) => base.company.as_ref(),
-            None => companions.known(network, &flows, &losses, &rates),
+            None => companions.known(network, &flows, &losses, &memories, &rates),
         };
         let variability = traffic::variability(network, &rates, &flows, &memories, &losses.stations, company);
         let mut stations = stations::solve(network, &flows, &variability);

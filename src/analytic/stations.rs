@@ -184,7 +184,8 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
             _ => 1.0,
         };
         let slowed = Queue { service: queue.service.scaled(slowdown), ..queue.clone() };
-        if let Some(added) = Added::of(station, &slowed, variability) {
+        let before = state.queue_length.map_or(0.0, |length| length / all.rate.max(f64::MIN_POSITIVE));
+        if let Some(added) = Added::of(station, &slowed, variability, before) {
             added.put(&queue, &mut state);
             state.queue_length = state.queue_length.map(|length| length + all.rate * added.mean);
         }

@@ -6,6 +6,7 @@ use super::machine::Machine;
 use super::places::Places;
 use super::{SEED, any, sends};
 use crate::analytic::Solution;
+use crate::analytic::memory::Memory;
 use crate::math::random::Stream;
 use crate::network::flows::{Flows, Losses};
 use crate::network::program::Program;
@@ -35,6 +36,8 @@ pub(in crate::analytic) struct Company {
     pub(super) met: Vec<Vec<PerSecond>>,
     /// How many of these per second did not come at the same time, at stations.
     pub(super) elsewhen: Vec<PerSecond>,
+    /// The products of the work of two visits on different branches, per second, as far as what the one leaves is there at the other.
+    pub(super) beside: Vec<f64>,
     /// What a visit waits for those, on average.
     pub waited: Vec<Seconds>,
     /// The same for visits of each workload, and what it were if others always kept all servers busy.
@@ -49,7 +52,8 @@ pub(in crate::analytic) struct Company {
 /// How waits for the own request at a station differ from those of visits whose work is alike.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Form {
-    /// What is waited, what would be if all work were alike, and the former weighted by the work of the one who waits.
+    /// What is waited if others keep all servers busy, what would be if all work were alike, and the former weighted by the work of
+    /// the one who waits.
     pub waited: Seconds,
     pub expected: Seconds,
     pub burden: Seconds,
@@ -72,6 +76,12 @@ impl Company {
         self.form[station].factor()
     }
 
+    /// The products of the work of two visits of a request to a station on different branches, per second, as far as what the one leaves
+    /// is still there at the other.
+    pub fn beside(&self, station: usize) -> f64 {
+        self.beside[station]
+    }
+
     /// What a visit of a workload to a station, or to a pool after all stations, waits for its own request on average, and what it would
     /// if others always kept all servers busy.
     pub fn waited_by(&self, workload: usize, place: usize) -> (Seconds, Seconds) {
@@ -91,6 +101,7 @@ impl Company {
         Company {
             met: vec![Vec::new(); stations + pools],
             elsewhen: vec![0.0; stations],
+            beside: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
             waited_by: vec![vec![(0.0, 0.0); stations + pools]; network.workloads.len()],
             behind: vec![0.0; stations],
@@ -120,12 +131,13 @@ impl Company {
                 (*waited, *behind) = (*waited * per, *behind * per);
             }
         }
-        for (form, waited) in self.form.iter_mut().zip(&self.waited) {
-            form.waited = *waited;
+        for (form, behind) in self.form.iter_mut().zip(&self.behind) {
+            form.waited = *behind;
         }
-        for (waited, came) in self.waited.iter_mut().zip(&came) {
+        for (id, came) in came.iter().enumerate() {
             let arrivals: f64 = came.iter().sum();
-            *waited = if arrivals > 0.0 { *waited / arrivals } else { 0.0 };
+            let per = if arrivals > 0.0 { 1.0 / arrivals } else { 0.0 };
+            self.waited[id] *= per;
         }
         self.batches = self.met.iter().map(|met| batches(met)).collect();
         // Where all come at once, from one fork, nothing is left to chance.
@@ -140,7 +152,13 @@ impl Company {
 }
 
 /// Whom visits meet of their own request; `None` where no request does several things at once.
-fn company(network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond]) -> Option<Company> {
+fn company(
+    network: &Network,
+    flows: &Flows,
+    losses: &Losses,
+    memories: &[Memory],
+    rates: &[PerSecond],
+) -> Option<Company> {
     let forking = forking(network);
     let entries: Vec<(usize, OperationId, PerSecond)> =
         entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
@@ -148,7 +166,7 @@ fn company(network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond
         return None;
     }
     let program = Program::new(network);
-    let mut machine = Machine::new(network, &program, Places::before(network, flows, losses));
+    let mut machine = Machine::new(network, &program, Places::before(network, flows, losses, memories));
     let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / rates.iter().sum::<f64>();
     let all: f64 = entries.iter().map(|(_, _, rate)| rate).sum();
     let mut company = Company::none(network);
@@ -189,28 +207,29 @@ impl Companions {
         network: &Network,
         flows: &Flows,
         losses: &Losses,
+        memories: &[Memory],
         rates: &[PerSecond],
     ) -> Option<&Company> {
         if self.learned == 0 {
-            self.learn(network, flows, losses, rates);
+            self.learn(network, flows, losses, memories, rates);
         }
         self.company.as_ref()
     }
 
     /// Whether flows have become others than those at which that is known; then it is found anew.
     pub fn is_outdated(&mut self, solution: &Solution<'_>) -> bool {
-        let Solution { network, flows, losses, rates, .. } = solution;
+        let Solution { network, flows, losses, memories, rates, .. } = solution;
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
         let known = self.company.is_none() || self.learned >= MOST_LEARNED;
         if known || arrivals(network, flows).iter().zip(&self.at).all(same) {
             return false;
         }
-        self.learn(network, flows, losses, rates);
+        self.learn(network, flows, losses, memories, rates);
         true
     }
 
-    fn learn(&mut self, network: &Network, flows: &Flows, losses: &Losses, rates: &[PerSecond]) {
-        (self.company, self.at) = (company(network, flows, losses, rates), arrivals(network, flows));
+    fn learn(&mut self, network: &Network, flows: &Flows, losses: &Losses, memories: &[Memory], rates: &[PerSecond]) {
+        (self.company, self.at) = (company(network, flows, losses, memories, rates), arrivals(network, flows));
         self.learned += 1;
     }
 }

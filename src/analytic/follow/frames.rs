@@ -44,6 +44,8 @@ struct Line {
     depth: u32,
     /// The fork at which it left the line above; none where that does not wait for it.
     fork: Option<u32>,
+    /// How much had happened by then.
+    left: u32,
     /// The last visit on it.
     last: Last,
 }
@@ -59,13 +61,13 @@ impl Lines {
     /// Back to the first alone.
     pub fn clear(&mut self) {
         self.0.clear();
-        self.0.push(Line { above: 0, depth: 0, fork: None, last: Last::default() });
+        self.0.push(Line { above: 0, depth: 0, fork: None, left: 0, last: Last::default() });
     }
 
-    /// A line that leaves another one at a fork, whose number rises; a line that nobody waits for has none.
-    pub fn leave(&mut self, above: u32, fork: Option<u32>) -> u32 {
+    /// A line that leaves another one at a fork, whose number rises, after so much has happened; a line that nobody waits for has no fork.
+    pub fn leave(&mut self, above: u32, fork: Option<u32>, left: u32) -> u32 {
         let Line { depth, last, .. } = self.0[above as usize];
-        self.0.push(Line { above, depth: depth + 1, fork, last });
+        self.0.push(Line { above, depth: depth + 1, fork, left, last });
         self.0.len() as u32 - 1
     }
 
@@ -74,11 +76,12 @@ impl Lines {
         std::mem::replace(&mut self.0[line as usize].last, visit)
     }
 
-    /// Whether what is done on one line now does not depend on what was done on another one before: they are branches of one fork, or
-    /// nobody waits for the other one.
-    pub fn are_apart(&self, now: u32, before: u32) -> bool {
+    /// Whether what is done on one line now does not depend on what was done on another one before, when so much had happened: they are
+    /// branches of one fork, nobody waits for the other one, or that went on after this one had left it.
+    pub fn are_apart(&self, now: u32, before: u32, happened: u32) -> bool {
         let line = |line: u32| self.0[line as usize];
         let (mut a, mut b) = (now, before);
+        let mut left = u32::MAX;
         while line(b).depth > line(a).depth {
             if line(b).fork.is_none() {
                 return true;
@@ -86,7 +89,7 @@ impl Lines {
             b = line(b).above;
         }
         while line(a).depth > line(b).depth {
-            a = line(a).above;
+            (a, left) = (line(a).above, line(a).left);
         }
         while a != b && line(a).above != line(b).above {
             if line(b).fork.is_none() {
@@ -94,8 +97,11 @@ impl Lines {
             }
             (a, b) = (line(a).above, line(b).above);
         }
+        if a == b {
+            return happened > left;
+        }
         // Of two forks of one line the second waits for the first.
-        a != b && (line(b).fork.is_none() || line(a).fork == line(b).fork)
+        line(b).fork.is_none() || line(a).fork == line(b).fork || line(b).left > line(a).left
     }
 }
 
@@ -163,13 +169,17 @@ mod tests {
     fn lines_are_apart_until_they_meet_again() {
         let mut lines = Lines::default();
         lines.clear();
-        let (left, right, sent) = (lines.leave(0, Some(1)), lines.leave(0, Some(1)), lines.leave(0, None));
-        let inner = lines.leave(left, Some(2));
-        assert!(lines.are_apart(left, right) && lines.are_apart(inner, right) && lines.are_apart(right, inner));
+        let (left, right, sent) = (lines.leave(0, Some(1), 1), lines.leave(0, Some(1), 1), lines.leave(0, None, 1));
+        let inner = lines.leave(left, Some(2), 2);
+        assert!(
+            lines.are_apart(left, right, 2) && lines.are_apart(inner, right, 2) && lines.are_apart(right, inner, 3)
+        );
         // What went before a fork, and what a fork has waited for.
-        assert!(!lines.are_apart(inner, left) && !lines.are_apart(left, inner) && !lines.are_apart(0, left));
-        assert!(lines.are_apart(0, sent) && !lines.are_apart(sent, 0));
-        let later = lines.leave(0, Some(3));
-        assert!(!lines.are_apart(later, right) && !lines.are_apart(later, inner) && lines.are_apart(later, sent));
+        assert!(!lines.are_apart(inner, left, 2) && !lines.are_apart(left, inner, 3) && !lines.are_apart(0, left, 2));
+        // What goes on after something was sent does not wait for it, nor that for what goes on.
+        assert!(lines.are_apart(0, sent, 2) && !lines.are_apart(sent, 0, 1) && lines.are_apart(sent, 0, 2));
+        let later = lines.leave(0, Some(3), 4);
+        assert!(!lines.are_apart(later, right, 2) && !lines.are_apart(later, inner, 3));
+        assert!(lines.are_apart(later, sent, 2) && lines.are_apart(sent, later, 5));
     }
 }

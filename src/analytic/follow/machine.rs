@@ -168,7 +168,7 @@ impl<'n> Machine<'n> {
                 }
                 Instruction::Send { operation } => {
                     frame.place += 1;
-                    let line = self.lines.leave(frame.line, None);
+                    let line = self.lines.leave(frame.line, None, self.happened);
                     let sent = self.run_of(operation as usize, NONE, line, 0.0);
                     self.later(self.now, sent, What::Goes);
                 }
@@ -230,8 +230,9 @@ impl<'n> Machine<'n> {
         let line = self.frames[id as usize].line;
         let work = self.draw(law, stream);
         self.happened += 1;
-        let from = self.lines.visits(line, Last { station, number: self.happened });
-        let visit = Visit { law, work, line, from, now: self.now };
+        let number = self.happened;
+        let from = self.lines.visits(line, Last { station, number });
+        let visit = Visit { law, work, line, number, from, now: self.now };
         let Some(time) = self.places.visit(station as usize, visit, &self.lines, stream) else {
             return self.fail(id, stream);
         };
@@ -260,7 +261,7 @@ impl<'n> Machine<'n> {
         self.joins.push(Join { frame: id, needed: fork.needed, running, over: false });
         let above = self.frames[id as usize].line;
         for place in &fork.branches {
-            let line = self.lines.leave(above, Some(join));
+            let line = self.lines.leave(above, Some(join), self.happened);
             let branch = self.put(Frame::new(*place, Kind::Branch, join, line, self.now));
             self.later(self.now, branch, What::Goes);
         }

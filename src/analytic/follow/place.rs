@@ -24,7 +24,8 @@ pub(super) struct Visit {
     pub law: LawId,
     pub work: Seconds,
     pub line: u32,
-    /// The visit before it.
+    /// Which of all visits of the request it is, and the one before it.
+    pub number: u32,
     pub from: Last,
     pub now: Seconds,
 }
@@ -39,6 +40,7 @@ struct Stands {
     came: Seconds,
     leaves: Seconds,
     line: u32,
+    number: u32,
     from: Last,
 }
 
@@ -82,20 +84,22 @@ pub(super) struct Place {
     brings: f64,
     /// Mean work of a visit.
     work: Seconds,
-    pub forgets: Seconds,
+    forgets: Seconds,
     pub refused: f64,
     /// Whether all that is there is served at once: what is found is how many times longer it takes then, not a wait.
     shared: bool,
     pub slowdown: f64,
-    /// Sums over visits: of waits for the own request, and of what these would be if all work were alike.
+    /// Sums over visits: of waits for the own request.
     pub waited: Seconds,
-    pub expected: Seconds,
     /// What they would be if others always kept all servers busy.
     pub behind: Seconds,
-    /// The waits, each as often as its visit has more work than others.
+    /// The same if all work were alike, and each as often as its visit has more work than others.
+    pub expected: Seconds,
     pub burden: Seconds,
     /// How many others were met that had not come at the same time.
     pub elsewhen: f64,
+    /// The products of its work and that of others on other branches, as far as what they left was still there.
+    pub beside: f64,
 }
 
 impl Lane {
@@ -118,7 +122,13 @@ impl Place {
         self.lanes.iter().map(|lane| lane.present.len()).sum()
     }
 
-    pub fn new(station: &Station, utilization: f64, (work, square): (Seconds, f64), wait: Wait) -> Place {
+    pub fn new(
+        station: &Station,
+        utilization: f64,
+        (work, square): (Seconds, f64),
+        wait: Wait,
+        forgets: Seconds,
+    ) -> Place {
         let servers = of_one_queue(station).min(MOST_SERVERS);
         let lanes = if station.is_split() { station.instances.min(MOST_LANES) as usize } else { 1 };
         let lane = Lane { free: vec![0.0; servers as usize], ..Lane::default() };
@@ -133,7 +143,7 @@ impl Place {
             jitter: utilization * work * square / (f64::from(servers) * idle * idle * idle),
             brings: utilization * work * square / f64::from(servers),
             work,
-            forgets: if idle < 1.0 { 0.5 * work * (1.0 + square) / (f64::from(servers) * idle * idle) } else { 0.0 },
+            forgets,
             refused: 0.0,
             shared: station.discipline == Discipline::Ps,
             slowdown: 1.0,
@@ -142,6 +152,7 @@ impl Place {
             expected: 0.0,
             burden: 0.0,
             elsewhen: 0.0,
+            beside: 0.0,
         }
     }
 
@@ -160,20 +171,26 @@ impl Place {
     /// How many visits of the request itself stand before this one, and when it is over; `busy` is the utilization of the station that it
     /// comes from.
     pub fn visit(&mut self, visit: Visit, busy: f64, lines: &Lines, stream: &mut Stream) -> (usize, Seconds) {
-        let Visit { work, line, from, now, .. } = visit;
+        let Visit { work, line, number, from, now, .. } = visit;
         let lane = self.lane(stream);
         let lane = &mut self.lanes[lane];
         lane.present.retain(|before| before.until > now);
-        let last =
-            lane.past.iter().rev().take(RECENT).find(|past| past.leaves <= now && !lines.are_apart(line, past.line));
-        let last = last.copied();
+        let is_apart = |past: &Stands| lines.are_apart(line, past.line, past.number);
+        let recent = || lane.past.iter().rev().take(RECENT);
+        let last = recent().find(|past| past.leaves <= now && !is_apart(past)).copied();
         let (mut met, mut left) = (0, 0.0);
+        // Those who came from one busy queue came no closer than anybody does who leaves it.
+        let follows = |before: &Stands| before.from.station == from.station && before.from.number != from.number;
+        for past in recent().filter(|past| is_apart(past)) {
+            let spaced = if follows(past) { busy * busy } else { 0.0 };
+            let gap = (now - past.leaves).max(0.0);
+            let left = if gap > 0.0 { (-gap / self.forgets).exp() } else { 1.0 };
+            self.beside += (1.0 - spaced) * left * work * past.work;
+        }
         for before in &lane.present {
-            // Those who came from one busy queue came no closer than anybody does who leaves it.
-            let follows = before.from.station == from.station && before.from.number != from.number;
-            let spaced = follows && stream.chance(busy * busy);
+            let spaced = follows(before) && stream.chance(busy * busy);
             let since = last.is_none_or(|last| before.came >= last.leaves);
-            if !spaced && (before.leaves > now || since && lines.are_apart(line, before.line)) {
+            if !spaced && (before.leaves > now || since && is_apart(before)) {
                 met += 1;
                 self.elsewhen += f64::from(u8::from(before.came < now));
                 left += before.left(now);
@@ -207,13 +224,14 @@ impl Place {
         let own = own * each;
         let time = if self.shared { work * wait } else { wait + work };
         let leaves = now + own + time;
-        let stands = Stands { begins, until: until.max(leaves), work, came: now, leaves, line, from };
+        let stands = Stands { begins, until: until.max(leaves), work, came: now, leaves, line, number, from };
         lane.present.push(stands);
         lane.past.push(stands);
         self.waited += own;
-        self.behind += own.max(each * left / servers as f64);
-        self.burden += own * if self.work > 0.0 { work / self.work } else { 1.0 };
-        self.expected += each * self.work * (met + 1).saturating_sub(servers) as f64 / servers as f64;
+        let behind = own.max(each * left / servers as f64);
+        self.behind += behind;
+        self.burden += behind * if self.work > 0.0 { work / self.work } else { 1.0 };
+        self.expected += each * self.work * met as f64 / servers as f64;
         (met, leaves)
     }
 }

@@ -7,6 +7,7 @@ use super::frames::Lines;
 use super::place::{Place, Visit, of_one_queue};
 use super::pool::{Taken, Tokens};
 use super::wait::{Wait, slowness};
+use crate::analytic::memory::Memory;
 use crate::discipline::Discipline;
 use crate::distribution::{Distribution, Gamma, Law, Sampler};
 use crate::math::erlang;
@@ -35,7 +36,7 @@ pub(super) struct Places {
 
 impl Places {
     /// Before waits are known: those of M/G/m.
-    pub fn before(network: &Network, flows: &Flows, losses: &Losses) -> Places {
+    pub fn before(network: &Network, flows: &Flows, losses: &Losses, memories: &[Memory]) -> Places {
         let mut squares = vec![0.0; network.stations.len()];
         for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
             squares[visit.station] += rates.iter().sum::<f64>() * visit.time.moment(2);
@@ -55,7 +56,7 @@ impl Places {
             } else {
                 Wait::new(chance, met, 1.0)
             };
-            Place::new(station, utilization, (mean, form), wait)
+            Place::new(station, utilization, (mean, form), wait, memories[id].time)
         };
         Places {
             places: (0..network.stations.len()).map(place).collect(),
@@ -77,9 +78,8 @@ impl Places {
         met: &dyn Fn(VisitId) -> Option<Law>,
     ) -> Option<Places> {
         let network = solution.network;
-        let mut places = Places::before(network, &solution.flows, &solution.losses);
-        let states = solution.stations.iter().zip(&solution.memories).enumerate();
-        for (place, (id, (state, memory))) in places.places.iter_mut().zip(states) {
+        let mut places = Places::before(network, &solution.flows, &solution.losses, &solution.memories);
+        for (place, (id, state)) in places.places.iter_mut().zip(solution.stations.iter().enumerate()) {
             let own = &state.classes[class];
             let waited = company.in_wait(network, class, id);
             place.wait = match &own.treatment {
@@ -87,7 +87,6 @@ impl Places {
                 _ => Wait::like(own.wait.as_ref()?, waited, place.wait.chance),
             };
             place.refused = own.refused;
-            place.forgets = memory.time;
             place.slowdown = if let Treatment::Slowed(slowdown) = own.treatment { slowdown } else { 1.0 };
         }
         for (id, (pool, gate)) in places.pools.iter_mut().zip(&solution.gates).enumerate() {
@@ -161,6 +160,9 @@ impl Places {
         }
         for (place, elsewhen) in self.places.iter_mut().zip(&mut company.elsewhen) {
             *elsewhen += weight * std::mem::take(&mut place.elsewhen);
+        }
+        for (place, beside) in self.places.iter_mut().zip(&mut company.beside) {
+            *beside += weight * std::mem::take(&mut place.beside);
         }
         for (place, behind) in self.places.iter_mut().zip(&mut company.behind) {
             *behind += weight * std::mem::take(&mut place.behind);

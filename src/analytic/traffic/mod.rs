@@ -32,7 +32,7 @@ use crate::math::rows::Rows;
 use crate::network::flows::Flows;
 use crate::network::{Network, StationId, Workload};
 use crate::system::{ArrivalLaw, Load};
-use crate::unit::PerSecond;
+use crate::unit::{PerSecond, Seconds};
 use fresh::Fresh;
 use returns::{Felt, Returns};
 use streams::{Source, Streams};
@@ -56,6 +56,11 @@ pub(super) struct Variability {
     pub crowded: f64,
     /// What they wait for each other, over what it were if all work were alike.
     pub form: f64,
+    /// What arrivals that are not Poisson add to that, as to Kingman's mean of `ca² + cs²`, in seconds; below zero where they are more
+    /// regular.
+    pub beside: Seconds,
+    /// What a visit waits for its own request on average.
+    pub own: Seconds,
     /// Requests that meet in one queue as if they arrived together: how often at all queues of the station, and how many.
     pub batches: Vec<(PerSecond, u32)>,
 }
@@ -86,12 +91,22 @@ pub(super) fn variability(
         Some(company) => company.batches[..stations.len()].to_vec(),
         None => vec![Vec::new(); stations.len()],
     };
-    let form = |station: usize| company.map_or(1.0, |company| company.form(station));
+    let beside = |station: usize| company.map_or(0.0, |company| company.beside(station));
+    let form = |station: usize, batches: &[(PerSecond, u32)]| {
+        let met = 0.5 * batched(batches, stations[station].outflow);
+        let utilization = memories[station].utilization;
+        let form = company.map_or(1.0, |company| company.form(station));
+        let of_company = |own: &Returns| own.of_company(form * met, beside(station), utilization);
+        form * returns[station].as_ref().map_or(1.0, of_company)
+    };
+    let own = |station: usize| company.map_or(0.0, |company| company.waited[station]);
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
         let alone = |(station, batches): (usize, Vec<_>)| Variability {
             scv: 1.0,
             crowded: batched(&batches, stations[station].outflow),
-            form: form(station),
+            form: form(station, &batches),
+            beside: 0.0,
+            own: own(station),
             returning: 1.0,
             before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
             by_class: vec![1.0; network.classes],
@@ -110,15 +125,15 @@ pub(super) fn variability(
     let each = |(station, batches): (usize, Vec<(PerSecond, u32)>)| {
         let poisson = poisson[station];
         let scv = mixed(&streams[station], station, &stations, network);
-        // Branches do not come back: what visits of one request do to each other is in what they meet.
-        let meeting = (0.5 * batched(&batches, stations[station].outflow)).min(1.0);
         let memory = &memories[station];
         let felt = match &returns[station] {
             _ if poisson => Felt::of(1.0, memory.service_scv),
-            Some(returns) => returns.felt(scv, fresh.scv(station, &brought.work[station]), memory.utilization),
+            Some(returns) => {
+                let entering = fresh.scv(station, &brought.work[station]);
+                returns.felt(scv, entering, beside(station), memory.utilization)
+            }
             None => Felt::of(scv, memory.service_scv),
         };
-        let returning = felt.factor + meeting * (1.0 - felt.factor);
         // Where all share the servers visits in a row are one, which as few of come.
         let sharing = network.stations[station].discipline == Discipline::Ps && !plain.iter().all(|plain| *plain);
         let shared = returns[station].as_ref().filter(|_| sharing);
@@ -128,15 +143,16 @@ pub(super) fn variability(
         if let Some(returns) = &returns[station] {
             let urgent = by_urgency(network, station, returns, memory.utilization);
             for (factor, urgent) in by_class.iter_mut().zip(urgent) {
-                let apart = urgent / felt.plain;
-                *factor *= apart + meeting * (1.0 - apart);
+                *factor *= urgent / felt.plain;
             }
         }
         Variability {
             scv,
             crowded: batched(&batches, stations[station].outflow),
-            form: form(station),
-            returning,
+            form: form(station, &batches),
+            beside: felt.beside,
+            own: own(station),
+            returning: felt.factor,
             before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
             by_class,
             poisson,

@@ -40,6 +40,9 @@ use crate::unit::{PerSecond, Seconds};
 /// Waits are multiplied by no less where requests come back, if arrivals are Poisson.
 const LEAST: f64 = 0.05;
 
+/// And what is waited for others of the same request by no more.
+const MOST: f64 = 20.0;
+
 /// How waits are because of how arrivals vary.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Felt {
@@ -51,13 +54,16 @@ pub(super) struct Felt {
     pub plain: f64,
     /// The part of them that there is because arrivals are not Poisson; below zero where they are more regular.
     pub carried: f64,
+    /// What that adds to `G` where branches of one request come.
+    pub beside: Seconds,
 }
 
 impl Felt {
     /// Where nobody comes back, work varying by `served`.
     pub fn of(scv: f64, served: f64) -> Felt {
         let both = scv + served;
-        Felt { scv, factor: 1.0, plain: 1.0, carried: if both > 0.0 { (scv - 1.0) / both } else { 0.0 } }
+        let carried = if both > 0.0 { (scv - 1.0) / both } else { 0.0 };
+        Felt { scv, factor: 1.0, plain: 1.0, carried, beside: 0.0 }
     }
 }
 
@@ -103,16 +109,19 @@ impl Returns {
         1.0 + utilization * (heavy - 1.0)
     }
 
-    /// What is felt where all arrivals vary by `scv`, and those that come for the first time by `entering`.
-    pub fn felt(&self, scv: f64, entering: f64, utilization: f64) -> Felt {
+    /// What is felt where all arrivals vary by `scv`, those that come for the first time by `entering`, and `beside` is what
+    /// visits on different branches have to do with each other, as `Σ λ m_u m_v`.
+    pub fn felt(&self, scv: f64, entering: f64, beside: f64, utilization: f64) -> Felt {
         if self.visits <= 0.0 || self.work <= 0.0 {
             return Felt::of(scv, 1.0);
         }
         let mean = self.work / self.visits;
         let served = 2.0 * self.squares / (self.work * mean) - 1.0;
-        let together = if self.all.count > 0.0 { self.pairs.count / self.all.count } else { 0.0 };
+        let pairs = self.all.products + beside;
+        let together = if pairs > 0.0 { (self.pairs.products + beside) / pairs } else { 0.0 };
         let outer = scv + together * (entering - scv);
         let carried = 0.5 * (outer - 1.0) * self.work * mean * (1.0 + 2.0 * self.pairs.count / self.visits);
+        let beside = (outer - 1.0) * beside / (self.work + self.pairs.later);
         let heavy = (self.squares + self.pairs.products) / (self.work + self.pairs.later);
         let carried = carried / (self.work + self.pairs.later);
         // Of those that come meanwhile as many visits go before as are still to come.
@@ -126,15 +135,26 @@ impl Returns {
         let whole = plain + carried;
         let plain = (plain / (0.5 * mean * (1.0 + served))).max(LEAST);
         if apart <= 0.0 || whole <= 0.0 {
-            return Felt { factor: 0.0, plain, ..Felt::of(outer, served) };
+            return Felt { factor: 0.0, plain, beside: beside + whole.min(0.0), ..Felt::of(outer, served) };
         }
-        Felt { scv: outer, factor: whole / apart, plain, carried: carried / whole }
+        Felt { scv: outer, factor: whole / apart, plain, carried: carried / whole, beside }
     }
 
     /// The part of a long queue's work that is done before one who joins it is served, the rest being that of later visits
     /// of those in it.
     pub fn before_next(&self) -> f64 {
         if self.work > 0.0 { self.work / (self.work + self.all.later) } else { 1.0 }
+    }
+
+    /// What waits for others of the same request are multiplied by where a visit waits for so many of mean work on average: in heavy traffic
+    /// all those beside it count, and the less the more of their work is still to come.
+    pub fn of_company(&self, met: f64, beside: f64, utilization: f64) -> f64 {
+        if met <= 0.0 || self.work <= 0.0 {
+            return 1.0;
+        }
+        let light = met * self.work * self.work / self.visits;
+        let heavy = beside / light * self.work / (self.work + self.pairs.later);
+        1.0 + utilization * (heavy.min(MOST) - 1.0)
     }
 
     /// How many visits there are as one, and how variable the work of these is.

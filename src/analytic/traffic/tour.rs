@@ -44,6 +44,8 @@ struct Faded {
     /// `m_u`, `E[S_u²]`.
     mean: f64,
     square: f64,
+    /// How many on the longest way through branches: what comes after all of these waits for one after the other there only.
+    path: f64,
 }
 
 impl Faded {
@@ -52,6 +54,7 @@ impl Faded {
             count: self.count + weight * other.count,
             mean: self.mean + weight * other.mean,
             square: self.square + weight * other.square,
+            path: self.path + weight * other.path,
         }
     }
 }
@@ -61,7 +64,7 @@ impl Faded {
 pub(super) struct Met {
     /// How many.
     pub count: f64,
-    /// `Σ m_u m_v`, `Σ m_u`, `Σ m_v`.
+    /// `Σ m_u m_v`, `Σ m_u`, `Σ m_v`, the last for those `u` on the longest way only.
     pub products: f64,
     pub earlier: f64,
     pub later: f64,
@@ -76,7 +79,7 @@ impl Met {
             count: before.count * after.count,
             products: before.mean * after.mean,
             earlier: before.mean * after.count,
-            later: before.count * after.mean,
+            later: before.path * after.mean,
             apart: 0.5 * (before.square * after.count + before.count * after.square),
         }
     }
@@ -113,7 +116,7 @@ impl Tour {
 
     const fn passing(left: [f64; KINDS]) -> Tour {
         const NO_MET: Met = Met { count: 0.0, products: 0.0, earlier: 0.0, later: 0.0, apart: 0.0 };
-        const NO_VISIT: Faded = Faded { count: 0.0, mean: 0.0, square: 0.0 };
+        const NO_VISIT: Faded = Faded { count: 0.0, mean: 0.0, square: 0.0, path: 0.0 };
         Tour {
             visits: 0.0,
             work: 0.0,
@@ -128,7 +131,7 @@ impl Tour {
     }
 
     fn visit(mean: f64, square: f64) -> Tour {
-        let one = Faded { count: 1.0, mean, square };
+        let one = Faded { count: 1.0, mean, square, path: 1.0 };
         Tour {
             visits: 1.0,
             work: mean,
@@ -206,7 +209,10 @@ impl Tour {
     /// Next to steps that take longer, or as long as these.
     fn beside(mut self, longer: &Tour) -> Tour {
         self.left = [1.0; KINDS];
-        let sum = self.plus(longer, 1.0);
+        let mut sum = self.plus(longer, 1.0);
+        for (back, (own, other)) in sum.back.iter_mut().zip(self.back.iter().zip(&longer.back)) {
+            back.path = own.path.max(other.path);
+        }
         let first = self.first + self.missed * longer.first;
         Tour { left: longer.left, first, missed: self.missed * longer.missed, ..sum }
     }
@@ -234,8 +240,11 @@ impl<'a> Walker<'a> {
         for &operation in self.network.order.iter().rev() {
             let steps = &self.network.operations[operation].steps;
             if self.leads(steps) {
-                let tour = self.steps(steps).spread(self.memories[self.station].same.sqrt());
-                self.tours[operation] = Some(tour);
+                let tour = self.steps(steps);
+                // Each run of the service's own operations may be at another instance.
+                let own = self.network.operations[operation].service == self.network.stations[self.station].service;
+                let part = if own { self.memories[self.station].same.sqrt() } else { 1.0 };
+                self.tours[operation] = Some(tour.spread(part));
             }
         }
         self.tours
