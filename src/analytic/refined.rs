@@ -21,7 +21,10 @@ pub(super) fn refined(
     times: &mut Times,
 ) {
     let curved = parts.iter().any(|(_, tail)| matches!(tail, Tail::Curve { .. }));
-    let tabulated = || mix.iter().any(|(o, _)| composed.is_tabulated(*o, class));
+    let tabulated = || {
+        mix.iter().any(|(o, _)| composed.is_tabulated(*o, class))
+            && !mix.iter().any(|(o, _)| composed.is_narrow(*o, class))
+    };
     if !curved || solution.network.operations.len() > REFINED || tabulated() {
         return;
     }
@@ -74,10 +77,13 @@ fn search(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> O
     None
 }
 
+/// As many steps lead from anywhere near to a percentile.
+const MOST_STEPS: usize = 12;
+
 /// Newton steps from a percentile that is right to a thousandth, on the logarithms of time and tail.
 fn polish(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> Option<f64> {
     let mut t = start;
-    for _ in 0..6 {
+    for _ in 0..MOST_STEPS {
         let (tail, slope) = look(t)?;
         let excess = (tail / level).ln();
         if !excess.is_finite() || slope >= -1e-6 || !slope.is_finite() {

@@ -1,11 +1,15 @@
 //! Tails at single times with all the digits there are, for the percentiles of small models.
 
+use super::rough::Rough;
 use super::sheet::Sheet;
 use super::{Composed, chance};
 use crate::discipline::{Delay, Sojourn};
 use crate::distribution::{Distribution, Law};
 use crate::math::inversion::PRECISE;
 use crate::network::{OperationId, Step};
+
+/// Squared coefficient of variation below which a time goes by between two rungs.
+const NARROW: f64 = 0.09;
 
 impl Composed<'_> {
     /// The probability that an operation's successful run exceeds `t`, and the density there where it is known.
@@ -55,6 +59,15 @@ impl Composed<'_> {
             Step::Delay(law) => tabulated(law),
             Step::Call(call) => call.network.as_ref().is_some_and(tabulated),
             _ => false,
+        })
+    }
+
+    /// Whether the time of an operation varies so little that rungs say next to nothing of it.
+    pub(in crate::analytic) fn is_narrow(&self, operation: OperationId, class: usize) -> bool {
+        let slot = self.slot(operation, class);
+        self.rough[slot].is_some_and(|rough| {
+            let Rough { shift, mean, variance, .. } = self.widened(rough, &self.linked[slot], class);
+            variance < NARROW * (mean - shift).powi(2)
         })
     }
 

@@ -7,6 +7,9 @@ use crate::discipline::{Delay, Discipline, ps};
 use crate::network::{Network, StationId};
 use crate::unit::{PerSecond, Seconds};
 
+/// Where nothing is known of waits without a limit they vary no more than this.
+const MOST_VARIABLE: f64 = 1.5;
+
 /// What somebody meets there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Met {
@@ -28,7 +31,7 @@ pub(super) fn spread(users: f64, present: f64, others: f64, scv: f64) -> (f64, f
     let elsewhere = (users - present).max(0.0);
     let work = scv * (1.0 - others) + others;
     let all = elsewhere * 0.5 * (1.0 + scv) + present * work;
-    ((all / (present * present)).min(1.5), ((elsewhere + present * others) / all).min(1.0))
+    (all / (present * present), ((elsewhere + present * others) / all).min(1.0))
 }
 
 /// Gives stations and pools the waits that users, and others beside them, meet there.
@@ -93,7 +96,11 @@ fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut St
                 class.wait = Some(Delay::None);
             }
             _ if queue.discipline.uses_priority() && mean.is_finite() && mean > 0.0 => {
-                class.wait = class.wait.take().map(|wait| wait.scaled(waiting / arrivals / mean));
+                let longer = waiting / arrivals / mean;
+                class.wait = class.wait.take().map(|wait| {
+                    let met = Met { wait: longer * wait.mean(), ..*met };
+                    met.delay(Some(&wait), busy)
+                });
             }
             _ => class.wait = Some(met.delay(class.wait.as_ref().filter(|_| state.load < 1.0), busy)),
         }
@@ -160,7 +167,7 @@ impl Met {
         }
         let probability = open.map_or(1.0, Delay::probability).clamp(busy.powi(2).min(0.999), 1.0);
         // Some of it is that not all wait.
-        let scv = self.scv.max(1.0 / probability - 1.0 + 1e-4);
+        let scv = self.scv.min(MOST_VARIABLE).max(1.0 / probability - 1.0 + 1e-4);
         Delay::with_moments(probability, self.wait, self.wait * self.wait * (1.0 + scv))
     }
 }
