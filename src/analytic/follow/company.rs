@@ -38,42 +38,29 @@ pub(in crate::analytic) struct Company {
     pub(super) elsewhen: Vec<PerSecond>,
     /// The products of the work of two visits on different branches, per second, as far as what the one leaves is there at the other.
     pub(super) beside: Vec<f64>,
+    /// The part of all time that single requests keep all servers of a queue.
+    pub(super) kept: Vec<f64>,
     /// What a visit waits for those, on average.
     pub waited: Vec<Seconds>,
     /// The same for visits of each workload, and what it were if others always kept all servers busy.
     waited_by: Vec<Vec<(Seconds, Seconds)>>,
-    /// The latter of all visits, in a second, while it is counted.
+    /// What a visit to a station would wait for those if others always kept all servers busy, on average.
     pub(super) behind: Vec<f64>,
-    pub(super) form: Vec<Form>,
+    /// Where all come at once, from one fork.
+    at_once: Vec<bool>,
     /// Batches that come to stations, then pools, in which as many visits would meet as many: rate and size.
     pub batches: Vec<Vec<(PerSecond, u32)>>,
 }
 
-/// How waits for the own request at a station differ from those of visits whose work is alike.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Form {
-    /// What is waited if others keep all servers busy, what would be if all work were alike, and the former weighted by the work of
-    /// the one who waits.
-    pub waited: Seconds,
-    pub expected: Seconds,
-    pub burden: Seconds,
-    pub utilization: f64,
-}
-
-impl Form {
-    /// Longer by what those who wait long bring to wait for, in the part of it that is for others' requests.
-    pub fn factor(&self) -> f64 {
-        if self.waited <= 0.0 || self.expected <= 0.0 {
-            return 1.0;
-        }
-        self.waited / self.expected * (1.0 - self.utilization + self.utilization * self.burden / self.waited)
-    }
-}
-
 impl Company {
-    /// What waits for the own request at a station are over those of visits whose work is alike.
-    pub fn form(&self, station: usize) -> f64 {
-        self.form[station].factor()
+    /// What a visit to a station waits for its own request on average, and what it would if others always kept all servers busy.
+    pub fn waited_at(&self, station: usize) -> (Seconds, Seconds) {
+        (self.waited[station], self.behind[station])
+    }
+
+    /// Whether all who meet there come at once, from one fork.
+    pub fn is_at_once(&self, station: usize) -> bool {
+        self.at_once[station]
     }
 
     /// The products of the work of two visits of a request to a station on different branches, per second, as far as what the one leaves
@@ -102,10 +89,11 @@ impl Company {
             met: vec![Vec::new(); stations + pools],
             elsewhen: vec![0.0; stations],
             beside: vec![0.0; stations],
+            kept: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
             waited_by: vec![vec![(0.0, 0.0); stations + pools]; network.workloads.len()],
             behind: vec![0.0; stations],
-            form: vec![Form::default(); stations],
+            at_once: vec![false; stations],
             batches: Vec::new(),
         }
     }
@@ -131,13 +119,11 @@ impl Company {
                 (*waited, *behind) = (*waited * per, *behind * per);
             }
         }
-        for (form, behind) in self.form.iter_mut().zip(&self.behind) {
-            form.waited = *behind;
-        }
         for (id, came) in came.iter().enumerate() {
             let arrivals: f64 = came.iter().sum();
             let per = if arrivals > 0.0 { 1.0 / arrivals } else { 0.0 };
             self.waited[id] *= per;
+            self.behind[id] *= per;
         }
         self.batches = self.met.iter().map(|met| batches(met)).collect();
         // Where all come at once, from one fork, nothing is left to chance.
@@ -145,7 +131,7 @@ impl Company {
             let met: f64 = self.met[station].iter().zip(0..).map(|(rate, met)| rate * f64::from(met)).sum();
             let pairs: f64 = known.iter().map(|(rate, size)| 0.5 * rate * f64::from(*size) * f64::from(size - 1)).sum();
             if self.elsewhen[station] == 0.0 && (met - pairs).abs() <= SAMPLED * met {
-                (self.batches[station], self.form[station]) = (known, Form::default());
+                (self.batches[station], self.at_once[station]) = (known, true);
             }
         }
     }

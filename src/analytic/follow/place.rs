@@ -61,6 +61,8 @@ struct Lane {
     free: Vec<Seconds>,
     /// Until when those stand before them that were there already.
     behind: Seconds,
+    /// Until when its visits keep all servers.
+    kept: Seconds,
     /// All its visits.
     past: Vec<Stands>,
     /// What was found last, and when.
@@ -82,8 +84,6 @@ pub(super) struct Place {
     jitter: f64,
     /// Variance of the work that others bring, per second.
     brings: f64,
-    /// Mean work of a visit.
-    work: Seconds,
     forgets: Seconds,
     pub refused: f64,
     /// Whether all that is there is served at once: what is found is how many times longer it takes then, not a wait.
@@ -93,13 +93,12 @@ pub(super) struct Place {
     pub waited: Seconds,
     /// What they would be if others always kept all servers busy.
     pub behind: Seconds,
-    /// The same if all work were alike, and each as often as its visit has more work than others.
-    pub expected: Seconds,
-    pub burden: Seconds,
     /// How many others were met that had not come at the same time.
     pub elsewhen: f64,
     /// The products of its work and that of others on other branches, as far as what they left was still there.
     pub beside: f64,
+    /// How long the request keeps all servers of a queue.
+    pub kept: Seconds,
 }
 
 impl Lane {
@@ -107,7 +106,7 @@ impl Lane {
         self.present.clear();
         self.free.fill(0.0);
         self.past.clear();
-        (self.behind, self.found) = (0.0, None);
+        (self.behind, self.kept, self.found) = (0.0, 0.0, None);
     }
 }
 
@@ -142,17 +141,15 @@ impl Place {
             stretch: 1.0 + (1.0 / idle - 1.0) / f64::from(servers),
             jitter: utilization * work * square / (f64::from(servers) * idle * idle * idle),
             brings: utilization * work * square / f64::from(servers),
-            work,
             forgets,
             refused: 0.0,
             shared: station.discipline == Discipline::Ps,
             slowdown: 1.0,
             waited: 0.0,
             behind: 0.0,
-            expected: 0.0,
-            burden: 0.0,
             elsewhen: 0.0,
             beside: 0.0,
+            kept: 0.0,
         }
     }
 
@@ -172,7 +169,7 @@ impl Place {
     /// comes from.
     pub fn visit(&mut self, visit: Visit, busy: f64, lines: &Lines, stream: &mut Stream) -> (usize, Seconds) {
         let Visit { work, line, number, from, now, .. } = visit;
-        let lane = self.lane(stream);
+        let (lane, lanes) = (self.lane(stream), self.lanes.len() as f64);
         let lane = &mut self.lanes[lane];
         lane.present.retain(|before| before.until > now);
         let is_apart = |past: &Stands| lines.are_apart(line, past.line, past.number);
@@ -216,6 +213,9 @@ impl Place {
         let begins = now.max(lane.behind).max(lane.free[first]);
         let until = begins + passed(work * self.stretch, work * self.jitter, stream);
         lane.free[first] = until;
+        let kept = lane.free.iter().copied().fold(f64::INFINITY, f64::min);
+        self.kept += (kept - now.max(lane.kept)).max(0.0) / lanes;
+        lane.kept = lane.kept.max(kept);
         // Of the work of so many before it a visit waits for what is too much for the servers.
         let own = if met >= servers { left * (met + 1 - servers) as f64 / (met * servers) as f64 } else { 0.0 };
         // Where all are served at once what was found is how slow that is; one more there makes it longer by its work over 2 - ρ, as
@@ -228,10 +228,7 @@ impl Place {
         lane.present.push(stands);
         lane.past.push(stands);
         self.waited += own;
-        let behind = own.max(each * left / servers as f64);
-        self.behind += behind;
-        self.burden += behind * if self.work > 0.0 { work / self.work } else { 1.0 };
-        self.expected += each * self.work * met as f64 / servers as f64;
+        self.behind += own.max(each * left / servers as f64);
         (met, leaves)
     }
 }

@@ -84,7 +84,8 @@ impl Places {
             let waited = company.in_wait(network, class, id);
             place.wait = match &own.treatment {
                 Treatment::Shared(queue) => slowness(queue, waited)?,
-                _ => Wait::like(own.wait.as_ref()?, waited, place.wait.chance),
+                // Whoever comes finds all servers busy with many, or with one other request.
+                _ => Wait::like(own.wait.as_ref()?, waited, place.wait.chance.max(company.kept[id]).min(1.0)),
             };
             place.refused = own.refused;
             place.slowdown = if let Treatment::Slowed(slowdown) = own.treatment { slowdown } else { 1.0 };
@@ -161,17 +162,15 @@ impl Places {
         for (place, elsewhen) in self.places.iter_mut().zip(&mut company.elsewhen) {
             *elsewhen += weight * std::mem::take(&mut place.elsewhen);
         }
-        for (place, beside) in self.places.iter_mut().zip(&mut company.beside) {
+        for (place, (beside, kept)) in self.places.iter_mut().zip(company.beside.iter_mut().zip(&mut company.kept)) {
             *beside += weight * std::mem::take(&mut place.beside);
+            *kept += weight * std::mem::take(&mut place.kept);
         }
         for (place, behind) in self.places.iter_mut().zip(&mut company.behind) {
             *behind += weight * std::mem::take(&mut place.behind);
         }
-        for (place, (waited, form)) in self.places.iter_mut().zip(company.waited.iter_mut().zip(&mut company.form)) {
+        for (place, waited) in self.places.iter_mut().zip(&mut company.waited) {
             *waited += weight * std::mem::take(&mut place.waited);
-            form.expected += weight * std::mem::take(&mut place.expected);
-            form.burden += weight * std::mem::take(&mut place.burden);
-            form.utilization = 1.0 - place.idle;
         }
         for (pool, waited) in self.pools.iter_mut().zip(company.waited.iter_mut().skip(self.places.len())) {
             *waited += weight * std::mem::take(&mut pool.waited);

@@ -22,6 +22,7 @@ mod fresh;
 mod poisson;
 mod returns;
 mod streams;
+mod together;
 mod tour;
 
 use super::follow::Company;
@@ -36,6 +37,7 @@ use crate::unit::{PerSecond, Seconds};
 use fresh::Fresh;
 use returns::{Felt, Returns};
 use streams::{Source, Streams};
+use together::Together;
 
 /// The arrivals of one station.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,11 +95,12 @@ pub(super) fn variability(
     };
     let beside = |station: usize| company.map_or(0.0, |company| company.beside(station));
     let form = |station: usize, batches: &[(PerSecond, u32)]| {
-        let met = 0.5 * batched(batches, stations[station].outflow);
-        let utilization = memories[station].utilization;
-        let form = company.map_or(1.0, |company| company.form(station));
-        let of_company = |own: &Returns| own.of_company(form * met, beside(station), utilization);
-        form * returns[station].as_ref().map_or(1.0, of_company)
+        let memory = &memories[station];
+        let work = memory.utilization * network.stations[station].capacity();
+        let (rate, returns) = (stations[station].outflow, returns[station].as_ref());
+        let shared = network.stations[station].discipline == Discipline::Ps;
+        let together = Together { station, rate, work, batches, memory, shared, returns };
+        company.map_or(1.0, |company| together.factor(company))
     };
     let own = |station: usize| company.map_or(0.0, |company| company.waited[station]);
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {

@@ -40,9 +40,6 @@ use crate::unit::{PerSecond, Seconds};
 /// Waits are multiplied by no less where requests come back, if arrivals are Poisson.
 const LEAST: f64 = 0.05;
 
-/// And what is waited for others of the same request by no more.
-const MOST: f64 = 20.0;
-
 /// How waits are because of how arrivals vary.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Felt {
@@ -146,15 +143,9 @@ impl Returns {
         if self.work > 0.0 { self.work / (self.work + self.all.later) } else { 1.0 }
     }
 
-    /// What waits for others of the same request are multiplied by where a visit waits for so many of mean work on average: in heavy traffic
-    /// all those beside it count, and the less the more of their work is still to come.
-    pub fn of_company(&self, met: f64, beside: f64, utilization: f64) -> f64 {
-        if met <= 0.0 || self.work <= 0.0 {
-            return 1.0;
-        }
-        let light = met * self.work * self.work / self.visits;
-        let heavy = beside / light * self.work / (self.work + self.pairs.later);
-        1.0 + utilization * (heavy.min(MOST) - 1.0)
+    /// The part of the work of requests in a queue that brings a visit there to its turn, the rest still being to come.
+    pub fn now(&self) -> f64 {
+        if self.work > 0.0 { self.work / (self.work + self.pairs.later) } else { 1.0 }
     }
 
     /// How many visits there are as one, and how variable the work of these is.
