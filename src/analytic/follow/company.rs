@@ -17,6 +17,9 @@ use crate::unit::{PerSecond, Seconds};
 const MEETING_VISITS: f64 = 16_000.0;
 const MEETING: (f64, f64) = (60.0, 400.0);
 
+/// The part of them that say how others come.
+const FEW: f64 = 0.2;
+
 /// What happens to them is followed no further than this effort.
 const MEETING_EFFORT: f64 = 200_000.0;
 
@@ -40,6 +43,8 @@ pub(in crate::analytic) struct Company {
     pub(super) beside: Vec<f64>,
     /// The part of all time that single requests keep all servers of a queue.
     pub(super) kept: Vec<f64>,
+    /// How many requests come to a queue of each station.
+    pub(super) others: Vec<PerSecond>,
     /// What a visit waits for those, on average.
     pub waited: Vec<Seconds>,
     /// The same for visits of each workload, and what it were if others always kept all servers busy.
@@ -90,6 +95,7 @@ impl Company {
             elsewhen: vec![0.0; stations],
             beside: vec![0.0; stations],
             kept: vec![0.0; stations],
+            others: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
             waited_by: vec![vec![(0.0, 0.0); stations + pools]; network.workloads.len()],
             behind: vec![0.0; stations],
@@ -123,7 +129,9 @@ impl Company {
             let arrivals: f64 = came.iter().sum();
             let per = if arrivals > 0.0 { 1.0 / arrivals } else { 0.0 };
             self.waited[id] *= per;
-            self.behind[id] *= per;
+            if let Some(behind) = self.behind.get_mut(id) {
+                *behind *= per;
+            }
         }
         self.batches = self.met.iter().map(|met| batches(met)).collect();
         // Where all come at once, from one fork, nothing is left to chance.
@@ -146,30 +154,49 @@ fn company(
     rates: &[PerSecond],
 ) -> Option<Company> {
     let forking = forking(network);
-    let entries: Vec<(usize, OperationId, PerSecond)> =
-        entries(network, rates).filter(|(_, o, _)| forking[*o]).collect();
-    if entries.is_empty() {
+    let entries: Vec<(usize, OperationId, PerSecond)> = entries(network, rates).collect();
+    if !entries.iter().any(|(_, operation, _)| forking[*operation]) {
         return None;
     }
     let program = Program::new(network);
     let mut machine = Machine::new(network, &program, Places::before(network, flows, losses, memories));
-    let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / rates.iter().sum::<f64>();
+    // First a few, as if all visits of others came by themselves; then all, among others like those.
+    let few = sample(network, flows, losses, &entries, FEW, &mut machine);
+    machine.places.meet(&few);
+    let mut company = sample(network, flows, losses, &entries, 1.0, &mut machine);
+    company.finish(network, flows);
+    Some(company)
+}
+
+/// Follows requests of all entries, so many of those that are wanted, and counts what they meet.
+fn sample(
+    network: &Network,
+    flows: &Flows,
+    losses: &Losses,
+    entries: &[(usize, OperationId, PerSecond)],
+    share: f64,
+    machine: &mut Machine<'_>,
+) -> Company {
     let all: f64 = entries.iter().map(|(_, _, rate)| rate).sum();
+    let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / all;
     let mut company = Company::none(network);
-    for (w, operation, rate) in entries {
+    let came = flows.came(network);
+    for &(w, operation, rate) in entries {
         let part = rate / all;
         machine.refusing = refusing(losses, network.workloads[w].class);
-        let wanted = (MEETING_VISITS / visits.max(1.0) * part).clamp(MEETING.0, MEETING.1) as u64;
-        let enough = machine.effort() + (MEETING_EFFORT * part) as u64;
+        machine.places.come(network, &came, w, rate);
+        let wanted = share * (MEETING_VISITS / visits.max(1.0) * part).clamp(MEETING.0, MEETING.1);
+        let enough = machine.effort() + (share * MEETING_EFFORT * part) as u64;
         let mut count = 0;
-        while count < wanted && (machine.effort() < enough || count == 0) {
+        while (count as f64) < wanted && (machine.effort() < enough || count == 0) {
             machine.request(operation, &mut Stream::new(SEED, count, w as u64));
             count += 1;
         }
+        // The last is counted with them.
+        machine.places.clear();
         company.count(&mut machine.places, w, rate / count as f64);
     }
-    company.finish(network, flows);
-    Some(company)
+    company
 }
 
 /// What is known of the company of visits, at which arrival rates of stations.

@@ -120,6 +120,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
     let mut met_again = Company::none(network);
     let visits: f64 = solution.flows.visits.iter().flatten().sum::<f64>() / solution.rates.iter().sum::<f64>();
+    let came = solution.flows.came(network);
     let count = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
     for (w, workload) in network.workloads.iter().enumerate() {
         let class = workload.class;
@@ -127,7 +128,8 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
             all &= solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| meeting[*operation]);
             continue;
         }
-        let places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
+        let mut places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
+        places.come(network, &came, w, solution.rates[w]);
         let mut machine = Machine::new(network, &program, places);
         machine.wanted.clone_from(&forking);
         machine.refusing = refusing(&solution.losses, class);
@@ -151,6 +153,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
         }
     }
     met_again.finish(network, &solution.flows);
+    met_again.others.clone_from(&company.others);
     let company = all.then_some(met_again);
     Some(Followed { workloads, operations: runs.into_iter().map(times::tail).collect(), company })
 }

@@ -1,13 +1,13 @@
 //! One station, as the visits of one request find it.
 
 use super::frames::{Last, Lines};
-use super::wait::{Wait, passed};
+use super::wait::{Wait, brought};
 use crate::discipline::Discipline;
 use crate::math::random::Stream;
 use crate::network::Station;
 use crate::network::program::LawId;
 use crate::system::Balancer;
-use crate::unit::Seconds;
+use crate::unit::{PerSecond, Seconds};
 
 /// Of more visits of a request to a queue the last of those are looked at on which another one depends.
 const RECENT: usize = 64;
@@ -52,6 +52,46 @@ impl Stands {
     }
 }
 
+/// Work that stands before one server: when it was looked at last, what others had brought by then, and what all had.
+#[derive(Debug, Clone, Copy)]
+struct InLine {
+    at: Seconds,
+    others: Seconds,
+    all: Seconds,
+}
+
+/// One who comes, and looks at those of the same request who came before.
+struct Comer<'a> {
+    visit: Visit,
+    /// Utilization of the station that it comes from.
+    busy: f64,
+    lines: &'a Lines,
+    /// When the last visit left there on which this one depends.
+    last: Option<Seconds>,
+}
+
+impl Comer<'_> {
+    fn is_apart(&self, past: &Stands) -> bool {
+        self.lines.are_apart(self.visit.line, past.line, past.number)
+    }
+
+    /// The chance that both are as far from each other as anybody who leaves a busy queue.
+    fn spaced(&self, past: &Stands) -> f64 {
+        let from = self.visit.from;
+        if past.from.station == from.station && past.from.number != from.number { self.busy * self.busy } else { 0.0 }
+    }
+
+    /// Whether one who stands there is met.
+    fn meets(&self, before: &Stands, stream: &mut Stream) -> bool {
+        let spaced = self.spaced(before);
+        if spaced > 0.0 && stream.chance(spaced) {
+            return false;
+        }
+        let since = self.last.is_none_or(|last| before.came >= last);
+        before.leaves > self.visit.now || since && self.is_apart(before)
+    }
+}
+
 /// One queue of a station, as the visits of one request find it.
 #[derive(Debug, Clone, Default)]
 struct Lane {
@@ -67,6 +107,8 @@ struct Lane {
     past: Vec<Stands>,
     /// What was found last, and when.
     found: Option<(Seconds, Seconds)>,
+    /// What stood before its one server then.
+    line: Option<InLine>,
 }
 
 /// A station.
@@ -79,11 +121,13 @@ pub(super) struct Place {
     pub wait: Wait,
     /// The part of the servers that others leave.
     pub idle: f64,
-    /// How much longer work stands before others than it takes, and the variance of the time for each second of it.
+    /// By how much others' work puts off that of one who stands before them.
     stretch: f64,
-    jitter: f64,
-    /// Variance of the work that others bring, per second.
-    brings: f64,
+    /// How often others come to a queue, who bring all their work at once.
+    pub others: PerSecond,
+    /// How much more of them come at first, since this request came, and how often its like come: less where these come as a regular
+    /// stream.
+    pub spaced: (f64, PerSecond),
     forgets: Seconds,
     pub refused: f64,
     /// Whether all that is there is served at once: what is found is how many times longer it takes then, not a wait.
@@ -99,6 +143,8 @@ pub(super) struct Place {
     pub beside: f64,
     /// How long the request keeps all servers of a queue.
     pub kept: Seconds,
+    /// How many requests have come to a queue.
+    pub came: f64,
 }
 
 impl Lane {
@@ -106,28 +152,23 @@ impl Lane {
         self.present.clear();
         self.free.fill(0.0);
         self.past.clear();
-        (self.behind, self.kept, self.found) = (0.0, 0.0, None);
+        (self.behind, self.kept, self.found, self.line) = (0.0, 0.0, None, None);
     }
 }
 
 impl Place {
     /// Begins with another request.
     pub fn clear(&mut self) {
+        self.came += self.lanes.iter().filter(|lane| !lane.past.is_empty()).count() as f64 / self.lanes.len() as f64;
         self.lanes.iter_mut().for_each(Lane::clear);
     }
 
     /// Visits of the request that stand before others.
     pub fn standing(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.present.len()).sum()
+        self.lanes.iter().map(|lane| lane.past.len().min(RECENT)).sum()
     }
 
-    pub fn new(
-        station: &Station,
-        utilization: f64,
-        (work, square): (Seconds, f64),
-        wait: Wait,
-        forgets: Seconds,
-    ) -> Place {
+    pub fn new(station: &Station, utilization: f64, wait: Wait, others: PerSecond, forgets: Seconds) -> Place {
         let servers = of_one_queue(station).min(MOST_SERVERS);
         let lanes = if station.is_split() { station.instances.min(MOST_LANES) as usize } else { 1 };
         let lane = Lane { free: vec![0.0; servers as usize], ..Lane::default() };
@@ -138,9 +179,9 @@ impl Place {
             turn: 0,
             wait,
             idle,
-            stretch: 1.0 + (1.0 / idle - 1.0) / f64::from(servers),
-            jitter: utilization * work * square / (f64::from(servers) * idle * idle * idle),
-            brings: utilization * work * square / f64::from(servers),
+            stretch: 1.0 / (idle * f64::from(servers)),
+            others,
+            spaced: (0.0, 0.0),
             forgets,
             refused: 0.0,
             shared: station.discipline == Discipline::Ps,
@@ -150,6 +191,7 @@ impl Place {
             elsewhen: 0.0,
             beside: 0.0,
             kept: 0.0,
+            came: 0.0,
         }
     }
 
@@ -168,54 +210,115 @@ impl Place {
     /// How many visits of the request itself stand before this one, and when it is over; `busy` is the utilization of the station that it
     /// comes from.
     pub fn visit(&mut self, visit: Visit, busy: f64, lines: &Lines, stream: &mut Stream) -> (usize, Seconds) {
-        let Visit { work, line, number, from, now, .. } = visit;
-        let (lane, lanes) = (self.lane(stream), self.lanes.len() as f64);
-        let lane = &mut self.lanes[lane];
-        lane.present.retain(|before| before.until > now);
-        let is_apart = |past: &Stands| lines.are_apart(line, past.line, past.number);
-        let recent = || lane.past.iter().rev().take(RECENT);
-        let last = recent().find(|past| past.leaves <= now && !is_apart(past)).copied();
-        let (mut met, mut left) = (0, 0.0);
-        // Those who came from one busy queue came no closer than anybody does who leaves it.
-        let follows = |before: &Stands| before.from.station == from.station && before.from.number != from.number;
-        for past in recent().filter(|past| is_apart(past)) {
-            let spaced = if follows(past) { busy * busy } else { 0.0 };
-            let gap = (now - past.leaves).max(0.0);
-            let left = if gap > 0.0 { (-gap / self.forgets).exp() } else { 1.0 };
-            self.beside += (1.0 - spaced) * left * work * past.work;
+        let at = self.lane(stream);
+        let mut lane = std::mem::take(&mut self.lanes[at]);
+        let mut comer = Comer { visit, busy, lines, last: None };
+        for past in lane.past.iter().rev().take(RECENT) {
+            if comer.is_apart(past) {
+                let gap = (visit.now - past.leaves).max(0.0);
+                self.beside += (1.0 - comer.spaced(past)) * self.kept_for(gap) * visit.work * past.work;
+            } else if comer.last.is_none() && past.leaves <= visit.now {
+                comer.last = Some(past.leaves);
+            }
         }
-        for before in &lane.present {
-            let spaced = follows(before) && stream.chance(busy * busy);
-            let since = last.is_none_or(|last| before.came >= last.leaves);
-            if !spaced && (before.leaves > now || since && is_apart(before)) {
+        let (met, stands) = if lane.free.len() == 1 && !self.shared {
+            self.in_line(&mut lane, &comer, stream)
+        } else {
+            self.side_by_side(&mut lane, &comer, stream)
+        };
+        lane.past.push(stands);
+        self.lanes[at] = lane;
+        (met, stands.leaves)
+    }
+
+    /// The part of what was found that is still so after some time.
+    fn kept_for(&self, time: Seconds) -> f64 {
+        if time <= 0.0 {
+            1.0
+        } else if self.forgets > 0.0 {
+            (-time / self.forgets).exp()
+        } else {
+            0.0
+        }
+    }
+
+    /// One more in line before one server: all that stood there is there but what has been done since, and who came since stands before
+    /// it too.
+    fn in_line(&mut self, lane: &mut Lane, comer: &Comer<'_>, stream: &mut Stream) -> (usize, Stands) {
+        let Visit { work, line, number, from, now, .. } = comer.visit;
+        let (own, others) = match lane.line {
+            None => (0.0, self.wait.draw(stream)),
+            Some(InLine { at, others, all }) => {
+                let gap = now - at;
+                let came = self.brought(at, now, stream) - gap;
+                let mut others = others + came;
+                if others <= 0.0 {
+                    others = if stream.chance(self.kept_for(-others)) { 0.0 } else { self.wait.draw(stream) };
+                }
+                ((all + came - others).max(0.0), others)
+            }
+        };
+        // What of it stands there is of those who came last.
+        let (mut met, mut left, mut waited) = (0, own, 0.0);
+        for before in lane.past.iter().rev().take(RECENT) {
+            if left <= 0.0 {
+                break;
+            }
+            if comer.meets(before, stream) {
                 met += 1;
+                waited += before.work.min(left);
                 self.elsewhen += f64::from(u8::from(before.came < now));
-                left += before.left(now);
             }
+            left -= before.work;
         }
-        let mut is_kept = |since: Seconds| self.forgets > 0.0 && stream.chance((-(now - since) / self.forgets).exp());
-        let wait = match (last, lane.found) {
-            // Who came while the last visit was there stands behind it.
-            (Some(last), _) if lane.free.len() == 1 && !self.shared && is_kept(last.leaves) => {
-                let there = last.leaves - last.came;
-                passed((1.0 - self.idle) * there, self.brings * there, stream)
-            }
-            (_, Some((time, wait))) if is_kept(time) => wait,
+        self.waited += waited;
+        self.behind += waited;
+        self.keeps(lane, now, now + own + work);
+        let all = own + others + work;
+        lane.line = Some(InLine { at: now, others, all });
+        let leaves = now + all;
+        (met, Stands { begins: now, until: leaves, work, came: now, leaves, line, number, from })
+    }
+
+    /// What others bring from one time to another, since the request came.
+    fn brought(&self, from: Seconds, until: Seconds, stream: &mut Stream) -> Seconds {
+        let (more, rate) = self.spaced;
+        let time = until - from;
+        let at_first = if rate > 0.0 { more * ((-rate * from).exp() - (-rate * until).exp()) / rate } else { 0.0 };
+        brought(self.others * time, (1.0 - self.idle) * (time + at_first).max(0.0), stream)
+    }
+
+    /// The request keeps all servers of a queue until some time.
+    fn keeps(&mut self, lane: &mut Lane, now: Seconds, until: Seconds) {
+        self.kept += (until - now.max(lane.kept)).max(0.0) / self.lanes.len() as f64;
+        lane.kept = lane.kept.max(until);
+    }
+
+    /// One more where several are served at once.
+    fn side_by_side(&mut self, lane: &mut Lane, comer: &Comer<'_>, stream: &mut Stream) -> (usize, Stands) {
+        let Visit { work, line, number, from, now, .. } = comer.visit;
+        lane.present.retain(|before| before.until > now);
+        let (mut met, mut left) = (0, 0.0);
+        for before in lane.present.iter().filter(|before| comer.meets(before, stream)) {
+            met += 1;
+            self.elsewhen += f64::from(u8::from(before.came < now));
+            left += before.left(now);
+        }
+        let wait = match lane.found {
+            Some((time, wait)) if stream.chance(self.kept_for(now - time)) => wait,
             _ => self.wait.draw(stream),
         };
         lane.found = Some((now, wait));
         if met == 0 && !self.shared {
-            lane.behind = now + passed(wait / self.idle, wait * self.jitter, stream);
+            lane.behind = now + wait + self.brought(now, now + wait, stream) / self.idle;
         }
         // A lane has one server at least.
         let servers = lane.free.len();
         let first = (0..servers).min_by(|a, b| lane.free[*a].total_cmp(&lane.free[*b])).unwrap_or(0);
         let begins = now.max(lane.behind).max(lane.free[first]);
-        let until = begins + passed(work * self.stretch, work * self.jitter, stream);
+        let until = begins + work + self.brought(begins, begins + work, stream) * self.stretch;
         lane.free[first] = until;
-        let kept = lane.free.iter().copied().fold(f64::INFINITY, f64::min);
-        self.kept += (kept - now.max(lane.kept)).max(0.0) / lanes;
-        lane.kept = lane.kept.max(kept);
+        self.keeps(lane, now, lane.free.iter().copied().fold(f64::INFINITY, f64::min));
         // Of the work of so many before it a visit waits for what is too much for the servers.
         let own = if met >= servers { left * (met + 1 - servers) as f64 / (met * servers) as f64 } else { 0.0 };
         // Where all are served at once what was found is how slow that is; one more there makes it longer by its work over 2 - ρ, as
@@ -224,12 +327,11 @@ impl Place {
         let own = own * each;
         let time = if self.shared { work * wait } else { wait + work };
         let leaves = now + own + time;
-        let stands = Stands { begins, until: until.max(leaves), work, came: now, leaves, line, number, from };
-        lane.present.push(stands);
-        lane.past.push(stands);
         self.waited += own;
         self.behind += own.max(each * left / servers as f64);
-        (met, leaves)
+        let stands = Stands { begins, until: until.max(leaves), work, came: now, leaves, line, number, from };
+        lane.present.push(stands);
+        (met, stands)
     }
 }
 

@@ -14,10 +14,14 @@ use crate::math::erlang;
 use crate::math::random::Stream;
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, VisitId};
+use crate::system::ArrivalLaw;
 use crate::unit::{PerSecond, Seconds};
 
 /// No utilization is higher where what is put before others takes its time to leave.
 const FULLEST: f64 = 0.98;
+
+/// No stream brings more at once than one that varies so much.
+const MOST_VARIABLE: f64 = 20.0;
 
 /// All stations and pools.
 pub(super) struct Places {
@@ -56,7 +60,8 @@ impl Places {
             } else {
                 Wait::new(chance, met, 1.0)
             };
-            Place::new(station, utilization, (mean, form), wait, memories[id].time)
+            let lanes = if station.is_split() { f64::from(station.instances) } else { 1.0 };
+            Place::new(station, utilization, wait, rate / lanes, memories[id].time)
         };
         Places {
             places: (0..network.stations.len()).map(place).collect(),
@@ -85,9 +90,14 @@ impl Places {
             place.wait = match &own.treatment {
                 Treatment::Shared(queue) => slowness(queue, waited)?,
                 // Whoever comes finds all servers busy with many, or with one other request.
-                _ => Wait::like(own.wait.as_ref()?, waited, place.wait.chance.max(company.kept[id]).min(1.0)),
+                _ => Wait::like(
+                    own.wait.as_ref()?,
+                    waited,
+                    place.wait.chance.max(company.kept[id].min(1.0 - place.idle)),
+                ),
             };
             place.refused = own.refused;
+            place.others = company.others[id];
             place.slowdown = if let Treatment::Slowed(slowdown) = own.treatment { slowdown } else { 1.0 };
         }
         for (id, (pool, gate)) in places.pools.iter_mut().zip(&solution.gates).enumerate() {
@@ -106,6 +116,23 @@ impl Places {
         };
         places.instead = visits.iter().map(|visit| instead(visit).map(sampler)).collect();
         Some(places)
+    }
+
+    /// Requests of a workload come, with others at stations to which so many of all come.
+    pub fn come(&mut self, network: &Network, came: &[Vec<PerSecond>], w: usize, rate: PerSecond) {
+        let more = match network.workloads[w].arrivals() {
+            Some(ArrivalLaw::Renewal(law)) => law.scv().min(MOST_VARIABLE) - 1.0,
+            _ => 0.0,
+        };
+        for (place, came) in self.places.iter_mut().zip(came) {
+            let all: f64 = came.iter().sum();
+            place.spaced = if all > 0.0 { (more * came[w] / all, rate) } else { (0.0, 0.0) };
+        }
+    }
+
+    /// Others come in requests as often as those of this company.
+    pub fn meet(&mut self, company: &Company) {
+        self.places.iter_mut().zip(&company.others).for_each(|(place, others)| place.others = *others);
     }
 
     /// Begins with another request.
@@ -165,6 +192,9 @@ impl Places {
         for (place, (beside, kept)) in self.places.iter_mut().zip(company.beside.iter_mut().zip(&mut company.kept)) {
             *beside += weight * std::mem::take(&mut place.beside);
             *kept += weight * std::mem::take(&mut place.kept);
+        }
+        for (place, others) in self.places.iter_mut().zip(&mut company.others) {
+            *others += weight * std::mem::take(&mut place.came);
         }
         for (place, behind) in self.places.iter_mut().zip(&mut company.behind) {
             *behind += weight * std::mem::take(&mut place.behind);

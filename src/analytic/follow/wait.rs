@@ -6,6 +6,9 @@ use crate::distribution::{Distribution, Gamma, Law, Sampler};
 use crate::math::random::Stream;
 use crate::unit::Seconds;
 
+/// More others than this are not told apart.
+const MANY: f64 = 20.0;
+
 /// A wait for others: none, or one of a law.
 #[derive(Debug, Clone)]
 pub(super) struct Wait {
@@ -41,16 +44,21 @@ impl Wait {
     }
 }
 
-/// A time until so much has left that others, who come meanwhile, add to: as the first passage of a Brownian motion.
-///
-/// Source: Michael, Schucany and Haas, Generating random variates using transformations with multiple roots (1976).
-pub(super) fn passed(mean: Seconds, variance: f64, stream: &mut Stream) -> Seconds {
-    if mean <= 0.0 || variance <= 1e-12 * mean * mean {
-        return mean;
+/// What others bring who are expected to come so often, and to bring so much in all: each an exponential part of it.
+pub(super) fn brought(often: f64, all: Seconds, stream: &mut Stream) -> Seconds {
+    if often <= 0.0 || all <= 0.0 {
+        return all.max(0.0);
     }
-    let y = stream.normal().powi(2) * variance / (2.0 * mean);
-    let x = mean + y - (y * (2.0 * mean + y)).sqrt();
-    if stream.uniform() * (mean + x) <= mean { x } else { mean * mean / x.max(f64::MIN_POSITIVE) }
+    if often > MANY {
+        // The sum of many varies as a normal number.
+        return (all * (1.0 + stream.normal() * (2.0 / often).sqrt())).max(0.0);
+    }
+    let (mut left, mut sum) = (often - stream.exponential(), 0.0);
+    while left > 0.0 {
+        sum += stream.exponential();
+        left -= stream.exponential();
+    }
+    sum * all / often
 }
 
 /// How much longer work takes at a shared station for others' requests, if a visit takes so much longer for its own: as variable as

@@ -102,6 +102,9 @@ pub(super) fn variability(
         let together = Together { station, rate, work, batches, memory, shared, returns };
         company.map_or(1.0, |company| together.factor(company))
     };
+    // Without branches theory says that it does not matter who comes back.
+    let forked =
+        |station: usize, batches: &[(PerSecond, u32)]| returns[station].as_ref().filter(|_| !batches.is_empty());
     let own = |station: usize| company.map_or(0.0, |company| company.waited[station]);
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
         let alone = |(station, batches): (usize, Vec<_>)| Variability {
@@ -110,7 +113,8 @@ pub(super) fn variability(
             form: form(station, &batches),
             beside: 0.0,
             own: own(station),
-            returning: 1.0,
+            returning: forked(station, &batches)
+                .map_or(1.0, |returns| returns.felt(1.0, 1.0, 0.0, memories[station].utilization).factor),
             before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
             by_class: vec![1.0; network.classes],
             poisson: true,
@@ -130,7 +134,7 @@ pub(super) fn variability(
         let scv = mixed(&streams[station], station, &stations, network);
         let memory = &memories[station];
         let felt = match &returns[station] {
-            _ if poisson => Felt::of(1.0, memory.service_scv),
+            _ if poisson && forked(station, &batches).is_none() => Felt::of(1.0, memory.service_scv),
             Some(returns) => {
                 let entering = fresh.scv(station, &brought.work[station]);
                 returns.felt(scv, entering, beside(station), memory.utilization)
