@@ -17,6 +17,9 @@ const FORK_SOME: f64 = 0.12;
 const LATE: f64 = 3.0;
 const MOST_LATE: f64 = 0.4;
 
+/// Where no call is late more often than this none matters.
+const SELDOM: f64 = 0.01;
+
 /// The tail of a response is made of its waits more than its mean is.
 const TAIL: f64 = 1.5;
 
@@ -71,6 +74,11 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
     }
     for (operation, share) in &workload.mix {
         walk.runs[*operation] += share * succeed(*operation) / total;
+    }
+    // Which of them are in time says which make up the response time.
+    if solution.losses.tries.iter().any(|tries| tries[class].late > SELDOM) {
+        let chances = || workload.mix.iter().map(|(operation, _)| succeed(*operation));
+        walk.late += LATE * (chances().fold(0.0, f64::max) - chances().fold(1.0, f64::min));
     }
     let mut before: Vec<f64> = Vec::new();
     for &operation in &network.order {

@@ -43,8 +43,6 @@ pub(in crate::analytic) struct Company {
     pub(super) beside: Vec<f64>,
     /// The part of all time that single requests keep all servers of a queue.
     pub(super) kept: Vec<f64>,
-    /// How many requests come to a queue of each station.
-    pub(super) others: Vec<PerSecond>,
     /// What a visit waits for those, on average.
     pub waited: Vec<Seconds>,
     /// The same for visits of each workload, and what it were if others always kept all servers busy.
@@ -95,7 +93,6 @@ impl Company {
             elsewhen: vec![0.0; stations],
             beside: vec![0.0; stations],
             kept: vec![0.0; stations],
-            others: vec![0.0; stations],
             waited: vec![0.0; stations + pools],
             waited_by: vec![vec![(0.0, 0.0); stations + pools]; network.workloads.len()],
             behind: vec![0.0; stations],
@@ -161,7 +158,8 @@ fn company(
     let program = Program::new(network);
     let mut machine = Machine::new(network, &program, Places::before(network, flows, losses, memories));
     // First a few, as if all visits of others came by themselves; then all, among others like those.
-    let few = sample(network, flows, losses, &entries, FEW, &mut machine);
+    let mut few = sample(network, flows, losses, &entries, FEW, &mut machine);
+    few.finish(network, flows);
     machine.places.meet(&few);
     let mut company = sample(network, flows, losses, &entries, 1.0, &mut machine);
     company.finish(network, flows);
@@ -192,8 +190,6 @@ fn sample(
             machine.request(operation, &mut Stream::new(SEED, count, w as u64));
             count += 1;
         }
-        // The last is counted with them.
-        machine.places.clear();
         company.count(&mut machine.places, w, rate / count as f64);
     }
     company

@@ -6,7 +6,7 @@
 //!
 //! | symbol | meaning                                                                                | unit    |
 //! |--------|----------------------------------------------------------------------------------------|---------|
-//! | `V`    | what a visit waits for others' requests: drawn anew as fast as the queue forgets        | seconds |
+//! | `V`    | what a visit waits for others' requests: at one server the work in line before it, to which others bring more in lumps that keep it as long on average as it is; elsewhere drawn anew as fast as the queue forgets | seconds |
 //! | `S`    | work; that of the own request is done one after the other on `m` servers               | seconds |
 //! | `ρ`    | utilization by everybody: what is put before others leaves at the rate `1 - ρ`          | 1       |
 //! | `K(d)` | the part of a work that is there still some time `d` after it came                      | 1       |
@@ -18,7 +18,8 @@
 //! E W = E W(Poisson) + Σ S K(d) + ρ / (1 - ρ) Σ S K(d)
 //! ```
 //!
-//! which is what batches would add of which as many visits meet as many others; for branches that come at once both are exact.
+//! which is what batches would add of which as many visits meet as many others; for branches that come at once both are exact. In heavy
+//! traffic everything counts that a request brings while the queue remembers, whoever meets whom (`traffic/together`).
 //! So [`Companions`] counts whom visits meet, before waits are known, and [`timed`] times requests when they are. Every request
 //! has random numbers of its own, which are the same for all models: figures change only with the model.
 
@@ -153,7 +154,6 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
         }
     }
     met_again.finish(network, &solution.flows);
-    met_again.others.clone_from(&company.others);
     let company = all.then_some(met_again);
     Some(Followed { workloads, operations: runs.into_iter().map(times::tail).collect(), company })
 }

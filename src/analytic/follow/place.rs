@@ -123,8 +123,6 @@ pub(super) struct Place {
     pub idle: f64,
     /// By how much others' work puts off that of one who stands before them.
     stretch: f64,
-    /// How often others come to a queue, who bring all their work at once.
-    pub others: PerSecond,
     /// How much more of them come at first, since this request came, and how often its like come: less where these come as a regular
     /// stream.
     pub spaced: (f64, PerSecond),
@@ -143,8 +141,6 @@ pub(super) struct Place {
     pub beside: f64,
     /// How long the request keeps all servers of a queue.
     pub kept: Seconds,
-    /// How many requests have come to a queue.
-    pub came: f64,
 }
 
 impl Lane {
@@ -159,16 +155,30 @@ impl Lane {
 impl Place {
     /// Begins with another request.
     pub fn clear(&mut self) {
-        self.came += self.lanes.iter().filter(|lane| !lane.past.is_empty()).count() as f64 / self.lanes.len() as f64;
         self.lanes.iter_mut().for_each(Lane::clear);
     }
 
-    /// Visits of the request that stand before others.
-    pub fn standing(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.past.len().min(RECENT)).sum()
+    /// Whether its visits stand in line before one server.
+    fn is_line(&self) -> bool {
+        !self.shared && self.lanes.iter().all(|lane| lane.free.len() == 1)
     }
 
-    pub fn new(station: &Station, utilization: f64, wait: Wait, others: PerSecond, forgets: Seconds) -> Place {
+    /// Others wait as those of this do, each visit so long for its own request.
+    pub fn meet(&mut self, waited: Seconds) {
+        if self.is_line() && waited > 0.0 {
+            let utilization = 1.0 - self.idle;
+            let mean = self.wait.mean + utilization * waited / self.idle;
+            self.wait = Wait::new(utilization, mean / utilization, 1.0);
+        }
+    }
+
+    /// Visits of the request that stand before others.
+    pub fn standing(&self, now: Seconds) -> usize {
+        let standing = |lane: &Lane| lane.past.iter().rev().take(RECENT).take_while(|past| past.until > now).count();
+        self.lanes.iter().map(standing).sum()
+    }
+
+    pub fn new(station: &Station, utilization: f64, wait: Wait, forgets: Seconds) -> Place {
         let servers = of_one_queue(station).min(MOST_SERVERS);
         let lanes = if station.is_split() { station.instances.min(MOST_LANES) as usize } else { 1 };
         let lane = Lane { free: vec![0.0; servers as usize], ..Lane::default() };
@@ -180,7 +190,6 @@ impl Place {
             wait,
             idle,
             stretch: 1.0 / (idle * f64::from(servers)),
-            others,
             spaced: (0.0, 0.0),
             forgets,
             refused: 0.0,
@@ -191,7 +200,6 @@ impl Place {
             elsewhen: 0.0,
             beside: 0.0,
             kept: 0.0,
-            came: 0.0,
         }
     }
 
@@ -250,12 +258,19 @@ impl Place {
             None => (0.0, self.wait.draw(stream)),
             Some(InLine { at, others, all }) => {
                 let gap = now - at;
-                let came = self.brought(at, now, stream) - gap;
-                let mut others = others + came;
-                if others <= 0.0 {
-                    others = if stream.chance(self.kept_for(-others)) { 0.0 } else { self.wait.draw(stream) };
+                if self.wait.is_plain {
+                    let came = self.brought(at, now, stream) - gap;
+                    let mut others = others + came;
+                    if others <= 0.0 {
+                        others = if stream.chance(self.kept_for(-others)) { 0.0 } else { self.wait.draw(stream) };
+                    }
+                    ((all + came - others).max(0.0), others)
+                } else {
+                    // How that goes on is not known: what others leave is what is done of the own work meanwhile.
+                    let same = stream.chance(self.kept_for(gap));
+                    let own = (all - others - self.idle * gap).max(0.0);
+                    (own, if same { others } else { self.wait.draw(stream) })
                 }
-                ((all + came - others).max(0.0), others)
             }
         };
         // What of it stands there is of those who came last.
@@ -285,7 +300,13 @@ impl Place {
         let (more, rate) = self.spaced;
         let time = until - from;
         let at_first = if rate > 0.0 { more * ((-rate * from).exp() - (-rate * until).exp()) / rate } else { 0.0 };
-        brought(self.others * time, (1.0 - self.idle) * (time + at_first).max(0.0), stream)
+        // As often as makes what they bring as long on average as it is: each an exponential part.
+        let often = if self.wait.mean > 0.0 {
+            (1.0 - self.idle) * self.wait.chance / (self.wait.mean * self.idle)
+        } else {
+            0.0
+        };
+        brought(often * time, (1.0 - self.idle) * (time + at_first).max(0.0), stream)
     }
 
     /// The request keeps all servers of a queue until some time.

@@ -60,8 +60,7 @@ impl Places {
             } else {
                 Wait::new(chance, met, 1.0)
             };
-            let lanes = if station.is_split() { f64::from(station.instances) } else { 1.0 };
-            Place::new(station, utilization, wait, rate / lanes, memories[id].time)
+            Place::new(station, utilization, wait, memories[id].time)
         };
         Places {
             places: (0..network.stations.len()).map(place).collect(),
@@ -97,7 +96,6 @@ impl Places {
                 ),
             };
             place.refused = own.refused;
-            place.others = company.others[id];
             place.slowdown = if let Treatment::Slowed(slowdown) = own.treatment { slowdown } else { 1.0 };
         }
         for (id, (pool, gate)) in places.pools.iter_mut().zip(&solution.gates).enumerate() {
@@ -130,9 +128,9 @@ impl Places {
         }
     }
 
-    /// Others come in requests as often as those of this company.
+    /// Others come in requests like those of this company.
     pub fn meet(&mut self, company: &Company) {
-        self.places.iter_mut().zip(&company.others).for_each(|(place, others)| place.others = *others);
+        self.places.iter_mut().zip(&company.waited).for_each(|(place, waited)| place.meet(*waited));
     }
 
     /// Begins with another request.
@@ -157,7 +155,7 @@ impl Places {
             Some(Some(law)) => law.draw(stream),
             _ => visit.work * place.slowdown,
         };
-        self.looked += place.standing() as u64;
+        self.looked += place.standing(visit.now) as u64;
         let (met, time) = place.visit(Visit { work, ..visit }, busy, lines, stream);
         note(&mut self.met[id], met);
         Some(time)
@@ -192,9 +190,6 @@ impl Places {
         for (place, (beside, kept)) in self.places.iter_mut().zip(company.beside.iter_mut().zip(&mut company.kept)) {
             *beside += weight * std::mem::take(&mut place.beside);
             *kept += weight * std::mem::take(&mut place.kept);
-        }
-        for (place, others) in self.places.iter_mut().zip(&mut company.others) {
-            *others += weight * std::mem::take(&mut place.came);
         }
         for (place, behind) in self.places.iter_mut().zip(&mut company.behind) {
             *behind += weight * std::mem::take(&mut place.behind);

@@ -9,10 +9,16 @@ use crate::unit::Seconds;
 /// More others than this are not told apart.
 const MANY: f64 = 20.0;
 
+/// Waits that vary so much are about those of a queue where others come one by one.
+const PLAIN: std::ops::Range<f64> = 0.5..2.0;
+
 /// A wait for others: none, or one of a law.
 #[derive(Debug, Clone)]
 pub(super) struct Wait {
     pub chance: f64,
+    pub mean: Seconds,
+    /// Whether it is about exponential where there is one.
+    pub is_plain: bool,
     law: Sampler,
 }
 
@@ -22,7 +28,8 @@ impl Wait {
         let exponential = (scv - 1.0).abs() < 1e-3;
         let law =
             if exponential { Law::exponential(mean) } else { Law::Gamma(Gamma { mean, cv: scv.max(1e-6).sqrt() }) };
-        Wait { chance: if mean > 0.0 { chance } else { 0.0 }, law: law.sampler() }
+        let chance = if mean > 0.0 { chance } else { 0.0 };
+        Wait { chance, mean: chance * mean, is_plain: PLAIN.contains(&scv), law: law.sampler() }
     }
 
     /// One like this, `less` of it on average being left out.
