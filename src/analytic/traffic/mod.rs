@@ -114,7 +114,7 @@ pub(super) fn variability(
             beside: 0.0,
             own: own(station),
             returning: forked(station, &batches)
-                .map_or(1.0, |returns| returns.felt(1.0, 1.0, 0.0, memories[station].utilization).factor),
+                .map_or(1.0, |returns| returns.felt(1.0, 1.0, beside(station), memories[station].utilization).factor),
             before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
             by_class: vec![1.0; network.classes],
             poisson: true,

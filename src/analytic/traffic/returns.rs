@@ -118,6 +118,8 @@ impl Returns {
         let together = if pairs > 0.0 { (self.pairs.products + beside) / pairs } else { 0.0 };
         let outer = scv + together * (entering - scv);
         let carried = 0.5 * (outer - 1.0) * self.work * mean * (1.0 + 2.0 * self.pairs.count / self.visits);
+        // With branches there is soon more that follows each other than one visit after the other.
+        let between = if beside > 0.0 { utilization * (2.0 - utilization) } else { utilization };
         let beside = (outer - 1.0) * beside / (self.work + self.pairs.later);
         let heavy = (self.squares + self.pairs.products) / (self.work + self.pairs.later);
         let carried = carried / (self.work + self.pairs.later);
@@ -128,7 +130,7 @@ impl Returns {
             (self.pairs.apart - self.pairs.products - newcomer * self.pairs.earlier) / (self.squares + self.all.apart);
         let light = self.squares / self.work * (1.0 - met);
         let apart = 0.5 * mean * (outer + served);
-        let plain = light + utilization * (heavy - light);
+        let plain = light + between * (heavy - light);
         let whole = plain + carried;
         let plain = (plain / (0.5 * mean * (1.0 + served))).max(LEAST);
         if apart <= 0.0 || whole <= 0.0 {
