@@ -4,6 +4,7 @@ use super::frames::{Last, Lines};
 use super::wait::{Wait, brought};
 use crate::discipline::Discipline;
 use crate::math::random::Stream;
+use crate::math::special::normal_upper;
 use crate::network::Station;
 use crate::network::program::LawId;
 use crate::system::Balancer;
@@ -223,8 +224,8 @@ impl Place {
         let mut comer = Comer { visit, busy, lines, last: None };
         for past in lane.past.iter().rev().take(RECENT) {
             if comer.is_apart(past) {
-                let gap = (visit.now - past.leaves).max(0.0);
-                self.beside += (1.0 - comer.spaced(past)) * self.kept_for(gap) * visit.work * past.work;
+                let left = still_busy(visit.now - past.came, self.forgets);
+                self.beside += (1.0 - comer.spaced(past)) * left * visit.work * past.work;
             } else if comer.last.is_none() && past.leaves <= visit.now {
                 comer.last = Some(past.leaves);
             }
@@ -356,7 +357,35 @@ impl Place {
     }
 }
 
+/// The chance that a queue in heavy traffic that forgets in such a time has not been empty for so long: what one brings then waits with
+/// what another brought before. First passage from the stationary state of a reflected Brownian motion.
+///
+/// Source: Abate and Whitt, Transient behavior of regulated Brownian motion, Advances in Applied Probability 19 (1987).
+fn still_busy(time: Seconds, forgets: Seconds) -> f64 {
+    if time <= 0.0 || forgets <= 0.0 {
+        return if time <= 0.0 { 1.0 } else { 0.0 };
+    }
+    let t = 0.5 * time / forgets;
+    let root = t.sqrt();
+    let density = (-0.5 * t).exp() / std::f64::consts::TAU.sqrt();
+    (2.0 * (1.0 + t) * normal_upper(root) - 2.0 * root * density).clamp(0.0, 1.0)
+}
+
 /// The servers of one queue of a station.
 pub(super) fn of_one_queue(station: &Station) -> u32 {
     if station.is_split() { station.servers } else { station.servers.saturating_mul(station.instances) }.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_stays_busy_as_long_on_average_as_it_remembers() {
+        let (forgets, step) = (3.0, 1e-3);
+        let mean: f64 = (0..200_000).map(|i| still_busy((f64::from(i) + 0.5) * step, forgets) * step).sum();
+        assert!((mean / forgets - 1.0).abs() < 1e-3, "{mean}");
+        assert_eq!((still_busy(0.0, forgets), still_busy(1.0, 0.0)), (1.0, 0.0));
+        assert!(still_busy(1e6, forgets) < 1e-12);
+    }
 }
