@@ -80,7 +80,7 @@ fn search(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> O
 /// As many steps lead from anywhere near to a percentile.
 const MOST_STEPS: usize = 12;
 
-/// Newton steps from a percentile that is right to a thousandth, on the logarithms of time and tail.
+/// Newton steps from a percentile that is nearly right, on the logarithms of time and tail.
 fn polish(start: f64, level: f64, look: &dyn Fn(f64) -> Option<(f64, f64)>) -> Option<f64> {
     let mut t = start;
     for _ in 0..MOST_STEPS {

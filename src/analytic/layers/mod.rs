@@ -16,6 +16,7 @@
 //! Source: Chandy, Herzog and Woo (1975); layers of them: Rolia and Sevcik, The Method of Layers, IEEE Transactions on
 //! Software Engineering 21 (1995).
 
+mod bare;
 mod covered;
 mod crowds;
 mod deadlock;

@@ -105,23 +105,23 @@ pub(super) fn variability(
     // Without branches theory says that it does not matter who comes back.
     let forked =
         |station: usize, batches: &[(PerSecond, u32)]| returns[station].as_ref().filter(|_| !batches.is_empty());
-    let own = |station: usize| company.map_or(0.0, |company| company.waited[station]);
+    // What is so where all arrivals are Poisson.
+    let alone = |station: usize, batches: Vec<(PerSecond, u32)>| Variability {
+        scv: 1.0,
+        crowded: batched(&batches, stations[station].outflow),
+        form: form(station, &batches),
+        beside: 0.0,
+        own: company.map_or(0.0, |company| company.waited[station]),
+        returning: forked(station, &batches)
+            .map_or(1.0, |returns| returns.felt(1.0, 1.0, beside(station), memories[station].utilization).factor),
+        before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
+        by_class: vec![1.0; network.classes],
+        poisson: true,
+        renewal: None,
+        batches,
+    };
     if plain.iter().all(|p| *p) && stations.iter().all(|s| s.passes_poisson) {
-        let alone = |(station, batches): (usize, Vec<_>)| Variability {
-            scv: 1.0,
-            crowded: batched(&batches, stations[station].outflow),
-            form: form(station, &batches),
-            beside: 0.0,
-            own: own(station),
-            returning: forked(station, &batches)
-                .map_or(1.0, |returns| returns.felt(1.0, 1.0, beside(station), memories[station].utilization).factor),
-            before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
-            by_class: vec![1.0; network.classes],
-            poisson: true,
-            renewal: None,
-            batches,
-        };
-        return batches.into_iter().enumerate().map(alone).collect();
+        return batches.into_iter().enumerate().map(|(station, batches)| alone(station, batches)).collect();
     }
     let respaced: Vec<f64> = stations.iter().map(|station| station.rho * station.rho).collect();
     let streams = streams::streams(network, held, &respaced);
@@ -153,19 +153,9 @@ pub(super) fn variability(
                 *factor *= urgent / felt.plain;
             }
         }
-        Variability {
-            scv,
-            crowded: batched(&batches, stations[station].outflow),
-            form: form(station, &batches),
-            beside: felt.beside,
-            own: own(station),
-            returning: felt.factor,
-            before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
-            by_class,
-            poisson,
-            renewal: direct_renewal(network, &streams[station]),
-            batches,
-        }
+        let renewal = direct_renewal(network, &streams[station]);
+        let (beside, returning) = (felt.beside, felt.factor);
+        Variability { scv, beside, returning, by_class, poisson, renewal, ..alone(station, batches) }
     };
     batches.into_iter().enumerate().map(each).collect()
 }
