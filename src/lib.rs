@@ -42,6 +42,8 @@ pub mod simulate;
 
 pub mod exact;
 
+pub mod predict;
+
 pub mod plan;
 
 pub mod calculator;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The folders in the order of docs/architecture.md: each uses the ones before it.
-const FLOORS: [&str; 15] = [
+const FLOORS: [&str; 16] = [
     "unit",
     "math",
     "distribution",
@@ -18,6 +18,7 @@ const FLOORS: [&str; 15] = [
     "analytic",
     "simulate",
     "exact",
+    "predict",
     "plan",
     "calculator",
     "document",

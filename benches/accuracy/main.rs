@@ -13,7 +13,7 @@ use plimsoll::network::{Network, compile};
 use plimsoll::prediction::{Accuracy, Prediction};
 use plimsoll::simulate::{Effort, simulate};
 use plimsoll::system::System;
-use plimsoll::{analytic, document};
+use plimsoll::{analytic, document, predict};
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -133,7 +133,9 @@ fn main() {
         }
         let network = compile(&system(&text));
         let right = simulated(&text, &network);
-        let own = of_analytic(&analytic::solve(&network));
+        let solve =
+            if arguments.iter().any(|argument| argument == "--formulas") { analytic::solve } else { predict::solve };
+        let own = of_analytic(&solve(&network));
         if right.stable != own.stable {
             apart.push((number, right.stable));
             continue;
@@ -145,7 +147,7 @@ fn main() {
         for (own, right) in own.utilizations.iter().zip(&right.utilizations).enumerate().map(|(i, (a, b))| ((i, a), b))
         {
             if let ((i, Some(own)), Some((right, width))) = (own, right) {
-                let error = ((own - right).abs() - width).max(0.0) / right.max(0.02);
+                let error = ((own - right).abs() - width.max(0.0)).max(0.0) / right.max(0.02);
                 busy.push((error, number, format!("s{i} {own:.4} {right:.4}")));
             }
         }
@@ -182,7 +184,14 @@ fn main() {
         }
     }
     summary(&rows, &busy, arguments.iter().any(|argument| argument == "--worst"));
-    println!("{unstable} more models overloaded by both, {} by one of them only.", apart.len());
+    let by = |stable: bool| -> Vec<u64> {
+        apart.iter().filter(|(_, is)| *is == stable).map(|(number, _)| *number).collect()
+    };
+    println!(
+        "{unstable} more models overloaded by both; by analysis alone {:?}, by simulation alone {:?}.",
+        by(true),
+        by(false)
+    );
     if let Some(place) = arguments.iter().position(|argument| argument == "--draw") {
         draw(&rows, &arguments[place + 1]).unwrap();
     }

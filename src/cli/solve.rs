@@ -9,7 +9,7 @@ use plimsoll::prediction::{Ended, Prediction, agreement};
 use plimsoll::report::json::Solved;
 use plimsoll::system::System;
 use plimsoll::unit::ratio;
-use plimsoll::{analytic, exact, plan, report};
+use plimsoll::{analytic, exact, plan, predict, report};
 
 /// Predict: response times, errors, utilization, saturation, objectives.
 #[derive(Args)]
@@ -37,15 +37,15 @@ pub(crate) struct Solve {
 /// Ways to predict.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Method {
-    /// Queueing-network analysis, in milliseconds
+    /// Queueing-network analysis, in milliseconds; where that expects to be far off, with a brief simulation
     Analytic,
     /// Discrete-event simulation, with an interval for every figure
     Simulate,
-    /// Both, side by side
+    /// Analysis alone and simulation, side by side
     Both,
     /// The Markov chain of a small model, for those who doubt the others
     Exact,
-    /// Analysis, and simulation where analysis expects to be far off
+    /// Analysis alone, and simulation where it expects to be far off
     Auto,
 }
 
@@ -73,7 +73,8 @@ impl Solve {
         let mut computed = match self.method {
             Method::Simulate => None,
             Method::Exact => Some(exact::solve(&network).map_err(|why| unsolved(&why))?),
-            Method::Analytic | Method::Both | Method::Auto => Some(analytic::solve(&network)),
+            Method::Analytic => Some(predict::solve(&network)),
+            Method::Both | Method::Auto => Some(analytic::solve(&network)),
         };
         let mut warnings = Vec::new();
         if self.method == Method::Auto {
@@ -160,7 +161,7 @@ impl Method {
 
 /// The prediction of a system that was found supported.
 pub(crate) fn solved(system: &System) -> Prediction {
-    analytic::solve(&compile(system))
+    predict::solve(&compile(system))
 }
 
 /// What is odd about the model, what is over capacity, and where a simulation did not get as far as it should.

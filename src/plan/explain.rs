@@ -1,4 +1,7 @@
 //! Why a prediction is as it is: what a percentile is made of, what each input does to it, and what would help.
+//!
+//! What a percentile is made of, and by how much a change moves a figure, is known by analysis alone, whoever predicted the figure: two
+//! simulations of a system and of a slightly other one differ by chance too.
 
 use super::verdict::{Verdict, assess, margin_of};
 use crate::analytic;
@@ -86,17 +89,19 @@ pub struct Remedy {
     pub price: Option<f64>,
 }
 
-/// Explains the prediction of a system.
+/// Explains the prediction of a system, made by whatever engine.
 pub fn explain(system: &System, prediction: &Prediction) -> Explanation {
     let p95 = Metric::PERCENTILES.iter().position(|(_, level)| *level == 0.95).unwrap_or(0);
     let parts = analytic::parts(&compile(system), p95);
     let workloads = prediction.workloads.iter().zip(parts);
-    let made = workloads.map(|(workload, parts)| Made {
-        workload: workload.name.clone(),
-        p95: workload.response.p95(),
-        parts,
+    let made = workloads.map(|(workload, mut parts)| {
+        let p95 = workload.response.p95();
+        parts.iter_mut().for_each(|part| part.time = p95.map_or(part.time, |p95| part.share * p95));
+        Made { workload: workload.name.clone(), p95, parts }
     });
-    let figures = figures(system, prediction);
+    let computed = self::figures(system, &solved(system)).into_iter().map(|figure| figure.value);
+    let mut figures = figures(system, prediction);
+    figures.iter_mut().zip(computed).for_each(|(figure, computed)| figure.computed = computed);
     Explanation {
         workloads: made.collect(),
         elasticities: elasticities(system, prediction, &figures),
@@ -110,8 +115,20 @@ struct Figure {
     name: String,
     metric: Metric,
     value: Option<f64>,
+    /// What it is by analysis alone.
+    computed: Option<f64>,
     /// Distance from its bound, if it has one.
     margin: Option<f64>,
+}
+
+impl Figure {
+    /// What becomes of it where by analysis it becomes so much.
+    fn after(&self, after: Option<f64>) -> Option<f64> {
+        match (self.value, self.computed) {
+            (Some(value), Some(computed)) if computed != 0.0 => after.map(|after| value * after / computed),
+            _ => after,
+        }
+    }
 }
 
 /// The objectives, or where there are none the p95 of each workload.
@@ -121,6 +138,7 @@ fn figures(system: &System, prediction: &Prediction) -> Vec<Figure> {
         name: verdict.name,
         metric: verdict.metric,
         value: verdict.predicted,
+        computed: None,
         margin: Some(verdict.margin.unwrap_or(f64::NEG_INFINITY)),
     });
     let found: Vec<Figure> = objectives.collect();
@@ -132,11 +150,13 @@ fn figures(system: &System, prediction: &Prediction) -> Vec<Figure> {
         name: format!("{} p95", workload.name),
         metric: p95,
         value: workload.response.p95(),
+        computed: None,
         margin: None,
     });
     plain.collect()
 }
 
+/// What analysis alone predicts.
 fn solved(system: &System) -> Prediction {
     analytic::solve(&compile(system))
 }
@@ -185,8 +205,9 @@ fn elasticities(system: &System, prediction: &Prediction, before: &[Figure]) -> 
         let Some(changed) = changed(system, &path, &change) else { continue };
         let after = figures(&changed, &solved(&changed));
         for (before, after) in before.iter().zip(after) {
-            let effect = before.value.filter(|value| *value != 0.0).zip(after.value).map(|(a, b)| b / a - 1.0);
-            let gone = before.value.is_some() && after.value.is_none();
+            let after = before.after(after.value);
+            let effect = before.value.filter(|value| *value != 0.0).zip(after).map(|(a, b)| b / a - 1.0);
+            let gone = before.computed.is_some() && after.is_none();
             if gone || effect.is_some_and(|effect| effect.abs() > FAINT) {
                 found.push(Elasticity { input: path.to_string(), figure: before.name.clone(), effect });
             }
@@ -239,7 +260,7 @@ fn remedies(system: &System, prediction: &Prediction, before: &[Figure]) -> Vec<
     for (path, change, price) in candidates {
         let Some(mut changed) = changed(system, &path, &change) else { continue };
         let after = figures(&changed, &solved(&changed)).into_iter().nth(which).and_then(|figure| figure.value);
-        let Some(after) = after else { continue };
+        let Some(after) = worst.after(after) else { continue };
         let better = match worst.value {
             Some(value) => margin_of(worst.metric, after, value) > FAINT,
             None => true,

@@ -1,0 +1,76 @@
+//! How long a simulation takes that is brief, and still long enough to tell.
+
+use super::TRUSTED;
+use crate::network::Network;
+use crate::network::horizon::{Horizon, horizon};
+use crate::prediction::{Accuracy, Prediction, WorkloadResult};
+use crate::simulate::Effort;
+use crate::system::{ArrivalLaw, Load};
+use crate::unit::Seconds;
+
+/// Calls that services receive in all runs together; the second time where the first does not tell enough.
+pub(super) const VISITS: [f64; 2] = [1e6, 4e6];
+
+/// Requests at most, for each visit of those.
+const REQUESTS: f64 = 0.2;
+
+/// Enough is known of a p95 with an interval of so much of it to each side.
+const ENOUGH: f64 = 0.05;
+
+/// Runs, whose figures are compared.
+const RUNS: u64 = 8;
+
+/// A run begins with this part of the time that it measures, and with so many times the longest mean response time at least.
+const WARMUP: f64 = 0.25;
+const RESPONSES: f64 = 5.0;
+
+/// Bursts come and go so often at least in all runs together, or nothing can be told of them.
+const BURSTS: f64 = 200.0;
+
+/// All random numbers come from this seed.
+const SEED: u64 = 0x706c_696d;
+
+/// The effort of so many visits for a network which analysis predicts to do this; `None` where that would not tell.
+pub(super) fn effort(network: &Network, computed: &Prediction, all: f64) -> Option<Effort> {
+    if horizon(network) != Horizon::Steady {
+        return None;
+    }
+    let requests: f64 = computed.workloads.iter().map(|workload| workload.arrival_rate).sum();
+    let visits: f64 = computed.services.iter().map(|service| service.arrival_rate).sum();
+    let time = all / visits.max(requests / REQUESTS);
+    let duration = time / RUNS as f64;
+    let longest = computed.workloads.iter().filter_map(|workload| workload.response.mean).fold(0.0, f64::max);
+    let warmup = (WARMUP * duration).max(RESPONSES * longest);
+    let tells = duration.is_finite() && warmup <= duration && time >= BURSTS * longest_burst(network);
+    tells.then(|| Effort {
+        seed: SEED,
+        replications: Some(RUNS),
+        warmup: Some(warmup),
+        duration: Some(duration),
+        ..Effort::default()
+    })
+}
+
+/// The longest time on average from the beginning of a burst to that of the next.
+fn longest_burst(network: &Network) -> Seconds {
+    let cycle = |load: &Load| match load {
+        Load::Open { arrivals: ArrivalLaw::Burst { on, off, .. }, .. } => on + off,
+        _ => 0.0,
+    };
+    network.workloads.iter().map(|workload| cycle(&workload.load)).fold(0.0, f64::max)
+}
+
+/// Whether all is known well enough that analysis is not sure of.
+pub(super) fn is_enough(computed: &Prediction, simulated: &Prediction) -> bool {
+    let known = |(own, run): (&WorkloadResult, &WorkloadResult)| match own.accuracy {
+        Accuracy::Approximate { p95_error } if p95_error > TRUSTED => half_width(run).is_none_or(|half| half <= ENOUGH),
+        _ => true,
+    };
+    computed.stable == simulated.stable && computed.workloads.iter().zip(&simulated.workloads).all(known)
+}
+
+/// Half the width of the interval of a simulated p95, over it.
+pub(super) fn half_width(run: &WorkloadResult) -> Option<f64> {
+    let Accuracy::Simulated(confidence) = &run.accuracy else { return None };
+    Some(confidence.response.p95()? / run.response.p95().filter(|p95| *p95 > 0.0)?)
+}
