@@ -138,7 +138,7 @@ impl<'s> Composed<'s> {
             return;
         }
         let met = |visit: VisitId, class: usize| self.met(visit, class).map(|(_, law)| law.clone());
-        let Some(followed) = follow::timed(self.solution, &met) else { return };
+        let Some(followed) = follow::timed(self.solution, &met, &|w| self.request(w)) else { return };
         let workloads = followed.workloads.iter().enumerate();
         let longer = workloads.map(|(w, timed)| Some(timed.as_ref()?.0 / self.request(w)?)).collect();
         self.longer = longer;

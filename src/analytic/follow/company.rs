@@ -78,6 +78,12 @@ impl Company {
         self.waited_by[workload][place]
     }
 
+    /// What those of a workload wait there for a request of their own, or are thought to, at most.
+    pub(super) fn at_most(&self, workload: usize, place: usize) -> Seconds {
+        let of_all = self.behind.get(place).map_or(self.waited[place], |behind| behind.max(self.waited[place]));
+        self.waited_by[workload][place].1.max(of_all)
+    }
+
     /// What is in the wait that those of a class meet there for their own request: where users are told apart it is known of each,
     /// elsewhere of all.
     pub(super) fn in_wait(&self, network: &Network, class: usize, place: usize) -> Seconds {

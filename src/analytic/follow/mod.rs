@@ -58,6 +58,10 @@ const TIMED_EFFORT: u64 = 2_000_000;
 /// Waits that company makes no longer than this are those of visits alone.
 const ALONE: f64 = 1.01;
 
+/// Requests that wait for themselves no more than this part of their time are not timed; of so many it is seen whom they meet.
+const FAINT: f64 = 0.003;
+const SEEN: f64 = 200.0;
+
 /// All random numbers come from this seed.
 const SEED: u64 = 0x706c_696d;
 
@@ -107,10 +111,23 @@ pub(super) struct Followed {
 }
 
 /// Times requests whose branches wait for each other, and the operations in them that do; `met` is the law of the service of a
-/// visit of a class. `None` where nobody forks, or a queue grows without end.
-pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Option<Law>) -> Option<Followed> {
+/// visit of a class, `mean` what requests of a workload take that are not followed. `None` where nobody forks, or waits for that as much
+/// as would show, or a queue grows without end.
+pub(super) fn timed(
+    solution: &Solution<'_>,
+    met: &dyn Fn(VisitId, usize) -> Option<Law>,
+    mean: &dyn Fn(usize) -> Option<Seconds>,
+) -> Option<Followed> {
     let network = solution.network;
     let company = solution.company.as_ref()?;
+    let came = solution.flows.came(network);
+    let faint = |w: usize| {
+        let own = came.iter().enumerate().map(|(place, came)| came[w] * company.at_most(w, place));
+        mean(w).is_some_and(|mean| own.sum::<f64>() <= FAINT * mean * solution.rates[w])
+    };
+    if (0..network.workloads.len()).all(faint) {
+        return None;
+    }
     let accompanied = accompanied(solution, company);
     // What does one thing after the other takes what it takes on average, whoever asks for it.
     let meeting = forking(network);
@@ -121,8 +138,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
     let mut met_again = Company::none(network);
     let visits: f64 = solution.flows.visits.iter().flatten().sum::<f64>() / solution.rates.iter().sum::<f64>();
-    let came = solution.flows.came(network);
-    let count = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
+    let enough = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
     for (w, workload) in network.workloads.iter().enumerate() {
         let class = workload.class;
         if solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| accompanied[*operation]) {
@@ -134,6 +150,7 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
         let mut machine = Machine::new(network, &program, places);
         machine.wanted.clone_from(&forking);
         machine.refusing = refusing(&solution.losses, class);
+        let count = if faint(w) { SEEN } else { enough };
         let (mut until, mut times) = (0.0, Vec::with_capacity(count as usize));
         for (operation, share) in &workload.mix {
             until += share * count;
@@ -148,6 +165,9 @@ pub(super) fn timed(solution: &Solution<'_>, met: &dyn Fn(VisitId, usize) -> Opt
             }
         }
         met_again.count(&mut machine.places, w, solution.rates[w] / times.len().max(1) as f64);
+        if faint(w) {
+            continue;
+        }
         workloads[w] = times::tail(times.into_iter().flatten().collect());
         for (operation, times) in machine.runs.into_iter().enumerate() {
             runs[operation * network.classes + class].extend(times);
