@@ -74,3 +74,34 @@ pub(super) fn half_width(run: &WorkloadResult) -> Option<f64> {
     let Accuracy::Simulated(confidence) = &run.accuracy else { return None };
     Some(confidence.response.p95()? / run.response.p95().filter(|p95| *p95 > 0.0)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::compile;
+    use crate::{analytic, document};
+
+    fn effort_of(load: &str) -> Option<Effort> {
+        let model =
+            format!("[service.a]\ncores = 2\noperations.o.work = \"10ms\"\n[workload.w]\nentry = \"a.o\"\n{load}\n");
+        let no_files = |_: &str| Err("none".to_string());
+        let read = document::read(&model, &no_files).unwrap_or_else(|wrong| panic!("{:?}", wrong.first()));
+        let network = compile(&read.system);
+        effort(&network, &analytic::solve(&network), VISITS[0])
+    }
+
+    #[test]
+    fn it_takes_as_long_as_tells_or_is_none() {
+        let plain = effort_of("rate = \"100/s\"").unwrap();
+        // A visit for each request: requests are what is counted.
+        assert_eq!(plain.duration, Some(REQUESTS * VISITS[0] / 100.0 / RUNS as f64));
+        assert_eq!(plain.warmup, plain.duration.map(|duration| WARMUP * duration));
+        let bursts = |on: &str| {
+            format!("rate = \"100/s\"\narrivals = {{ burst = {{ ratio = 3, on = \"{on}\", off = \"{on}\" }} }}")
+        };
+        assert!(effort_of(&bursts("1s")).is_some() && effort_of(&bursts("1h")).is_none());
+        let day =
+            "profile = [ { at = \"0s\", rate = \"10/s\" }, { at = \"12h\", rate = \"100/s\" } ]\nperiod = \"24h\"";
+        assert!(effort_of(day).is_none());
+    }
+}

@@ -7,10 +7,14 @@ use crate::unit::ratio;
 /// A simulated p95 is expected to be right to half the width of its interval, and to this at best.
 const NEAR: f64 = 0.02;
 
+/// A simulation contradicts a figure that is further from its own than so many half-widths: of many figures one in twenty is more than
+/// one from the truth, and one in 500 more than two.
+const APART: f64 = 2.0;
+
 /// What does not keep up by analysis does where all is simulated as closely as this.
 const CLOSE: f64 = 0.25;
 
-/// Of each workload what is expected to be closer, of each service what was computed unless that lies outside of what was simulated.
+/// Of each workload what is expected to be closer, of each service what was computed unless the simulation contradicts it.
 pub(super) fn merged(mut computed: Prediction, simulated: Prediction) -> Prediction {
     match (computed.stable, simulated.stable) {
         (true, true) => {}
@@ -38,7 +42,9 @@ fn taken(mut simulated: Prediction, computed: Prediction, why: &str) -> Predicti
     }
     simulated.services.iter_mut().for_each(|service| service.confidence = None);
     let mut notes = computed.notes;
-    notes.push(format!("it {why}, which expects to be far off here: these are the figures of a brief simulation"));
+    notes.push(format!(
+        "the model {why}, which expects to be far off here: all figures are those of a brief simulation"
+    ));
     Prediction { metastable: computed.metastable, notes, simulation: None, ..simulated }
 }
 
@@ -56,7 +62,7 @@ fn settle(own: &mut WorkloadResult, run: WorkloadResult) -> Option<String> {
     (own.response, own.breakdown, own.accuracy) = (run.response, run.breakdown, expected(error));
     (p95_error > super::TRUSTED).then(|| {
         format!(
-            "{}: analysis expects its p95 to be off by {}: these are the times of a brief simulation",
+            "{}: analysis expects its p95 to be off by {}, so its times are those of a brief simulation",
             own.name,
             ratio::print(p95_error)
         )
@@ -89,15 +95,82 @@ fn correct(own: &mut ServiceResult, run: ServiceResult) {
     }
 }
 
-/// Whether a figure lies within the interval of another one; one that has no width tells nothing.
+/// Whether a simulated figure does not contradict one; without a width it tells nothing.
 fn within(own: f64, run: f64, width: Option<f64>) -> bool {
-    width.is_none_or(|width| (own - run).abs() <= width)
+    width.is_none_or(|width| (own - run).abs() <= APART * width)
 }
 
-/// Whether mean and percentiles lie within the intervals of others.
+/// Whether simulated times do not contradict mean and percentiles.
 fn alike(own: &Times, run: &Times, widths: &Widths) -> bool {
     let own = std::iter::once(own.mean).chain(own.percentiles);
     let run = std::iter::once(run.mean).chain(run.percentiles);
     let widths = std::iter::once(widths.mean).chain(widths.percentiles);
     own.zip(run).zip(widths).all(|((own, run), width)| own.zip(run).is_none_or(|(own, run)| within(own, run, width)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Network, compile};
+    use crate::simulate::{Effort, simulate};
+    use crate::{analytic, document};
+
+    fn network(rate: &str) -> Network {
+        let model = format!(
+            "[service.a]\ncores = 1\noperations.o.work = \"10ms\"\n[service.b]\ncores = 1\noperations.o.work = \"1ms\"\n\
+             [workload.w]\nentry = \"a.o\"\nrate = \"{rate}\"\n[workload.v]\nentry = \"b.o\"\nrate = \"100/s\"\n"
+        );
+        let no_files = |_: &str| Err("none".to_string());
+        compile(&document::read(&model, &no_files).unwrap_or_else(|wrong| panic!("{:?}", wrong.first())).system)
+    }
+
+    fn computed(rate: &str) -> Prediction {
+        analytic::solve(&network(rate))
+    }
+
+    fn simulated(rate: &str) -> Prediction {
+        let effort = Effort { requests: Some(40_000), replications: Some(8), ..Effort::default() };
+        simulate(&network(rate), &effort, &|_| true).prediction
+    }
+
+    fn doubted(mut prediction: Prediction, error: f64) -> Prediction {
+        prediction.workloads[0].accuracy = Accuracy::Approximate { p95_error: error };
+        prediction
+    }
+
+    #[test]
+    fn the_figures_stand_that_are_expected_to_be_closer() {
+        let (computed, run) = (computed("20/s"), simulated("50/s"));
+        let taken = merged(doubted(computed.clone(), 0.5), run.clone());
+        assert_eq!(taken.workloads[0].response, run.workloads[0].response);
+        let width = half_width(&run.workloads[0]).unwrap();
+        assert!(
+            matches!(taken.workloads[0].accuracy, Accuracy::Approximate { p95_error } if (p95_error - NEAR - width).abs() < 1e-3)
+        );
+        assert!(taken.notes[0].starts_with("w: analysis expects its p95 to be off by 50%"), "{:?}", taken.notes);
+        // What is exact stays, and what the simulation does not contradict.
+        assert_eq!(taken.workloads[1], computed.workloads[1]);
+        assert_eq!(
+            (&taken.services[1].wait, taken.services[1].utilization),
+            (&computed.services[1].wait, computed.services[1].utilization)
+        );
+        assert_eq!(taken.services[0].wait, run.services[0].wait);
+        assert_eq!(taken.services[0].utilization, run.services[0].utilization);
+        assert_eq!(taken.headroom, computed.headroom);
+        let kept = merged(doubted(computed.clone(), NEAR), run);
+        assert_eq!(kept.workloads[0].response, computed.workloads[0].response);
+        assert!(kept.notes.is_empty());
+    }
+
+    #[test]
+    fn a_verdict_is_that_of_the_simulation() {
+        let (calm, full) = (computed("50/s"), computed("120/s"));
+        let keeps_up = merged(full.clone(), simulated("50/s"));
+        assert!(keeps_up.stable && keeps_up.simulation.is_none() && keeps_up.workloads[0].response.p95().is_some());
+        assert!(keeps_up.notes[0].contains("keeps up in a simulation"), "{:?}", keeps_up.notes);
+        let grows = merged(calm, simulated("120/s"));
+        assert!(!grows.stable && grows.workloads[0].response.p95().is_none() && !grows.overloads.is_empty());
+        assert_eq!(grows.workloads[0].accuracy, Accuracy::Overloaded);
+        assert_eq!(merged(full.clone(), simulated("120/s")), full);
+    }
 }
