@@ -5,7 +5,7 @@
 #![allow(clippy::disallowed_macros)]
 
 use plimsoll::plan::{self, Losing, Survive};
-use plimsoll::{analytic, document, network};
+use plimsoll::{document, network, predict};
 
 const MODEL: &str = r#"
 [service.web]
@@ -23,7 +23,7 @@ p95 = "60ms"
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let no_files = |name: &str| Err(format!("{name} is not here"));
     let document = document::read(MODEL, &no_files).map_err(|problems| problems[0].message.clone())?;
-    let predict = |system: &plimsoll::system::System| analytic::solve(&network::compile(system));
+    let predict = |system: &plimsoll::system::System| predict::solve(&network::compile(system));
     let plan = plan::size(&[(None, document.system)], Survive::Nothing, &predict)
         .map_err(|error| format!("no plan: {error:?}"))?;
     for service in &plan.services {

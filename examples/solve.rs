@@ -5,7 +5,7 @@
 #![allow(clippy::disallowed_macros)]
 
 use plimsoll::system::{Change, Path};
-use plimsoll::{analytic, document, network, unit};
+use plimsoll::{document, network, predict, unit};
 
 const MODEL: &str = r#"
 [service.web]
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut system = document.system;
     for factor in [1.0, 1.5, 2.0] {
         system.edit(&Path::parse("workload.readers.rate"), &Change::Times(factor))?;
-        let prediction = analytic::solve(&network::compile(&system));
+        let prediction = predict::solve(&network::compile(&system));
         let readers = &prediction.workloads[0];
         let p95 = readers.response.p95().map_or("overloaded".to_string(), unit::duration::print);
         println!("{:>8}: p95 {p95}", unit::rate::print(readers.arrival_rate));

@@ -1,6 +1,6 @@
 //! Plimsoll predicts how a system behaves under load before it is built, and how many instances of everything it takes.
 //!
-//! The way of the data is one line: text → [`system::System`] → [`network::Network`] → [`analytic`] →
+//! The way of the data is one line: text → [`system::System`] → [`network::Network`] → [`predict`] →
 //! [`prediction::Prediction`] → [`plan`] → [`report`] → bytes.
 //!
 //! ```
@@ -15,7 +15,7 @@
 //! let no_files = |_: &str| Err("no files here".to_string());
 //! let document = plimsoll::document::read(model, &no_files).expect("the model is correct");
 //! let network = plimsoll::network::compile(&document.system);
-//! let prediction = plimsoll::analytic::solve(&network);
+//! let prediction = plimsoll::predict::solve(&network);
 //! let p95 = prediction.workloads[0].response.p95().expect("it is stable");
 //! assert!(p95 > 0.02 && p95 < 0.04);
 //! ```

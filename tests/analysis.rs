@@ -142,6 +142,23 @@ fn a_load_that_changes_piles_up_and_recovers() {
     assert!(workload.response.p95().unwrap() > 2.0 && workload.response.percentile(0.5).unwrap() < 0.05);
 }
 
+/// Five calls of a request at once wait for each other, whether or not others could fill the queue that they come to.
+#[test]
+fn a_limit_does_not_keep_calls_of_a_request_apart() {
+    let model = |queue: u32| {
+        let calls = ["{ call = \"leaf.get\" }"; 5].join(", ");
+        format!(
+            "[service.front]\noperations.page.steps = [ {{ parallel = [ {calls} ], wait = 3 }} ]\n[service.leaf]\ncores = 1\n\
+             queue = {queue}\noperations.get.work = \"4ms\"\n[workload.w]\nentry = \"front.page\"\nrate = \"4/s\"\n"
+        )
+    };
+    agrees(&model(20), 0.05);
+    // With room for hardly more than the five it is not known how many of them are refused, and said.
+    let tight = &solve(&model(5)).workloads[0];
+    assert!((tight.response.p95().unwrap() / 0.0263 - 1.0).abs() < 0.1, "{:?}", tight.response.p95());
+    assert!(matches!(tight.accuracy, Accuracy::Approximate { p95_error } if p95_error > 0.1), "{:?}", tight.accuracy);
+}
+
 #[test]
 fn a_p95_is_made_of_its_parts() {
     let model = front("{ call = \"b.o\", network = \"2ms\" }", "workers = 5\n", "rate = \"180/s\"");

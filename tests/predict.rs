@@ -48,6 +48,38 @@ fn what_analysis_is_unsure_of_is_simulated_briefly() {
     assert!((both / FAN_P95 - 1.0).abs() < 2.0 * error && error < 0.1, "{both} ± {error}");
 }
 
+/// Nine calls of a request at once to a server with room for four: analysis counts on others alone to fill it.
+#[test]
+fn requests_that_refuse_themselves_are_found() {
+    let network = network(
+        r#"
+        [service.front]
+        operations.page.steps = [ { parallel = [ { call = "middle.part" }, { call = "middle.part" }, { call = "middle.part" } ] } ]
+        [service.middle]
+        cores = 8
+        [service.middle.operations.part]
+        steps = [
+            { work = "2ms" },
+            { parallel = [ { call = "leaf.get" }, { call = "leaf.get" }, { call = "leaf.get" } ], wait = 2 },
+        ]
+        [service.leaf]
+        cores = 1
+        queue = 5
+        operations.get.work = "4ms"
+        [workload.w]
+        entry = "front.page"
+        rate = "2/s"
+        "#,
+    );
+    let (_, doubt) = p95(&analytic::solve(&network));
+    assert!(doubt > 0.3, "{doubt}");
+    let both = predict::solve(&network);
+    let (p95, error) = p95(&both);
+    // 82.9% of 400,000 requests failed, and the p95 of the others was 45.9 ms.
+    assert!((both.workloads[0].error_rate - 0.829).abs() < 0.01, "{}", both.workloads[0].error_rate);
+    assert!((p95 / 0.0459 - 1.0).abs() < 2.0 * error, "{p95} ± {error}");
+}
+
 #[test]
 fn threads_do_not_matter() {
     let network = network(FAN);

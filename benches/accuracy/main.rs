@@ -134,7 +134,7 @@ fn main() {
         let network = compile(&system(&text));
         let right = simulated(&text, &network);
         let solve =
-            if arguments.iter().any(|argument| argument == "--formulas") { analytic::solve } else { predict::solve };
+            if arguments.iter().any(|argument| argument == "--alone") { analytic::solve } else { predict::solve };
         let own = of_analytic(&solve(&network));
         if right.stable != own.stable {
             apart.push((number, right.stable));

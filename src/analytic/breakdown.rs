@@ -42,7 +42,8 @@ pub(super) struct Breakdown {
     pub doubt: f64,
     /// The error of branches of parallel steps that queue at the same time, and so depend on each other.
     pub fork: f64,
-    /// The error of calls that are given up or made twice: who does so knows the queue that others come to.
+    /// The error of calls that are given up or made twice: who does so knows the queue that others come to; and of those that others of
+    /// the same request leave no room for.
     pub late: f64,
 }
 
@@ -177,6 +178,9 @@ impl Walk<'_> {
                     self.stations[station].0 += runs;
                     self.stations[station].1 += queueing;
                     self.service_time[owner] += runs * work;
+                    let company = self.solution.company.as_ref();
+                    let crowded_out = company.map(|company| company.crowded_out(self.solution.network, station));
+                    self.late += LATE * runs * crowded_out.unwrap_or(0.0);
                 }
                 Step::Delay(law) => self.service_time[service] += runs * law.mean(),
                 Step::Send(_) | Step::Fail(_) => {}
@@ -192,6 +196,9 @@ impl Walk<'_> {
                         self.doubt += p95_error * waiting;
                     }
                     self.pools[*pool] += waiting;
+                    let company = self.solution.company.as_ref();
+                    let crowded_out = company.map(|company| company.crowded_out_of(self.solution.network, *pool));
+                    self.late += LATE * runs * crowded_out.unwrap_or(0.0);
                     self.steps(steps, runs, service);
                 }
                 Step::Guarded(guarded) => self.guarded(guarded, runs, service),

@@ -10,9 +10,14 @@ use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
 use crate::network::flows::Flows;
 use crate::network::{Network, Station};
 use crate::system::{Balancer, Contention};
+use crate::unit::Seconds;
 
 /// Error of the waits where batches are known by their variability alone.
 const BATCHED: Knowledge = Knowledge::Approximate { p95_error: 0.5 };
+
+/// A queue with room for so many of the largest batches, and that refuses others less often than this, is as good as one without a limit.
+const ROOMY: u32 = 4;
+const SELDOM: f64 = 1e-3;
 
 /// A station in steady state.
 #[derive(Debug, Clone)]
@@ -190,10 +195,63 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
             state.queue_length = state.queue_length.map(|length| length + all.rate * added.mean);
         }
     } else if !variability.batches.is_empty() {
-        // What batches do there is known from their variability alone.
-        state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(BATCHED));
+        state = together(station, queue.service.mean(), demands, variability, state);
     }
     state
+}
+
+/// A limited queue to which requests send several at once. What batches do there is known from their variability, which says little
+/// where others hardly keep it busy: the less they do, the more waits are those without the limit, as far as there is room for them, and
+/// a batch that is larger than that loses the rest.
+fn together(
+    station: &Station,
+    service: Seconds,
+    demands: &[Demand],
+    variability: &Variability,
+    limited: StationState,
+) -> StationState {
+    let sharing = station.contention.is_some() || station.discipline == Discipline::Ps;
+    let endless = (!sharing).then(|| solve_station(&Station { queue: None, ..station.clone() }, demands, variability));
+    let longer = endless.filter(|endless| endless.queue_length.is_some_and(|all| Some(all) > limited.queue_length));
+    let largest = variability.batches.iter().map(|(_, size)| *size).max().unwrap_or(0);
+    let seldom = limited.classes.iter().all(|class| class.refused < SELDOM);
+    let mut state = match longer.zip(station.room_of_queue()) {
+        Some((endless, room)) if seldom && room >= largest.saturating_mul(ROOMY) => return endless,
+        Some((endless, room)) => within(endless, room, station, service, demands, variability, &limited),
+        None => limited,
+    };
+    state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(BATCHED));
+    state
+}
+
+/// A station without a limit, given that there is room for so many in a queue.
+fn within(
+    mut endless: StationState,
+    room: u32,
+    station: &Station,
+    service: Seconds,
+    demands: &[Demand],
+    variability: &Variability,
+    limited: &StationState,
+) -> StationState {
+    let of_batches = |part: &dyn Fn(u32) -> u32| -> f64 {
+        variability.batches.iter().map(|(rate, size)| rate * f64::from(part(*size))).sum()
+    };
+    let refused = of_batches(&|size| size.saturating_sub(room)) / of_batches(&|size| size);
+    let most = f64::from(room) * service / f64::from(station.servers_of_queue());
+    let idle = (1.0 - endless.load) * (1.0 - endless.load);
+    let between = |calm: f64, busy: f64| idle * calm + (1.0 - idle) * busy;
+    let (mut came, mut passed, mut waiting) = (0.0, 0.0, 0.0);
+    for ((class, limited), demand) in endless.classes.iter_mut().zip(&limited.classes).zip(demands) {
+        class.refused = between(limited.refused.max(refused), limited.refused);
+        let mean = class.wait.as_ref().map_or(0.0, Delay::mean);
+        let known = limited.wait.as_ref().map_or(0.0, Delay::mean);
+        let part = if mean > 0.0 { between(mean.min(most), known) / mean } else { 1.0 };
+        class.wait = class.wait.take().map(|wait| wait.scaled(part));
+        let rate = demand.rate * (1.0 - class.refused);
+        (came, passed, waiting) = (came + demand.rate, passed + rate, waiting + rate * part * mean);
+    }
+    StationState { queue_length: Some(waiting), utilization: endless.load * passed / came, ..endless }
 }
 
 fn overloaded(stuck: f64) -> ClassState {

@@ -164,6 +164,7 @@ impl SimulationArgs {
             warmup: self.warmup,
             duration: self.duration.filter(|duration| *duration > 0.0),
             requests: self.requests,
+            most_events: None,
             precision: self.precision,
             traced: if self.trace.is_some() { self.trace_requests } else { 0 },
         }

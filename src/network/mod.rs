@@ -164,6 +164,17 @@ impl Station {
         self.instances > 1 && matches!(self.balancer, Balancer::Random | Balancer::RoundRobin)
     }
 
+    /// Servers that one queue of it has: of one instance where each has its own, else all.
+    pub fn servers_of_queue(&self) -> u32 {
+        if self.is_split() { self.servers } else { self.servers.saturating_mul(self.instances) }.max(1)
+    }
+
+    /// Requests that one queue of it has room for, those at its servers included; `None` is no limit.
+    pub fn room_of_queue(&self) -> Option<u32> {
+        let queues = if self.is_split() { 1 } else { self.instances };
+        self.queue.map(|queue| self.servers_of_queue().saturating_add(queue.saturating_mul(queues)))
+    }
+
     /// Servers of all instances.
     pub fn total_servers(&self) -> f64 {
         f64::from(self.servers) * f64::from(self.instances)

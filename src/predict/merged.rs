@@ -38,6 +38,8 @@ pub(super) fn merged(mut computed: Prediction, simulated: Prediction) -> Predict
 /// All that was simulated, because of a verdict that only that knows.
 fn taken(mut simulated: Prediction, computed: Prediction, why: &str) -> Prediction {
     for workload in &mut simulated.workloads {
+        // More may have ended than have come since a run began to measure.
+        workload.throughput = workload.throughput.min(workload.arrival_rate);
         workload.accuracy = half_width(workload).map_or(Accuracy::Overloaded, |half| expected(NEAR + half));
     }
     simulated.services.iter_mut().for_each(|service| service.confidence = None);

@@ -11,9 +11,9 @@ mod brief;
 mod merged;
 
 use crate::network::Network;
-use crate::prediction::Prediction;
+use crate::prediction::{Prediction, laws};
 use crate::{analytic, simulate};
-use brief::VISITS;
+use brief::CALLS;
 
 /// Errors of a p95 that analysis expects are taken as they are up to this.
 const TRUSTED: f64 = 0.1;
@@ -26,19 +26,21 @@ pub fn solve(network: &Network) -> Prediction {
         return computed;
     }
     let mut simulated = None;
-    for visits in VISITS {
-        let Some(effort) = brief::effort(network, &computed, visits) else { break };
+    for calls in CALLS {
+        let Some(effort) = brief::effort(network, &computed, calls) else { break };
         let found = simulate::simulate(network, &effort, &|_| true).prediction;
         let enough = brief::is_enough(&computed, &found);
-        simulated = Some(found);
+        if brief::tells(&found) {
+            simulated = Some(found);
+        }
         if enough {
             break;
         }
     }
-    match simulated {
-        Some(simulated) => merged::merged(computed, simulated),
-        None => computed,
-    }
+    let Some(simulated) = simulated else { return computed };
+    let prediction = merged::merged(computed, simulated);
+    debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));
+    prediction
 }
 
 /// Whether analysis expects to be far off, or finds over capacity what it only knows nearly.

@@ -41,6 +41,8 @@ pub struct Effort {
     pub duration: Option<Seconds>,
     /// Requests that all runs answer together, instead.
     pub requests: Option<u64>,
+    /// Events of each run, beyond which requests are said to multiply without end; `None` is as many as it takes.
+    pub most_events: Option<u64>,
     /// Every half-width is at most so much of its figure, then it ends.
     pub precision: Option<f64>,
     /// Requests of the first replication that are written down span by span.
@@ -56,6 +58,7 @@ impl Default for Effort {
             warmup: None,
             duration: None,
             requests: None,
+            most_events: None,
             precision: None,
             traced: 0,
         }
@@ -192,7 +195,7 @@ impl Task<'_> {
         }
         let mut courses = self.engines(0..self.replications());
         // What grows as on a straight line grows on; only what multiplies comes to so many events.
-        let most = if pilot.grows { pilot::MOST_GROWING } else { u64::MAX };
+        let most = if pilot.grows { pilot::MOST_GROWING } else { self.effort.most_events.unwrap_or(u64::MAX) };
         let mut going = self.advance_within(&mut courses, warmup, most);
         courses.iter_mut().for_each(|course| course.engine.clear());
         let before: u64 = courses.iter().map(|course| course.engine.events).sum();

@@ -10,7 +10,7 @@ use crate::analytic::memory::Memory;
 use crate::math::random::Stream;
 use crate::network::flows::{Flows, Losses};
 use crate::network::program::Program;
-use crate::network::{Network, OperationId, Step, Workload};
+use crate::network::{Network, OperationId, PoolId, PoolKind, StationId, Step, Workload};
 use crate::unit::{PerSecond, Seconds};
 
 /// Visits that are followed to learn whom they meet, and requests of an entry at least and at most.
@@ -76,6 +76,27 @@ impl Company {
     /// if others always kept all servers busy.
     pub fn waited_by(&self, workload: usize, place: usize) -> (Seconds, Seconds) {
         self.waited_by[workload][place]
+    }
+
+    /// The share of visits to a station that a request leaves no room for by itself, because so many of its own are there.
+    pub fn crowded_out(&self, network: &Network, id: StationId) -> f64 {
+        network.stations[id].room_of_queue().map_or(0.0, |room| self.meeting(id, room))
+    }
+
+    /// The same of those who ask for one of a pool.
+    pub fn crowded_out_of(&self, network: &Network, id: PoolId) -> f64 {
+        match network.pools[id].kind {
+            PoolKind::Workers { queue: Some(queue) } => {
+                self.meeting(network.stations.len() + id, network.pools[id].size.saturating_add(queue))
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// The share of those who come to a place that meet at least so many of their own request there.
+    fn meeting(&self, place: usize, many: u32) -> f64 {
+        let all: f64 = self.met[place].iter().sum();
+        if all > 0.0 { self.met[place].iter().skip(many as usize).sum::<f64>() / all } else { 0.0 }
     }
 
     /// What those of a workload wait there for a request of their own, or are thought to, at most.

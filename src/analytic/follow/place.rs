@@ -180,7 +180,7 @@ impl Place {
     }
 
     pub fn new(station: &Station, utilization: f64, wait: Wait, forgets: Seconds) -> Place {
-        let servers = of_one_queue(station).min(MOST_SERVERS);
+        let servers = station.servers_of_queue().min(MOST_SERVERS);
         let lanes = if station.is_split() { station.instances.min(MOST_LANES) as usize } else { 1 };
         let lane = Lane { free: vec![0.0; servers as usize], ..Lane::default() };
         let idle = 1.0 - utilization;
@@ -369,11 +369,6 @@ fn still_busy(time: Seconds, forgets: Seconds) -> f64 {
     let root = t.sqrt();
     let density = (-0.5 * t).exp() / std::f64::consts::TAU.sqrt();
     (2.0 * (1.0 + t) * normal_upper(root) - 2.0 * root * density).clamp(0.0, 1.0)
-}
-
-/// The servers of one queue of a station.
-pub(super) fn of_one_queue(station: &Station) -> u32 {
-    if station.is_split() { station.servers } else { station.servers.saturating_mul(station.instances) }.max(1)
 }
 
 #[cfg(test)]

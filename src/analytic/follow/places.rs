@@ -4,7 +4,7 @@ use super::super::Solution;
 use super::super::stations::Treatment;
 use super::company::Company;
 use super::frames::Lines;
-use super::place::{Place, Visit, of_one_queue};
+use super::place::{Place, Visit};
 use super::pool::{Taken, Tokens};
 use super::wait::{Wait, slowness};
 use crate::analytic::memory::Memory;
@@ -50,7 +50,7 @@ impl Places {
         let place = |id: usize| {
             let (station, (rate, work), square) = (&network.stations[id], brought[id], squares[id]);
             let utilization = (work * passing(&losses.stations[id]) / station.capacity()).min(FULLEST);
-            let servers = of_one_queue(station);
+            let servers = station.servers_of_queue();
             let chance = erlang::erlang_c(servers, utilization * f64::from(servers)).unwrap_or(1.0);
             let mean = if rate > 0.0 { work / rate } else { 0.0 };
             let form = if mean > 0.0 { (square / rate / (mean * mean)).min(1e3) } else { 1.0 };
