@@ -13,7 +13,7 @@ use crate::system::{Balancer, Contention};
 use crate::unit::Seconds;
 
 /// Error of the waits where batches are known by their variability alone.
-const BATCHED: Knowledge = Knowledge::Approximate { p95_error: 0.5 };
+const BATCHED: f64 = 0.5;
 
 /// A queue with room for so many of the largest batches, and that refuses others less often than this, is as good as one without a limit.
 const ROOMY: u32 = 4;
@@ -210,17 +210,25 @@ fn together(
     variability: &Variability,
     limited: StationState,
 ) -> StationState {
-    let sharing = station.contention.is_some() || station.discipline == Discipline::Ps;
-    let endless = (!sharing).then(|| solve_station(&Station { queue: None, ..station.clone() }, demands, variability));
-    let longer = endless.filter(|endless| endless.queue_length.is_some_and(|all| Some(all) > limited.queue_length));
+    let endless = solve_station(&Station { queue: None, ..station.clone() }, demands, variability);
+    let lengths = endless.queue_length.zip(limited.queue_length);
+    let longer = lengths.map(|(all, known)| all / known.max(f64::MIN_POSITIVE)).filter(|longer| *longer > 1.0);
     let largest = variability.batches.iter().map(|(_, size)| *size).max().unwrap_or(0);
     let seldom = limited.classes.iter().all(|class| class.refused < SELDOM);
+    let sharing = station.contention.is_some() || station.discipline == Discipline::Ps;
+    let mut error = BATCHED;
     let mut state = match longer.zip(station.room_of_queue()) {
-        Some((endless, room)) if seldom && room >= largest.saturating_mul(ROOMY) => return endless,
-        Some((endless, room)) => within(endless, room, station, service, demands, variability, &limited),
+        Some((_, room)) if seldom && room >= largest.saturating_mul(ROOMY) => return endless,
+        Some((longer, _)) if sharing => {
+            // That all are slowed down by each other within a limit is not known; by how much more says how far off that is.
+            error *= longer;
+            limited
+        }
+        Some((_, room)) => within(endless, room, station, service, demands, variability, &limited),
         None => limited,
     };
-    state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(BATCHED));
+    let knowledge = Knowledge::Approximate { p95_error: error };
+    state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(knowledge));
     state
 }
 
