@@ -19,6 +19,9 @@ const BATCHED: f64 = 0.5;
 const ROOMY: u32 = 4;
 const SELDOM: f64 = 1e-3;
 
+/// Of batches that are far too large some still get through: no more than this is refused.
+const MOST_REFUSED: f64 = 0.9;
+
 /// A station in steady state.
 #[derive(Debug, Clone)]
 pub(super) struct StationState {
@@ -245,7 +248,7 @@ fn within(
     let of_batches = |part: &dyn Fn(u32) -> u32| -> f64 {
         variability.batches.iter().map(|(rate, size)| rate * f64::from(part(*size))).sum()
     };
-    let refused = of_batches(&|size| size.saturating_sub(room)) / of_batches(&|size| size);
+    let refused = (of_batches(&|size| size.saturating_sub(room)) / of_batches(&|size| size)).min(MOST_REFUSED);
     let most = f64::from(room) * service / f64::from(station.servers_of_queue());
     let idle = (1.0 - endless.load) * (1.0 - endless.load);
     let between = |calm: f64, busy: f64| idle * calm + (1.0 - idle) * busy;

@@ -44,7 +44,12 @@ pub(super) fn effort(network: &Network, computed: &Prediction, all: f64) -> Opti
     let steps: f64 = computed.services.iter().zip(most_steps(network)).map(|(own, most)| own.arrival_rate * most).sum();
     let time = all / calls.max(steps / STEPS).max(requests / REQUESTS);
     let duration = time / RUNS as f64;
-    let longest = computed.workloads.iter().filter_map(|workload| workload.response.mean).fold(0.0, f64::max);
+    let longest = computed
+        .workloads
+        .iter()
+        .filter_map(|workload| workload.response.mean)
+        .filter(|mean| mean.is_finite())
+        .fold(0.0, f64::max);
     let warmup = (WARMUP * duration).max(RESPONSES * longest);
     let long_enough = duration.is_finite() && warmup <= duration && time >= BURSTS * longest_burst(network);
     long_enough.then(|| Effort {

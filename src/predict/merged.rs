@@ -58,7 +58,8 @@ fn settle(own: &mut WorkloadResult, run: WorkloadResult) -> Option<String> {
         return None;
     }
     let Accuracy::Simulated(confidence) = &run.accuracy else { return None };
-    if !within(own.error_rate, run.error_rate, confidence.error_rate) {
+    // Where its times are not known, neither is how many of its requests fail.
+    if confidence.error_rate.is_some_and(|width| (own.error_rate - run.error_rate).abs() > width) {
         (own.error_rate, own.throughput) = (run.error_rate, own.arrival_rate * (1.0 - run.error_rate));
     }
     (own.response, own.breakdown, own.accuracy) = (run.response, run.breakdown, expected(error));
