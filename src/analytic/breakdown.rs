@@ -2,8 +2,9 @@
 
 use super::Solution;
 use super::compose::Composed;
+use super::follow::Company;
 use crate::discipline::{Delay, Knowledge};
-use crate::network::{Guarded, OperationId, PoolKind, Step, flows};
+use crate::network::{Guarded, Network, OperationId, PoolKind, Step, flows};
 use crate::prediction::Share;
 use crate::system::ArrivalLaw;
 
@@ -178,9 +179,7 @@ impl Walk<'_> {
                     self.stations[station].0 += runs;
                     self.stations[station].1 += queueing;
                     self.service_time[owner] += runs * work;
-                    let company = self.solution.company.as_ref();
-                    let crowded_out = company.map(|company| company.crowded_out(self.solution.network, station));
-                    self.late += LATE * runs * crowded_out.unwrap_or(0.0);
+                    self.crowded_out(runs, |company, network| company.crowded_out(network, station));
                 }
                 Step::Delay(law) => self.service_time[service] += runs * law.mean(),
                 Step::Send(_) | Step::Fail(_) => {}
@@ -196,9 +195,7 @@ impl Walk<'_> {
                         self.doubt += p95_error * waiting;
                     }
                     self.pools[*pool] += waiting;
-                    let company = self.solution.company.as_ref();
-                    let crowded_out = company.map(|company| company.crowded_out_of(self.solution.network, *pool));
-                    self.late += LATE * runs * crowded_out.unwrap_or(0.0);
+                    self.crowded_out(runs, |company, network| company.crowded_out_of(network, *pool));
                     self.steps(steps, runs, service);
                 }
                 Step::Guarded(guarded) => self.guarded(guarded, runs, service),
@@ -227,6 +224,12 @@ impl Walk<'_> {
                 }
             }
         }
+    }
+
+    /// Of those that others of the same request leave no room for it is not known how many they are.
+    fn crowded_out(&mut self, runs: f64, share: impl Fn(&Company, &Network) -> f64) {
+        let share = self.solution.company.as_ref().map_or(0.0, |company| share(company, self.solution.network));
+        self.late += LATE * runs * share;
     }
 
     fn guarded(&mut self, guarded: &Guarded, runs: f64, service: usize) {

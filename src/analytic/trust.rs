@@ -29,7 +29,7 @@ pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown)
     let error = DEPENDENCE + breakdown.doubt.min(1.0) + breakdown.fork + breakdown.late + users;
     // Where requests hold things, try again, or come in bursts or as users, errors above what is small add up to more.
     let error = if is_entangled(solution) { error + (error - SMALL).max(0.0) * BEYOND } else { error };
-    Accuracy::Approximate { p95_error: rounded(error) }
+    Accuracy::approximate(error)
 }
 
 /// Values of a fixed point that are less far from where they lead are as good as there.
@@ -58,7 +58,7 @@ pub(super) fn doubted(prediction: &mut Prediction, more: f64) {
             Accuracy::Approximate { p95_error } => *p95_error,
             _ => continue,
         };
-        workload.accuracy = Accuracy::Approximate { p95_error: rounded(error + more) };
+        workload.accuracy = Accuracy::approximate(error + more);
     }
 }
 
@@ -74,10 +74,6 @@ fn is_entangled(solution: &Solution<'_>) -> bool {
     let network = solution.network;
     let plain = |workload: &Workload| matches!(workload.arrivals(), Some(ArrivalLaw::Poisson | ArrivalLaw::Renewal(_)));
     network.guards > 0 || !network.pools.is_empty() || !network.workloads.iter().all(plain)
-}
-
-fn rounded(error: f64) -> f64 {
-    (error * 1000.0).round() / 1000.0
 }
 
 /// No longer way is followed: calls nest as deep.

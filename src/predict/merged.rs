@@ -40,7 +40,8 @@ fn taken(mut simulated: Prediction, computed: Prediction, why: &str) -> Predicti
     for workload in &mut simulated.workloads {
         // More may have ended than have come since a run began to measure.
         workload.throughput = workload.throughput.min(workload.arrival_rate);
-        workload.accuracy = half_width(workload).map_or(Accuracy::Overloaded, |half| expected(NEAR + half));
+        workload.accuracy =
+            half_width(workload).map_or(Accuracy::Overloaded, |half| Accuracy::approximate(NEAR + half));
     }
     simulated.services.iter_mut().for_each(|service| service.confidence = None);
     let mut notes = computed.notes;
@@ -62,7 +63,7 @@ fn settle(own: &mut WorkloadResult, run: WorkloadResult) -> Option<String> {
     if confidence.error_rate.is_some_and(|width| (own.error_rate - run.error_rate).abs() > width) {
         (own.error_rate, own.throughput) = (run.error_rate, own.arrival_rate * (1.0 - run.error_rate));
     }
-    (own.response, own.breakdown, own.accuracy) = (run.response, run.breakdown, expected(error));
+    (own.response, own.breakdown, own.accuracy) = (run.response, run.breakdown, Accuracy::approximate(error));
     (p95_error > super::TRUSTED).then(|| {
         format!(
             "{}: analysis expects its p95 to be off by {}, so its times are those of a brief simulation",
@@ -70,10 +71,6 @@ fn settle(own: &mut WorkloadResult, run: WorkloadResult) -> Option<String> {
             ratio::print(p95_error)
         )
     })
-}
-
-fn expected(error: f64) -> Accuracy {
-    Accuracy::Approximate { p95_error: (error * 1000.0).round() / 1000.0 }
 }
 
 /// Takes the simulated figures of a service that contradict those that were computed.

@@ -3,7 +3,8 @@
 //! No theory knows the waits of requests that meet themselves in a queue: several calls deep, in copies of a call, in attempts that
 //! come while earlier ones are still at work. Analysis approximates them and says how far off it may be. Where that is much the network
 //! is simulated, just long enough to know better: of each workload the figures stand that are expected to be closer, and of each
-//! service those of analysis unless the simulation contradicts them. What saturates, bounds and knees are always those of analysis.
+//! service those of analysis unless the simulation contradicts them. What saturates, bounds and knees are those of analysis, unless the
+//! two differ on whether everything keeps up: then all figures are those of the simulation.
 //!
 //! Source: Schwetman, Hybrid simulation models of computer systems, Communications of the ACM 21 (1978), for joining the two.
 

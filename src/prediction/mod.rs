@@ -325,6 +325,13 @@ pub enum Ended {
     Hopeless,
 }
 
+impl Accuracy {
+    /// An approximation with this error to expect, as it is printed.
+    pub fn approximate(error: f64) -> Accuracy {
+        Accuracy::Approximate { p95_error: (error * 1000.0).round() / 1000.0 }
+    }
+}
+
 impl From<Knowledge> for Accuracy {
     fn from(knowledge: Knowledge) -> Accuracy {
         match knowledge {

@@ -1,5 +1,7 @@
 //! What each class of requests meets at each station: a wait, and the law of the service after it.
 
+mod limited;
+
 use super::accompanied::Added;
 use super::each;
 use super::traffic::Variability;
@@ -10,17 +12,7 @@ use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
 use crate::network::flows::Flows;
 use crate::network::{Network, Station};
 use crate::system::{Balancer, Contention};
-use crate::unit::Seconds;
-
-/// Error of the waits where batches are known by their variability alone.
-const BATCHED: f64 = 0.5;
-
-/// A queue with room for so many of the largest batches, and that refuses others less often than this, is as good as one without a limit.
-const ROOMY: u32 = 4;
-const SELDOM: f64 = 1e-3;
-
-/// Of batches that are far too large some still get through: no more than this is refused.
-const MOST_REFUSED: f64 = 0.9;
+use limited::{limited, together};
 
 /// A station in steady state.
 #[derive(Debug, Clone)]
@@ -203,68 +195,6 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
     state
 }
 
-/// A limited queue to which requests send several at once. What batches do there is known from their variability, which says little
-/// where others hardly keep it busy: the less they do, the more waits are those without the limit, as far as there is room for them, and
-/// a batch that is larger than that loses the rest.
-fn together(
-    station: &Station,
-    service: Seconds,
-    demands: &[Demand],
-    variability: &Variability,
-    limited: StationState,
-) -> StationState {
-    let endless = solve_station(&Station { queue: None, ..station.clone() }, demands, variability);
-    let lengths = endless.queue_length.zip(limited.queue_length);
-    let longer = lengths.map(|(all, known)| all / known.max(f64::MIN_POSITIVE)).filter(|longer| *longer > 1.0);
-    let largest = variability.batches.iter().map(|(_, size)| *size).max().unwrap_or(0);
-    let seldom = limited.classes.iter().all(|class| class.refused < SELDOM);
-    let sharing = station.contention.is_some() || station.discipline == Discipline::Ps;
-    let mut error = BATCHED;
-    let mut state = match longer.zip(station.room_of_queue()) {
-        Some((_, room)) if seldom && room >= largest.saturating_mul(ROOMY) => return endless,
-        Some((longer, _)) if sharing => {
-            // That all are slowed down by each other within a limit is not known; by how much more says how far off that is.
-            error *= longer;
-            limited
-        }
-        Some((_, room)) => within(endless, room, station, service, demands, variability, &limited),
-        None => limited,
-    };
-    let knowledge = Knowledge::Approximate { p95_error: error };
-    state.classes.iter_mut().for_each(|class| class.knowledge = class.knowledge.and(knowledge));
-    state
-}
-
-/// A station without a limit, given that there is room for so many in a queue.
-fn within(
-    mut endless: StationState,
-    room: u32,
-    station: &Station,
-    service: Seconds,
-    demands: &[Demand],
-    variability: &Variability,
-    limited: &StationState,
-) -> StationState {
-    let of_batches = |part: &dyn Fn(u32) -> u32| -> f64 {
-        variability.batches.iter().map(|(rate, size)| rate * f64::from(part(*size))).sum()
-    };
-    let refused = (of_batches(&|size| size.saturating_sub(room)) / of_batches(&|size| size)).min(MOST_REFUSED);
-    let most = f64::from(room) * service / f64::from(station.servers_of_queue());
-    let idle = (1.0 - endless.load) * (1.0 - endless.load);
-    let between = |calm: f64, busy: f64| idle * calm + (1.0 - idle) * busy;
-    let (mut came, mut passed, mut waiting) = (0.0, 0.0, 0.0);
-    for ((class, limited), demand) in endless.classes.iter_mut().zip(&limited.classes).zip(demands) {
-        class.refused = between(limited.refused.max(refused), limited.refused);
-        let mean = class.wait.as_ref().map_or(0.0, Delay::mean);
-        let known = limited.wait.as_ref().map_or(0.0, Delay::mean);
-        let part = if mean > 0.0 { between(mean.min(most), known) / mean } else { 1.0 };
-        class.wait = class.wait.take().map(|wait| wait.scaled(part));
-        let rate = demand.rate * (1.0 - class.refused);
-        (came, passed, waiting) = (came + demand.rate, passed + rate, waiting + rate * part * mean);
-    }
-    StationState { queue_length: Some(waiting), utilization: endless.load * passed / came, ..endless }
-}
-
 fn overloaded(stuck: f64) -> ClassState {
     ClassState {
         wait: None,
@@ -439,34 +369,5 @@ fn contended(station: &Station, queue: &Queue, contention: Contention, classes: 
     let knowledge =
         if simple && plain { found.knowledge } else { found.knowledge.and(Knowledge::Approximate { p95_error: 0.3 }) };
     let class = ClassState { wait: Some(found.wait), treatment, refused: found.refused, stuck: 0.0, knowledge };
-    state.classes = vec![class; classes];
-}
-
-/// A station with a limited queue: any load, and refusals.
-fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut StationState) {
-    let places = station.queue.unwrap_or(0);
-    // The shortest queue refuses only when all are full, as one queue does.
-    let shared = station.instances == 1 || matches!(station.balancer, Balancer::Shared | Balancer::LeastOutstanding);
-    let (own, instances) =
-        if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
-    let places = if shared { places.saturating_mul(station.instances) } else { places };
-    if own.arrival_rate <= 0.0 {
-        state.classes = vec![alike(station, queue); classes];
-        return;
-    }
-    let answer = fcfs::limited(&own, own.servers.saturating_add(places));
-    let wait = if shared && station.instances > 1 && station.balancer == Balancer::LeastOutstanding {
-        balancer::waiting_at_one(answer.wait, station.instances)
-    } else {
-        answer.wait
-    };
-    let admitted = own.arrival_rate * (1.0 - answer.blocking);
-    state.utilization = state.load * (1.0 - answer.blocking);
-    state.queue_length = Some(admitted * wait.mean() * instances);
-    let plain = station.discipline == Discipline::Fcfs
-        && matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin);
-    let knowledge = if plain { answer.knowledge } else { Knowledge::Approximate { p95_error: 0.25 } };
-    let class =
-        ClassState { wait: Some(wait), treatment: Treatment::Plain, refused: answer.blocking, stuck: 0.0, knowledge };
     state.classes = vec![class; classes];
 }
