@@ -18,6 +18,7 @@ use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Requests that each model is simulated for.
 const REQUESTS: u64 = 500_000;
@@ -118,7 +119,7 @@ fn main() {
     let verbose = arguments.iter().any(|argument| argument == "--each");
     let mut rows: Vec<(Row, Model)> = Vec::new();
     let mut busy: Vec<(f64, u64, String)> = Vec::new();
-    let (mut unstable, mut apart) = (0, Vec::new());
+    let (mut unstable, mut apart, mut took) = (0, Vec::new(), Vec::new());
     for number in first..first + models {
         let model = self::model(seed, number);
         if arguments.iter().any(|argument| argument == "--plain") {
@@ -135,7 +136,9 @@ fn main() {
         let right = simulated(&text, &network);
         let solve =
             if arguments.iter().any(|argument| argument == "--alone") { analytic::solve } else { predict::solve };
+        let begun = Instant::now();
         let own = of_analytic(&solve(&network));
+        took.push(begun.elapsed().as_secs_f64());
         if right.stable != own.stable {
             apart.push((number, right.stable));
             continue;
@@ -191,6 +194,12 @@ fn main() {
         "{unstable} more models overloaded by both; by analysis alone {:?}, by simulation alone {:?}.",
         by(true),
         by(false)
+    );
+    took.sort_by(f64::total_cmp);
+    let [median, p95, p99, most] = [0.5, 0.95, 0.99, 1.0]
+        .map(|share| took.get((took.len().saturating_sub(1) as f64 * share).round() as usize).map_or(0.0, |t| 1e3 * t));
+    println!(
+        "\nA prediction took {median:.3} ms at the median, {p95:.0} ms at p95, {p99:.0} ms at p99, {most:.0} ms at most."
     );
     if let Some(place) = arguments.iter().position(|argument| argument == "--draw") {
         draw(&rows, &arguments[place + 1]).unwrap();

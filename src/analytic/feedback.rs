@@ -12,11 +12,15 @@ use crate::unit::Seconds;
 /// Chances that move less than this have settled.
 const SETTLED: f64 = 1e-6;
 
-/// And the time of users' requests that were followed.
+/// And the time of users' requests that were followed, or by no more than so many of its standard errors.
 const TIMED: f64 = 2e-3;
+const ERRORS: f64 = 2.0;
 
 /// How often they are at most.
 const FOLLOWED: usize = 6;
+
+/// Where they move less than this, whom requests meet can be learned.
+const NEAR: f64 = 1e-2;
 
 /// Rounds after which it is given up.
 const MOST_ROUNDS: usize = 60;
@@ -109,10 +113,14 @@ impl<'n> Feedback<'n> {
     pub fn is_longer(&mut self, composed: &Composed<'_>) -> bool {
         let mut moved = 0.0f64;
         for (w, workload) in self.network.workloads.iter().enumerate() {
-            let Some(longer) = composed.longer(w).filter(|_| workload.is_closed()) else {
+            let Some((longer, timed)) = composed.longer(w).zip(composed.followed(w)).filter(|_| workload.is_closed())
+            else {
                 continue;
             };
-            moved = moved.max((longer / self.longer[w] - 1.0).abs());
+            let change = (longer / self.longer[w] - 1.0).abs();
+            if change > ERRORS * timed.error {
+                moved = moved.max(change);
+            }
             self.longer[w] = longer;
         }
         self.followed += 1;
@@ -131,6 +139,11 @@ impl<'n> Feedback<'n> {
     /// How far what has not settled is from where the last round led; zero where all has.
     pub fn apart(&self) -> f64 {
         if self.apart < SETTLED { 0.0 } else { self.apart }
+    }
+
+    /// Whether all is about where the last round led.
+    pub fn is_near(&self) -> bool {
+        self.apart < NEAR
     }
 
     /// What is lost, as far as it is known.

@@ -59,6 +59,9 @@ use stations::StationState;
 /// few rounds more than the longest chain of overloaded or limited stations is enough; most models need one.
 const MAX_ROUNDS: usize = 200;
 
+/// Rounds of it in all on the way to what becomes of guarded calls and users: most models need tens.
+const ALL_ROUNDS: usize = 1_000;
+
 /// How closely this engine computes: what its figures owe to arithmetic, beside what they owe to the theory.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerances {
@@ -200,41 +203,44 @@ fn settle<'n, T>(
     let mut companions = Companions::default();
     // What is given up or copied after a while is met far more often by who waits longer.
     let mut met = within.is_some() || feedback.is_timed();
+    let mut left = ALL_ROUNDS;
     loop {
-        let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within);
-        if feedback.is_settled(&solution) {
+        let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within, &mut left);
+        let settled = feedback.is_settled(&solution) || left == 0;
+        // Whom requests meet need not wait for the last digits of how often calls are made.
+        if left > 0 && within.is_none() && feedback.is_near() && companions.is_outdated(&solution) {
+            feedback.restart();
+        } else if settled {
             let mut composed = Composed::new(&solution, Extent::Whole);
             composed.follow();
-            let settled = feedback.apart() == 0.0;
-            if settled && (feedback.is_longer(&composed) || within.is_none() && companions.is_outdated(&solution)) {
-                feedback.restart();
-                rates.clone_from(&solution.rates);
-                continue;
-            }
+            let longer = left > 0 && feedback.apart() == 0.0 && feedback.is_longer(&composed);
             let long = |station: &StationState| station.company > 1.0 && station.load > LONG;
-            if let Some(company) = composed.company.take().filter(|_| !met && solution.stations.iter().any(long)) {
+            let learns = left > 0 && !met && !longer && solution.stations.iter().any(long);
+            let seen = composed.company.take().filter(|_| learns);
+            if !longer && seen.is_none() {
+                let made = made(&solution, &composed, solution.apart.max(feedback.apart()));
+                drop(composed);
+                return (solution, made);
+            }
+            if let Some(company) = seen {
                 // Whom branches meet depends on how long they wait, which is known now.
                 met = true;
                 companions.meet(company);
-                feedback.restart();
-                rates.clone_from(&solution.rates);
-                continue;
             }
-            let made = made(&solution, &composed, solution.apart.max(feedback.apart()));
-            drop(composed);
-            return (solution, made);
+            feedback.restart();
         }
         rates.clone_from(&solution.rates);
     }
 }
 
-/// The fixed point of flows, variability, stations and pools, given what becomes of guarded calls.
+/// The fixed point of flows, variability, stations and pools, given what becomes of guarded calls; `left` rounds are left.
 fn steady_state<'n>(
     network: &'n Network,
     mut rates: Vec<f64>,
     feedback: &Feedback<'_>,
     companions: &mut Companions,
     within: Within<'_>,
+    left: &mut usize,
 ) -> Solution<'n> {
     let mut losses = feedback.losses();
     let mut steps = Steps::default();
@@ -267,7 +273,8 @@ fn steady_state<'n>(
         }
         let apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
         rounds += 1;
-        if apart < TOLERANCES.flows || rounds == MAX_ROUNDS {
+        *left = left.saturating_sub(1);
+        if apart < TOLERANCES.flows || rounds == MAX_ROUNDS || *left == 0 {
             layers::find_dead(network, &flows, &losses, &mut gates);
             let company = company.cloned();
             let apart = if apart < TOLERANCES.flows { 0.0 } else { apart };

@@ -41,8 +41,8 @@ const NEVER: f64 = 1e-9;
 pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usize) -> Times {
     let workload = &solution.network.workloads[w];
     let (class, rate) = (workload.class, solution.rates[w]);
-    if let Some((mean, tail)) = composed.followed(w) {
-        return distribution(&[(1.0, tail)], *mean);
+    if let Some(timed) = composed.followed(w) {
+        return distribution(&[(1.0, &timed.tail)], timed.mean);
     }
     let mix: Vec<(OperationId, f64)> =
         workload.mix.iter().copied().filter(|(o, _)| composed.success(*o, class) > NEVER).collect();

@@ -38,15 +38,18 @@ const SETTLED: f64 = 1e-5;
 /// The error of percentiles that fixed points leave, by how far they are from where they lead.
 const LEFT: f64 = 10.0;
 
+/// What moves by more than this grows, or falls, without end.
+const FAR: f64 = 10.0;
+
 /// Says of a prediction that its fixed points are so far from where they lead.
 pub(super) fn unsettled(prediction: &mut Prediction, apart: f64) {
     if apart < SETTLED {
         return;
     }
     doubted(prediction, (LEFT * apart).min(1.0));
+    let moves = if apart > FAR { "without end".to_string() } else { format!("by {}", ratio::print(apart)) };
     prediction.notes.push(format!(
-        "not settled: what waits, refusals and calls depend on each other by still moves by {}; simulate instead, with --method simulate",
-        ratio::print(apart)
+        "not settled: what waits, refusals and calls depend on each other by still moves {moves}; simulate instead, with --method simulate"
     ));
 }
 

@@ -16,7 +16,7 @@
 
 use crate::unit::PerSecond;
 
-/// So many additions are made at most: below full load by one in 10,000 divided by the size of the batches.
+/// So many chances are found at most, divided by the size of the batches: enough below full load by one in 10,000.
 const MOST: usize = 5_000_000;
 
 /// Customers in steady state.
@@ -49,18 +49,21 @@ pub fn bulk(
     let mut chances = vec![1.0];
     // Chance of all so far; what those wait for who come; who is refused.
     let (mut total, mut waits, mut refused) = (0.0, [0.0; 3], 0.0);
+    let mut windows: Vec<Window> = batches.iter().map(|(_, size)| Window::of(*size)).collect();
     let steps = MOST / batches.iter().map(|(_, size)| size).sum::<usize>().max(1);
     for n in 0..steps {
         let chance = chances[n];
         total += chance;
         for (rate, size) in batches {
             let most = last.map_or(*size, |last| (last - n).min(*size));
-            for j in (servers + 1).saturating_sub(n).max(1)..=most {
-                let ahead = (n + j - servers) as f64;
+            // Those who wait: for so many departures the first of them, and the last.
+            let first = (servers + 1).saturating_sub(n).max(1);
+            if first <= most {
+                let (from, to) = ((n + first - servers) as f64, (n + most - servers) as f64);
                 let weight = rate * chance;
-                waits[0] += weight;
-                waits[1] += weight * ahead;
-                waits[2] += weight * ahead * (ahead + 1.0);
+                waits[0] += weight * (to - from + 1.0);
+                waits[1] += weight * 0.5 * (from + to) * (to - from + 1.0);
+                waits[2] += weight * (to * (to + 1.0) * (to + 2.0) - (from - 1.0) * from * (from + 1.0)) / 3.0;
             }
             refused += rate * chance * (size - most) as f64;
         }
@@ -74,21 +77,72 @@ pub fn bulk(
             let waits = waits.map(|sum| if rate > refused { sum / total / (rate - refused) } else { 0.0 });
             return Some(Bulk { present, waits, refused: if rate > 0.0 { refused / rate } else { 0.0 } });
         }
-        let across = |(rate, size): &(f64, usize)| rate * chances[(n + 1).saturating_sub(*size)..].iter().sum::<f64>();
-        let inward: f64 = batches.iter().map(across).sum();
+        let across = |((rate, _), window): (&(f64, usize), &mut Window)| rate * window.with(&chances);
+        let inward: f64 = batches.iter().zip(&mut windows).map(across).sum();
         chances.push(inward / leaving((n + 1).min(servers)));
         if chances[n + 1] > 1e200 {
             // Only ratios count.
             chances.iter_mut().chain(&mut waits).for_each(|value| *value *= 1e-200);
+            windows.iter_mut().for_each(|window| window.scale(1e-200));
             (total, refused) = (total * 1e-200, refused * 1e-200);
         }
     }
     None
 }
 
+/// The sum of the last so many of a row that grows, without differences, in which small ones would be lost.
+struct Window {
+    size: usize,
+    /// Of the last whole block of so many, the sums from each on.
+    before: Vec<f64>,
+    /// The sum of those that came after it, and their number.
+    block: f64,
+    came: usize,
+}
+
+impl Window {
+    fn of(size: usize) -> Window {
+        Window { size, before: vec![0.0; size], block: 0.0, came: 0 }
+    }
+
+    /// The sum with one more: the last of all.
+    fn with(&mut self, all: &[f64]) -> f64 {
+        let Some(last) = all.last() else { return 0.0 };
+        self.block += last;
+        self.came += 1;
+        if self.came < self.size {
+            return self.block + self.before[self.came];
+        }
+        (self.block, self.came) = (0.0, 0);
+        let mut sum = 0.0;
+        for (from, value) in self.before.iter_mut().rev().zip(all.iter().rev()) {
+            sum += value;
+            *from = sum;
+        }
+        sum
+    }
+
+    fn scale(&mut self, by: f64) {
+        self.before.iter_mut().for_each(|sum| *sum *= by);
+        self.block *= by;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_sums_up_the_last() {
+        for size in 1..=5 {
+            let (mut window, mut all) = (Window::of(size), Vec::new());
+            for i in 0..23 {
+                all.push(f64::from(i * i + 1));
+                let last: f64 = all.iter().rev().take(size).sum();
+                assert_eq!(window.with(&all), last);
+            }
+        }
+    }
 
     #[test]
     fn single_customers_make_a_limited_queue() {

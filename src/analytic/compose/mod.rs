@@ -18,9 +18,10 @@ mod precise;
 mod rough;
 mod sheet;
 
+use super::Solution;
+use super::follow::{self, Timed};
 use super::stations::{ClassState, Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
-use super::{Solution, follow};
 use crate::discipline::{Delay, priority, ps};
 use crate::distribution::{Distribution, Law};
 use crate::math::ladder::Ladder;
@@ -84,8 +85,9 @@ pub(super) struct Composed<'s> {
     /// `None` when overloaded.
     means: Vec<Option<Mean>>,
     tails: Vec<Option<Tail>>,
-    /// What requests of each workload take, where they were followed.
-    followed: Vec<follow::Timed>,
+    /// What requests of each workload take, where they were followed, and where that was too much.
+    followed: Vec<Option<Timed>>,
+    too_much: Vec<bool>,
     /// Whom these met of their own branches.
     pub(super) company: Option<follow::Company>,
     longer: Vec<Option<f64>>,
@@ -124,6 +126,7 @@ impl<'s> Composed<'s> {
             means: vec![None; slots],
             tails: vec![None; slots],
             followed: Vec::new(),
+            too_much: Vec::new(),
             company: None,
             longer: Vec::new(),
         };
@@ -140,17 +143,18 @@ impl<'s> Composed<'s> {
         let met = |visit: VisitId, class: usize| self.met(visit, class).map(|(_, law)| law.clone());
         let Some(followed) = follow::timed(self.solution, &met, &|w| self.request(w)) else { return };
         let workloads = followed.workloads.iter().enumerate();
-        let longer = workloads.map(|(w, timed)| Some(timed.as_ref()?.0 / self.request(w)?)).collect();
+        let longer = workloads.map(|(w, timed)| Some(timed.as_ref()?.mean / self.request(w)?)).collect();
         self.longer = longer;
         for (slot, timed) in followed.operations.into_iter().enumerate() {
-            if let Some((mean, tail)) = timed
+            if let Some(timed) = timed
                 && let Some(known) = &mut self.means[slot]
             {
-                known.all = mean;
-                self.tails[slot] = Some(tail);
+                known.all = timed.mean;
+                self.tails[slot] = Some(timed.tail);
             }
         }
         self.followed = followed.workloads;
+        self.too_much = followed.too_much;
         self.company = followed.company;
     }
 
@@ -165,9 +169,14 @@ impl<'s> Composed<'s> {
         *self.longer.get(workload)?
     }
 
-    /// Mean and tail of the requests of a workload, where they were followed.
-    pub(super) fn followed(&self, workload: usize) -> Option<&(f64, Tail)> {
+    /// What the requests of a workload take, where they were followed.
+    pub(super) fn followed(&self, workload: usize) -> Option<&Timed> {
         self.followed.get(workload)?.as_ref()
+    }
+
+    /// Whether the requests of a workload would have had to be followed, and were not.
+    pub(super) fn was_too_much(&self, workload: usize) -> bool {
+        self.too_much.get(workload).is_some_and(|too_much| *too_much)
     }
 
     /// The rungs on which tails are read.

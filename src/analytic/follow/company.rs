@@ -27,7 +27,7 @@ const MEETING_EFFORT: f64 = 200_000.0;
 const SAME: f64 = 0.02;
 
 /// And it is learned no more often than this on the way to a fixed point.
-const MOST_LEARNED: usize = 12;
+const MOST_LEARNED: usize = 6;
 
 /// What was counted of requests that were followed is right to about this.
 const SAMPLED: f64 = 0.1;

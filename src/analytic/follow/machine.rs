@@ -10,6 +10,9 @@ use crate::network::{Network, OperationId};
 use crate::unit::Seconds;
 use std::collections::BinaryHeap;
 
+/// So many looks of a visit at others cost about what an event does.
+const LOOKS: u64 = 16;
+
 /// A request that never ends, or in which everything meets everything, is followed no further than this effort.
 const LONGEST: u64 = 40_000;
 
@@ -119,7 +122,7 @@ impl<'n> Machine<'n> {
 
     /// What it took so far: events, and visits of a request that were looked at for others.
     pub fn effort(&self) -> u64 {
-        self.events + self.places.looked / 8
+        self.events + self.places.looked / LOOKS
     }
 
     fn later(&mut self, time: Seconds, frame: u32, what: What) {

@@ -36,9 +36,9 @@ mod times;
 mod wait;
 
 pub(super) use company::{Companions, Company};
+pub(super) use times::Timed;
 
 use super::Solution;
-use super::tails::Tail;
 use crate::distribution::Law;
 use crate::math::random::Stream;
 use crate::network::program::Program;
@@ -52,8 +52,9 @@ use places::Places;
 const TIMED_VISITS: f64 = 100_000.0;
 const TIMED: (f64, f64) = (1_000.0, 6_000.0);
 
-/// What happens to them is followed no further than this effort.
-const TIMED_EFFORT: u64 = 2_000_000;
+/// What happens to those of a workload is followed no further than this effort, nor for long where it is seen early that it will be more.
+const TIMED_EFFORT: f64 = 2_000_000.0;
+const EARLY: f64 = 0.1;
 
 /// Waits that company makes no longer than this are those of visits alone.
 const ALONE: f64 = 1.01;
@@ -96,16 +97,15 @@ fn any(steps: &[Step], holds: &dyn Fn(&Step) -> bool) -> bool {
     })
 }
 
-/// A mean time and its tail; `None` where too few were timed.
-pub(super) type Timed = Option<(Seconds, Tail)>;
-
 /// What was timed of requests whose branches wait for each other.
 #[derive(Debug, Clone)]
 pub(super) struct Followed {
-    /// Requests of each workload; `None` where they never wait for each other.
-    pub workloads: Vec<Timed>,
+    /// Requests of each workload; `None` where they never wait for each other, or too few were timed.
+    pub workloads: Vec<Option<Timed>>,
+    /// Those of which too much comes for enough of them to be timed.
+    pub too_much: Vec<bool>,
     /// Runs of operations that fork, and in which they do: `[operation × classes + class]`.
-    pub operations: Vec<Timed>,
+    pub operations: Vec<Option<Timed>>,
     /// Whom they met, where all that may meet anybody were followed.
     pub company: Option<Company>,
 }
@@ -132,14 +132,14 @@ pub(super) fn timed(
     // What does one thing after the other takes what it takes on average, whoever asks for it.
     let meeting = forking(network);
     let forking: Vec<bool> = meeting.iter().zip(&accompanied).map(|(a, b)| *a && *b).collect();
-    let mut all = true;
+    let (mut all, mut too_much) = (true, vec![false; network.workloads.len()]);
     let program = Program::new(network);
     let mut workloads = vec![None; network.workloads.len()];
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
     let mut met_again = Company::none(network);
     let visits: f64 = solution.flows.visits.iter().flatten().sum::<f64>() / solution.rates.iter().sum::<f64>();
     let enough = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
-    for (w, workload) in network.workloads.iter().enumerate() {
+    'workloads: for (w, workload) in network.workloads.iter().enumerate() {
         let class = workload.class;
         if solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| accompanied[*operation]) {
             all &= solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| meeting[*operation]);
@@ -158,9 +158,10 @@ pub(super) fn timed(
             let requests = first..until.round() as u64;
             for number in requests {
                 times.push(machine.request(*operation, &mut Stream::new(SEED, number, w as u64)));
-                if machine.effort() > TIMED_EFFORT {
-                    // Too much comes of each for enough of them to be timed.
-                    return None;
+                let part = times.len() as f64 / count;
+                if machine.effort() as f64 > (part + EARLY).min(1.0) * TIMED_EFFORT {
+                    (all, too_much[w]) = (false, !faint(w));
+                    continue 'workloads;
                 }
             }
         }
@@ -168,12 +169,12 @@ pub(super) fn timed(
         if faint(w) {
             continue;
         }
-        workloads[w] = times::tail(times.into_iter().flatten().collect());
+        workloads[w] = times::timed(times.into_iter().flatten().collect());
         for (operation, times) in machine.runs.into_iter().enumerate() {
             runs[operation * network.classes + class].extend(times);
         }
     }
     met_again.finish(network, &solution.flows);
     let company = all.then_some(met_again);
-    Some(Followed { workloads, operations: runs.into_iter().map(times::tail).collect(), company })
+    Some(Followed { workloads, too_much, operations: runs.into_iter().map(times::timed).collect(), company })
 }

@@ -9,9 +9,19 @@ use crate::network::Station;
 use crate::network::program::LawId;
 use crate::system::Balancer;
 use crate::unit::{PerSecond, Seconds};
+use std::sync::LazyLock;
 
 /// Of more visits of a request to a queue the last of those are looked at on which another one depends.
 const RECENT: usize = 64;
+
+/// After so many times what a queue forgets in, nothing of what one left there is found; on the way there so much is, by the square
+/// root of the time.
+const FORGOTTEN: f64 = 32.0;
+const PARTS: f64 = 512.0;
+static STILL_BUSY: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    let root = |i: u32| f64::from(i) / PARTS * (0.5 * FORGOTTEN).sqrt();
+    (0..=PARTS as u32).map(|i| busy_since(root(i))).collect()
+});
 
 /// More servers than these are taken as these: a request that keeps as many busy is rare.
 const MOST_SERVERS: u32 = 256;
@@ -142,6 +152,8 @@ pub(super) struct Place {
     pub beside: f64,
     /// How long the request keeps all servers of a queue.
     pub kept: Seconds,
+    /// How often a visit has looked at another one, since that was asked last.
+    pub looked: u64,
 }
 
 impl Lane {
@@ -173,12 +185,6 @@ impl Place {
         }
     }
 
-    /// Visits of the request that stand before others.
-    pub fn standing(&self, now: Seconds) -> usize {
-        let standing = |lane: &Lane| lane.past.iter().rev().take(RECENT).take_while(|past| past.until > now).count();
-        self.lanes.iter().map(standing).sum()
-    }
-
     pub fn new(station: &Station, utilization: f64, wait: Wait, forgets: Seconds) -> Place {
         let servers = station.servers_of_queue().min(MOST_SERVERS);
         let lanes = if station.is_split() { station.instances.min(MOST_LANES) as usize } else { 1 };
@@ -201,6 +207,7 @@ impl Place {
             elsewhen: 0.0,
             beside: 0.0,
             kept: 0.0,
+            looked: 0,
         }
     }
 
@@ -221,10 +228,15 @@ impl Place {
     pub fn visit(&mut self, visit: Visit, busy: f64, lines: &Lines, stream: &mut Stream) -> (usize, Seconds) {
         let at = self.lane(stream);
         let mut lane = std::mem::take(&mut self.lanes[at]);
+        self.looked += (lane.past.len().min(RECENT) + lane.present.len()) as u64;
         let mut comer = Comer { visit, busy, lines, last: None };
         for past in lane.past.iter().rev().take(RECENT) {
+            let since = visit.now - past.came;
+            if since > FORGOTTEN * self.forgets && comer.last.is_some() {
+                break;
+            }
             if comer.is_apart(past) {
-                let left = still_busy(visit.now - past.came, self.forgets);
+                let left = still_busy(since, self.forgets);
                 self.beside += (1.0 - comer.spaced(past)) * left * visit.work * past.work;
             } else if comer.last.is_none() && past.leaves <= visit.now {
                 comer.last = Some(past.leaves);
@@ -358,15 +370,22 @@ impl Place {
 }
 
 /// The chance that a queue in heavy traffic that forgets in such a time has not been empty for so long: what one brings then waits with
-/// what another brought before. First passage from the stationary state of a reflected Brownian motion.
+/// what another brought before. Read from a table, to 1e-5.
+fn still_busy(time: Seconds, forgets: Seconds) -> f64 {
+    if time <= 0.0 {
+        return 1.0;
+    }
+    let at = ((time / (FORGOTTEN * forgets)).sqrt() * PARTS).min(PARTS);
+    let (before, part) = (at as usize, at.fract());
+    STILL_BUSY.get(before..before + 2).map_or(0.0, |near| near[0] + part * (near[1] - near[0]))
+}
+
+/// The same, by the square root of the time in units of twice what it forgets in: first passage from the stationary state of a
+/// reflected Brownian motion.
 ///
 /// Source: Abate and Whitt, Transient behavior of regulated Brownian motion, Advances in Applied Probability 19 (1987).
-fn still_busy(time: Seconds, forgets: Seconds) -> f64 {
-    if time <= 0.0 || forgets <= 0.0 {
-        return if time <= 0.0 { 1.0 } else { 0.0 };
-    }
-    let t = 0.5 * time / forgets;
-    let root = t.sqrt();
+fn busy_since(root: f64) -> f64 {
+    let t = root * root;
     let density = (-0.5 * t).exp() / std::f64::consts::TAU.sqrt();
     (2.0 * (1.0 + t) * normal_upper(root) - 2.0 * root * density).clamp(0.0, 1.0)
 }

@@ -34,7 +34,7 @@ pub(super) struct Places {
     instead: Vec<Option<Sampler>>,
     /// How many visits have met so many others, at stations, then at pools.
     met: Vec<Vec<f64>>,
-    /// Visits that others have looked at.
+    /// How often a visit has looked at another one.
     pub looked: u64,
 }
 
@@ -155,8 +155,8 @@ impl Places {
             Some(Some(law)) => law.draw(stream),
             _ => visit.work * place.slowdown,
         };
-        self.looked += place.standing(visit.now) as u64;
         let (met, time) = place.visit(Visit { work, ..visit }, busy, lines, stream);
+        self.looked += std::mem::take(&mut place.looked);
         note(&mut self.met[id], met);
         Some(time)
     }

@@ -10,8 +10,17 @@ const KNOWN: f64 = 10.0;
 /// Points of a tail.
 const POINTS: usize = 64;
 
+/// What was learned of times that were drawn.
+#[derive(Debug, Clone)]
+pub(in crate::analytic) struct Timed {
+    pub mean: Seconds,
+    /// Standard error of the mean, over it.
+    pub error: f64,
+    pub tail: Tail,
+}
+
 /// Mean and tail of times; `None` of too few.
-pub(super) fn tail(mut times: Vec<Seconds>) -> Option<(Seconds, Tail)> {
+pub(super) fn timed(mut times: Vec<Seconds>) -> Option<Timed> {
     let count = times.len();
     if count < 4 * KNOWN as usize {
         return None;
@@ -19,6 +28,8 @@ pub(super) fn tail(mut times: Vec<Seconds>) -> Option<(Seconds, Tail)> {
     times.sort_unstable_by(f64::total_cmp);
     let n = count as f64;
     let mean = times.iter().sum::<f64>() / n;
+    let squares: f64 = times.iter().map(|time| (time - mean) * (time - mean)).sum();
+    let error = if mean > 0.0 { squares.sqrt() / (n * mean) } else { 0.0 };
     let shift = times[0] * (1.0 - 1e-9);
     // As many points for each halving of what exceeds them.
     let ratio = (KNOWN / n).powf(1.0 / (POINTS - 1) as f64);
@@ -40,7 +51,7 @@ pub(super) fn tail(mut times: Vec<Seconds>) -> Option<(Seconds, Tail)> {
     if excess > 0.0 {
         points.extend((1..=6).map(|i| (last + f64::from(i) * excess, level * (-f64::from(i)).exp())));
     }
-    Some((mean, Tail::Curve { shift, curve: Curve::new(points) }))
+    Some(Timed { mean, error, tail: Tail::Curve { shift, curve: Curve::new(points) } })
 }
 
 #[cfg(test)]
@@ -52,12 +63,13 @@ mod tests {
         let n = 20_000;
         // Quantiles of an exponential, evenly.
         let times = (0..n).map(|i| -(1.0 - (f64::from(i) + 0.5) / f64::from(n)).ln() + 2.0).collect();
-        let (mean, tail) = tail(times).unwrap();
+        let Timed { mean, error, tail } = timed(times).unwrap();
         assert!((mean - 3.0).abs() < 1e-3);
+        assert!((error * 3.0 * f64::from(n).sqrt() - 1.0).abs() < 1e-2);
         for level in [0.5f64, 0.05, 0.01, 0.001, 0.0005] {
             let t = 2.0 - level.ln();
             assert!((tail.exceeding(t) / level - 1.0).abs() < 0.02, "{level} {}", tail.exceeding(t));
         }
-        assert!(super::tail(vec![1.0; 8]).is_none());
+        assert!(timed(vec![1.0; 8]).is_none());
     }
 }
