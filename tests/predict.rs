@@ -48,6 +48,26 @@ fn what_analysis_is_unsure_of_is_simulated_briefly() {
     assert!((both / FAN_P95 - 1.0).abs() < 2.0 * error && error < 0.1, "{both} ± {error}");
 }
 
+/// Fan-outs four levels deep, 1,339 calls of each request: more than can be followed one by one.
+#[test]
+fn requests_too_large_to_be_followed_are_simulated() {
+    let mut model = "[workload.w]\nentry = \"s0.o\"\nrate = \"10/s\"\n".to_string();
+    let cores = [1, 2, 2, 4, 8];
+    for (depth, calls) in [6, 6, 6, 5, 0].into_iter().enumerate() {
+        let call = format!("{{ call = \"s{}.o\" }}, ", depth + 1);
+        let fork = if calls > 0 { format!(", {{ parallel = [ {} ] }}", call.repeat(calls)) } else { String::new() };
+        let (cores, work) = (cores[depth], if depth == 0 { "1ms" } else { "200us" });
+        model +=
+            &format!("[service.s{depth}]\ncores = {cores}\noperations.o.steps = [ {{ work = \"{work}\" }}{fork} ]\n");
+    }
+    let network = network(&model);
+    let (_, doubt) = p95(&analytic::solve(&network));
+    assert!(doubt >= 1.0, "{doubt}");
+    // A simulation with --precision 0.5% finds 55.5 ms.
+    let (both, error) = p95(&predict::solve(&network));
+    assert!((both / 0.0555 - 1.0).abs() < 2.0 * error && error < 0.15, "{both} ± {error}");
+}
+
 /// Nine calls of a request at once to a server with room for four: analysis counts on others alone to fill it.
 #[test]
 fn requests_that_refuse_themselves_are_found() {

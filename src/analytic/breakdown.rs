@@ -34,8 +34,10 @@ const UNSTEADY: f64 = 0.15;
 /// That error grows with the variability of the work, up to here.
 const MOST_VARIED: f64 = 3.0;
 
-/// Error where branches wait for each other in requests of which too much comes for them to be followed.
-const UNFOLLOWED: f64 = 0.3;
+/// Error where branches wait for each other in requests of which so much comes that few were followed, and where none was: as if all
+/// waits were each other's, or none.
+const FEW_FOLLOWED: f64 = 0.3;
+const UNFOLLOWED: f64 = 1.0;
 
 /// What the mean response time of a workload is made of.
 #[derive(Default)]
@@ -103,7 +105,11 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
     let share = |time: f64| if mean > 0.0 { time / mean } else { 0.0 };
     // Branches depend on each other through their queues: without queueing they do not.
     let fork = walk.fork * (2.0 * share(walk.queueing.iter().sum())).min(1.0);
-    let fork = if composed.was_too_much(w) { fork.max(UNFOLLOWED) } else { fork };
+    let fork = match composed.followed(w) {
+        _ if !composed.was_too_much(w) => fork,
+        Some(_) => fork.max(FEW_FOLLOWED),
+        None => fork.max(UNFOLLOWED),
+    };
     let again = |(station, (visits, queueing)): (usize, &(f64, f64))| {
         let visits = visits.max(walk.in_a_run[station]);
         // Works that differ much from visit to visit follow each other in an order that variances do not know.

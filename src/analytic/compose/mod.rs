@@ -85,7 +85,7 @@ pub(super) struct Composed<'s> {
     /// `None` when overloaded.
     means: Vec<Option<Mean>>,
     tails: Vec<Option<Tail>>,
-    /// What requests of each workload take, where they were followed, and where that was too much.
+    /// What requests of each workload take, where they were followed, and where too few were.
     followed: Vec<Option<Timed>>,
     too_much: Vec<bool>,
     /// Whom these met of their own branches.
@@ -174,7 +174,7 @@ impl<'s> Composed<'s> {
         self.followed.get(workload)?.as_ref()
     }
 
-    /// Whether the requests of a workload would have had to be followed, and were not.
+    /// Whether few of the requests of a workload were followed, or none, where more should have been.
     pub(super) fn was_too_much(&self, workload: usize) -> bool {
         self.too_much.get(workload).is_some_and(|too_much| *too_much)
     }

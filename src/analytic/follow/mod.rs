@@ -52,9 +52,11 @@ use places::Places;
 const TIMED_VISITS: f64 = 100_000.0;
 const TIMED: (f64, f64) = (1_000.0, 6_000.0);
 
-/// What happens to those of a workload is followed no further than this effort, nor for long where it is seen early that it will be more.
-const TIMED_EFFORT: f64 = 2_000_000.0;
-const EARLY: f64 = 0.1;
+/// Those of a workload are timed for no more than this effort, and not at all where the first of them say that it would not be enough for
+/// so many.
+const TIMED_EFFORT: f64 = 1_000_000.0;
+const FEWEST: usize = 50;
+const FIRST: usize = 10;
 
 /// Waits that company makes no longer than this are those of visits alone.
 const ALONE: f64 = 1.01;
@@ -102,7 +104,7 @@ fn any(steps: &[Step], holds: &dyn Fn(&Step) -> bool) -> bool {
 pub(super) struct Followed {
     /// Requests of each workload; `None` where they never wait for each other, or too few were timed.
     pub workloads: Vec<Option<Timed>>,
-    /// Those of which too much comes for enough of them to be timed.
+    /// Those of which so much comes that only few were timed, or none.
     pub too_much: Vec<bool>,
     /// Runs of operations that fork, and in which they do: `[operation × classes + class]`.
     pub operations: Vec<Option<Timed>>,
@@ -139,7 +141,7 @@ pub(super) fn timed(
     let mut met_again = Company::none(network);
     let visits: f64 = solution.flows.visits.iter().flatten().sum::<f64>() / solution.rates.iter().sum::<f64>();
     let enough = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
-    'workloads: for (w, workload) in network.workloads.iter().enumerate() {
+    for (w, workload) in network.workloads.iter().enumerate() {
         let class = workload.class;
         if solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| accompanied[*operation]) {
             all &= solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| meeting[*operation]);
@@ -151,19 +153,23 @@ pub(super) fn timed(
         machine.wanted.clone_from(&forking);
         machine.refusing = refusing(&solution.losses, class);
         let count = if faint(w) { SEEN } else { enough };
-        let (mut until, mut times) = (0.0, Vec::with_capacity(count as usize));
-        for (operation, share) in &workload.mix {
-            until += share * count;
-            let first = times.len() as u64;
-            let requests = first..until.round() as u64;
-            for number in requests {
-                times.push(machine.request(*operation, &mut Stream::new(SEED, number, w as u64)));
-                let part = times.len() as f64 / count;
-                if machine.effort() as f64 > (part + EARLY).min(1.0) * TIMED_EFFORT {
-                    (all, too_much[w]) = (false, !faint(w));
-                    continue 'workloads;
-                }
+        let mut times = Vec::with_capacity(count as usize);
+        let mut came = vec![0.0; workload.mix.len()];
+        while (times.len() as f64) < count && (machine.effort() as f64) < TIMED_EFFORT {
+            // Of however many, each operation has its share.
+            let number = times.len() as f64 + 1.0;
+            let missing = |i: &usize| workload.mix[*i].1 * number - came[*i];
+            let Some(next) = (0..came.len()).max_by(|a, b| missing(a).total_cmp(&missing(b))) else { break };
+            came[next] += 1.0;
+            times.push(machine.request(workload.mix[next].0, &mut Stream::new(SEED, times.len() as u64, w as u64)));
+            if times.len() == FIRST && machine.effort() as f64 / FIRST as f64 * FEWEST as f64 > TIMED_EFFORT {
+                break;
             }
+        }
+        too_much[w] = (times.len() as f64) < count && !faint(w);
+        if times.len() < FEWEST {
+            all = false;
+            continue;
         }
         met_again.count(&mut machine.places, w, solution.rates[w] / times.len().max(1) as f64);
         if faint(w) {
