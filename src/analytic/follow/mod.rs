@@ -42,7 +42,7 @@ use super::Solution;
 use crate::distribution::Law;
 use crate::math::random::Stream;
 use crate::network::program::Program;
-use crate::network::{PoolId, Step, VisitId};
+use crate::network::{PoolId, Step, VisitId, Workload};
 use crate::unit::Seconds;
 use company::{forking, refusing};
 use machine::Machine;
@@ -153,19 +153,7 @@ pub(super) fn timed(
         machine.wanted.clone_from(&forking);
         machine.refusing = refusing(&solution.losses, class);
         let count = if faint(w) { SEEN } else { enough };
-        let mut times = Vec::with_capacity(count as usize);
-        let mut came = vec![0.0; workload.mix.len()];
-        while (times.len() as f64) < count && (machine.effort() as f64) < TIMED_EFFORT {
-            // Of however many, each operation has its share.
-            let number = times.len() as f64 + 1.0;
-            let missing = |i: &usize| workload.mix[*i].1 * number - came[*i];
-            let Some(next) = (0..came.len()).max_by(|a, b| missing(a).total_cmp(&missing(b))) else { break };
-            came[next] += 1.0;
-            times.push(machine.request(workload.mix[next].0, &mut Stream::new(SEED, times.len() as u64, w as u64)));
-            if times.len() == FIRST && machine.effort() as f64 / FIRST as f64 * FEWEST as f64 > TIMED_EFFORT {
-                break;
-            }
-        }
+        let times = drawn(&mut machine, workload, w, count);
         too_much[w] = (times.len() as f64) < count && !faint(w);
         if times.len() < FEWEST {
             all = false;
@@ -183,4 +171,21 @@ pub(super) fn timed(
     met_again.finish(network, &solution.flows);
     let company = all.then_some(met_again);
     Some(Followed { workloads, too_much, operations: runs.into_iter().map(times::timed).collect(), company })
+}
+
+/// What so many requests of a workload take, each operation having its share of however many; fewer where too much comes of each.
+fn drawn(machine: &mut Machine<'_>, workload: &Workload, w: usize, count: f64) -> Vec<Option<Seconds>> {
+    let mut times = Vec::with_capacity(count as usize);
+    let mut came = vec![0.0; workload.mix.len()];
+    while (times.len() as f64) < count && (machine.effort() as f64) < TIMED_EFFORT {
+        let number = times.len() as f64 + 1.0;
+        let missing = |i: &usize| workload.mix[*i].1 * number - came[*i];
+        let Some(next) = (0..came.len()).max_by(|a, b| missing(a).total_cmp(&missing(b))) else { break };
+        came[next] += 1.0;
+        times.push(machine.request(workload.mix[next].0, &mut Stream::new(SEED, times.len() as u64, w as u64)));
+        if times.len() == FIRST && machine.effort() as f64 / FIRST as f64 * FEWEST as f64 > TIMED_EFFORT {
+            break;
+        }
+    }
+    times
 }
