@@ -448,3 +448,26 @@ fn a_flood_is_waited_for_by_who_is_not_urgent() {
     let model = "[service.a]\ndiscipline = \"preemptive\"\noperations.o.work = \"2ms\"\n[workload.urgent]\nentry = \"a.o\"\npriority = 1\nrate = \"110/s\"\n[workload.other]\nentry = \"a.o\"\npriority = 2\nrate = \"270/s\"\narrivals = { burst = { ratio = 3, on = \"1.5s\", off = \"1.1s\" } }\n";
     agrees(model, 0.2);
 }
+
+#[test]
+fn who_always_finds_room_is_not_refused() {
+    // Five users and room for five: M/M/1//5 by the chances of its six states.
+    let users = |queue: u32| {
+        format!(
+            "[service.b]\nqueue = {queue}\noperations.o.work = \"8ms\"\n[workload.w]\nentry = \"b.o\"\nusers = 5\nthink = \"10ms\"\n"
+        )
+    };
+    let chances: Vec<f64> =
+        (0..6).scan(1.0, |chance, n| Some(std::mem::replace(chance, *chance * 0.8 * f64::from(5 - n)))).collect();
+    let busy = 1.0 - chances[0] / chances.iter().sum::<f64>();
+    let own = &solve(&users(4)).workloads[0];
+    assert!(own.error_rate == 0.0 && (own.throughput / (busy / 8e-3) - 1.0).abs() < 1e-6, "{}", own.throughput);
+    assert_eq!(own.accuracy, Accuracy::Exact);
+    assert!(solve(&users(1)).workloads[0].error_rate > 0.2);
+    // Three workers at most ask one with room for three.
+    agrees(
+        &front("{ call = \"c.o\" }", "workers = 3\n", "rate = \"90/s\"")
+            .replace(BACK, "[service.c]\nqueue = 2\noperations.o.work = \"8ms\"\n"),
+        0.08,
+    );
+}

@@ -32,6 +32,7 @@ mod stations;
 mod tails;
 mod traffic;
 mod trust;
+mod unreached;
 mod unsteady;
 mod waits;
 

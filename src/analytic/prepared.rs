@@ -1,9 +1,9 @@
 //! A network made ready for analysis: everything that is held becomes a pool, and circles are drawn out.
 //!
 //! Workers are a pool of their service that each of its operations holds; the limit of an external is a pool that hands out
-//! so many per second. A trace is taken as independent interarrival times of its variability.
+//! so many per second. A trace is taken as independent interarrival times of its variability. Limits that are never reached go.
 
-use super::circles;
+use super::{circles, unreached};
 use crate::distribution::{Gamma, Law};
 use crate::network::{Network, OperationId, Pool, PoolId, PoolKind, Service, Step, Workload};
 use crate::system::{ArrivalLaw, Load};
@@ -12,12 +12,13 @@ use std::borrow::Cow;
 /// Interarrival times of a trace that are looked at together.
 const WINDOW: usize = 20;
 
-/// The network with every holder a pool and every operation in order.
+/// The network with every holder a pool, every operation in order and no limit that is never reached.
 pub(super) fn prepared(network: &Network) -> Cow<'_, Network> {
     let held = network.services.iter().any(|service| service.workers.is_some() || service.limit.is_some());
     let circular = network.order.len() < network.operations.len();
     let traced = |workload: &Workload| matches!(workload.arrivals(), Some(ArrivalLaw::Trace(_)));
-    if !held && !circular && !network.workloads.iter().any(traced) {
+    let limited = network.stations.iter().any(|station| station.queue.is_some());
+    if !held && !circular && !limited && !network.workloads.iter().any(traced) {
         return Cow::Borrowed(network);
     }
     let mut network = network.clone();
@@ -43,6 +44,7 @@ pub(super) fn prepared(network: &Network) -> Cow<'_, Network> {
             hold(&mut network, &operations);
         }
     }
+    unreached::lift(&mut network);
     Cow::Owned(network)
 }
 
