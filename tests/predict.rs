@@ -68,6 +68,28 @@ fn requests_too_large_to_be_followed_are_simulated() {
     assert!((both / 0.0555 - 1.0).abs() < 2.0 * error && error < 0.15, "{both} ± {error}");
 }
 
+/// Attempts that follow each other at once find the queue as full as the first one did: as many fail as are refused at M/M/1/4.
+#[test]
+fn attempts_that_are_refused_again_are_simulated() {
+    let network = network(
+        r#"
+        [service.a]
+        operations.o.steps = [ { work = "2ms" }, { call = "b.o", retries = 2 } ]
+        [service.b]
+        queue = 3
+        operations.o.work = "8ms"
+        [workload.w]
+        entry = "a.o"
+        rate = "100/s"
+        "#,
+    );
+    let (_, doubt) = p95(&analytic::solve(&network));
+    assert!(doubt > 0.1, "{doubt}");
+    let refused = 0.8f64.powi(4) * 0.2 / (1.0 - 0.8f64.powi(5));
+    let own = &predict::solve(&network).workloads[0];
+    assert!((own.error_rate / refused - 1.0).abs() < 0.05, "{} {refused}", own.error_rate);
+}
+
 /// Nine calls of a request at once to a server with room for four: analysis counts on others alone to fill it.
 #[test]
 fn requests_that_refuse_themselves_are_found() {
