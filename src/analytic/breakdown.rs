@@ -201,9 +201,9 @@ fn refused_in(solution: &Solution<'_>, class: usize, steps: &[Step], operations:
     let passed = |step: &Step| match step {
         Step::Visit(visit) => 1.0 - solution.stations[solution.network.visits[*visit].station].classes[class].refused,
         Step::Hold { pool, steps } => (1.0 - solution.gates[*pool].refused) * (1.0 - inside(steps)),
-        Step::Call(call) => (1.0 - call.probability * operations[call.target]).powf(f64::from(call.times)),
+        Step::Call(call) => flows::all_of(1.0 - call.probability * operations[call.target], call.times),
         Step::Guarded(guarded) => 1.0 - inside(&guarded.attempt),
-        Step::Repeat { times, steps } => (1.0 - inside(steps)).powf(f64::from(*times)),
+        Step::Repeat { times, steps } => flows::all_of(1.0 - inside(steps), *times),
         Step::Parallel { branches, .. } => branches.iter().map(|steps| 1.0 - inside(steps)).product(),
         Step::Choose { ways, .. } => 1.0 - ways.iter().map(|(chance, steps)| chance * inside(steps)).sum::<f64>(),
         Step::Delay(_) | Step::Send(_) | Step::Fail(_) => 1.0,
