@@ -39,8 +39,8 @@ const MOST_VARIED: f64 = 3.0;
 const FEW_FOLLOWED: f64 = 0.3;
 const UNFOLLOWED: f64 = 1.0;
 
-/// Error where attempts that are refused are made again, which meet the same full queue more often than others do, and the share of requests
-/// from which on that shows.
+/// Error where attempts that are refused are made again after a while, which come back together as those did that found no room, and the
+/// share of requests from which on that shows.
 const REFUSED_AGAIN: f64 = 0.15;
 const SHOWS: f64 = 1e-3;
 
@@ -76,8 +76,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         doubt: 0.0,
         fork: 0.0,
         late: 0.0,
-        refused: refused(solution, class),
-        refused_again: 0.0,
+        refused: 0.0,
         stations: vec![(0.0, 0.0); network.stations.len()],
         in_a_run: vec![0.0; network.stations.len()],
     };
@@ -131,7 +130,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         _ => 0.0,
     };
     let unsteady = unsteady * walk.queueing.iter().sum::<f64>();
-    let again = REFUSED_AGAIN * (walk.refused_again / SHOWS).min(1.0);
+    let again = REFUSED_AGAIN * (walk.refused / SHOWS).min(1.0);
     let late = (walk.late + again).min(MOST_LATE);
     let doubt = share(TAIL * (walk.doubt + unsteady) + repeated);
     let mut shares = walk.shares(w);
@@ -174,41 +173,12 @@ struct Walk<'a> {
     doubt: f64,
     fork: f64,
     late: f64,
-    /// The chance that a run of each operation is refused somewhere, and how often attempts are of which more follow.
-    refused: Vec<f64>,
-    refused_again: f64,
+    /// How often an attempt is refused by what has changed until the next.
+    refused: f64,
     /// For each station how often it is visited, and the time in its queue.
     stations: Vec<(f64, f64)>,
     /// For each station the most visits that one run of an operation makes.
     in_a_run: Vec<f64>,
-}
-
-/// The chance that a run of each operation is refused somewhere.
-fn refused(solution: &Solution<'_>, class: usize) -> Vec<f64> {
-    let network = solution.network;
-    let mut refused = vec![0.0; network.operations.len()];
-    // Nobody asks who tries nothing again.
-    let asked = if network.guards > 0 { network.order.as_slice() } else { &[] };
-    for &operation in asked.iter().rev() {
-        refused[operation] = refused_in(solution, class, &network.operations[operation].steps, &refused);
-    }
-    refused
-}
-
-/// The same of some steps, at most: as if nothing else failed.
-fn refused_in(solution: &Solution<'_>, class: usize, steps: &[Step], operations: &[f64]) -> f64 {
-    let inside = |steps: &[Step]| refused_in(solution, class, steps, operations);
-    let passed = |step: &Step| match step {
-        Step::Visit(visit) => 1.0 - solution.stations[solution.network.visits[*visit].station].classes[class].refused,
-        Step::Hold { pool, steps } => (1.0 - solution.gates[*pool].refused) * (1.0 - inside(steps)),
-        Step::Call(call) => flows::all_of(1.0 - call.probability * operations[call.target], call.times),
-        Step::Guarded(guarded) => 1.0 - inside(&guarded.attempt),
-        Step::Repeat { times, steps } => flows::all_of(1.0 - inside(steps), *times),
-        Step::Parallel { branches, .. } => branches.iter().map(|steps| 1.0 - inside(steps)).product(),
-        Step::Choose { ways, .. } => 1.0 - ways.iter().map(|(chance, steps)| chance * inside(steps)).sum::<f64>(),
-        Step::Delay(_) | Step::Send(_) | Step::Fail(_) => 1.0,
-    };
-    1.0 - steps.iter().map(passed).product::<f64>()
 }
 
 impl Walk<'_> {
@@ -287,10 +257,7 @@ impl Walk<'_> {
         let tries = &self.solution.losses.tries[guarded.id][self.class];
         self.late += LATE * runs * (tries.late + tries.copied);
         self.retries += runs * lost;
-        if guarded.call.retries > 0 {
-            let (solution, class) = (self.solution, self.class);
-            self.refused_again += runs * refused_in(solution, class, &guarded.attempt, &self.refused);
-        }
+        self.refused += runs * self.composed.forgotten(guarded, self.class);
         let once = self.composed.mean_of(&guarded.attempt, self.class).map_or(0.0, |mean| mean.all);
         if once > 0.0 {
             self.steps(&guarded.attempt, runs * last.all / once, service);
@@ -317,7 +284,8 @@ impl Walk<'_> {
             .iter()
             .enumerate()
             .map(|(s, service)| {
-                let runs: f64 = service.operations.iter().map(|o| self.solution.flows.operations[*o][w]).sum();
+                let asked = |o: &OperationId| self.solution.flows.asked(*o).nth(w).unwrap_or(0.0);
+                let runs: f64 = service.operations.iter().map(asked).sum();
                 Share {
                     service: service.name.clone(),
                     queueing: queueing[s],

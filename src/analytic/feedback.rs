@@ -4,7 +4,8 @@
 use super::Solution;
 use super::compose::{Composed, Extent};
 use crate::math::fixed_point::Steps;
-use crate::network::flows::{Losses, Tries};
+use crate::network::flows::Losses;
+use crate::network::tries::Tries;
 use crate::network::{Guarded, Network, Step, Workload};
 use crate::system::Load;
 use crate::unit::Seconds;
@@ -164,15 +165,14 @@ impl<'n> Feedback<'n> {
             for class in 0..solution.network.classes {
                 let next = composed.tries(guarded, class);
                 let tries = &mut self.losses.tries[guarded.id][class];
-                taken.extend([tries.attempt, tries.late, tries.copied, tries.again]);
-                led.extend([next.attempt, next.late, next.copied, next.again]);
+                taken.extend([tries.attempt, tries.late, tries.copied, tries.again, tries.vain]);
+                led.extend([next.attempt, next.late, next.copied, next.again, next.vain]);
                 tries.time = next.time;
             }
         }
         for (w, workload) in solution.network.workloads.iter().enumerate() {
             let Load::Closed { users, think } = &workload.load else { continue };
-            let response =
-                composed.request(w).map(|mean| self.longer[w] * mean).filter(|response| response.is_finite());
+            let response = composed.cycle(w, self.longer[w]).filter(|response| response.is_finite());
             let taken_now = f64::from(*users) / solution.rates[w] - think.mean();
             let beyond = &mut self.beyond[w];
             if beyond.response == 0.0 {
@@ -192,14 +192,14 @@ impl<'n> Feedback<'n> {
 
     /// Takes these values, in the order in which they were gathered.
     fn take(&mut self, values: &[f64]) {
-        let (chances, differences) = values.split_at(4 * self.guarded.len() * self.network.classes);
-        let mut chances = chances.chunks_exact(4);
+        let (chances, differences) = values.split_at(5 * self.guarded.len() * self.network.classes);
+        let mut chances = chances.chunks_exact(5);
         for guarded in &self.guarded {
             for tries in &mut self.losses.tries[guarded.id] {
-                let Some(&[attempt, late, copied, again]) = chances.next() else { return };
+                let Some(&[attempt, late, copied, again, vain]) = chances.next() else { return };
                 let chance = |value: f64| value.clamp(0.0, 1.0);
-                let (attempt, late, copied) = (chance(attempt), chance(late), chance(copied));
-                *tries = Tries { attempt, late, copied, ..*tries }.retried(chance(again), guarded.call.retries);
+                let known = Tries { attempt: chance(attempt), late: chance(late), copied: chance(copied), ..*tries };
+                *tries = known.retried(chance(again), chance(vain), guarded.call.retries);
             }
         }
         let users = self.network.workloads.iter().zip(&mut self.beyond).filter(|(workload, _)| workload.is_closed());

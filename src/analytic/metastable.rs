@@ -9,7 +9,8 @@
 use super::Solution;
 use super::compose::Composed;
 use super::feedback::guarded_calls;
-use crate::network::flows::{Losses, Tries, flows};
+use crate::network::flows::{Losses, flows};
+use crate::network::tries::Tries;
 use crate::network::{Guarded, Network, OperationId, StationId, Step};
 use crate::prediction::{Metastable, Regime};
 
@@ -28,7 +29,7 @@ pub(super) fn find(solution: &Solution<'_>, composed: &Composed<'_>) -> Option<M
             for guarded in &late {
                 let copied = if guarded.call.hedge.is_some() { 1.0 } else { 0.0 };
                 let none = Tries { attempt: 0.0, late: 1.0, copied, ..Tries::PLAIN };
-                losses.tries[guarded.id][class] = none.retried(1.0, guarded.call.retries);
+                losses.tries[guarded.id][class] = none.retried(1.0, 0.0, guarded.call.retries);
             }
         }
         let loads = loads(network, &losses, &solution.rates);

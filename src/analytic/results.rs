@@ -127,12 +127,13 @@ pub(super) fn distribution(parts: &[(f64, &Tail)], mean: f64) -> Times {
 fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, id: ServiceId) -> ServiceResult {
     let network = solution.network;
     let service = &network.services[id];
-    let arrival_rate: f64 = service.operations.iter().flat_map(|o| &solution.flows.operations[*o]).sum();
+    let flows = &solution.flows;
+    let arrival_rate: f64 = service.operations.iter().map(|o| flows.asked(*o).sum::<f64>()).sum();
     // Runs of each operation and class, of which the successful ones have a response time.
     let mut runs: Vec<(f64, usize, usize)> = Vec::new();
     for &operation in &service.operations {
         for class in 0..network.classes {
-            let rate: f64 = solution.flows.operations[operation]
+            let rate: f64 = flows.operations[operation]
                 .iter()
                 .zip(&network.workloads)
                 .filter(|(_, workload)| workload.class == class)
@@ -143,7 +144,7 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
             }
         }
     }
-    let throughput: f64 = runs.iter().map(|(rate, o, class)| rate * solution.flows.success[*o][*class]).sum();
+    let throughput: f64 = runs.iter().map(|(rate, o, class)| rate * flows.success[*o][*class]).sum();
     let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * composed.success(*o, *class)).sum();
     let response = responses(composed, &runs, network.operations.len() <= REFINED);
     let mix: Vec<(OperationId, f64)> = runs.iter().map(|(rate, o, _)| (*o, rate / arrival_rate)).collect();

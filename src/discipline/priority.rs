@@ -19,7 +19,9 @@
 //! Exact for one server and Poisson arrivals: Cobham (1954), White and Christie (1958), Kesten and Runnenburg (1957),
 //! Takagi, Queueing Analysis I (1991), chapter 3. Several servers: who waits does so for the first of them to be free,
 //! and then as at one server as fast as all, with the chance to wait of Erlang C; exact for equal exponential services
-//! without interruption (Davis, 1966; Kella and Yechiali, 1985), and Tijms's approximation for one class.
+//! without interruption (Davis, 1966; Kella and Yechiali, 1985), and Tijms's approximation for one class. With interruption the classes
+//! down to any have the queue that they have without priorities; exact in the mean for equal exponential services (Buzen and Bondi,
+//! The response times of priority classes under preemptive resume in M/M/m queues, Operations Research 31, 1983).
 
 use super::busy::{Interrupted, Interruptions};
 use super::fcfs::{self, Arrivals, Queue};
@@ -74,6 +76,7 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
     let poisson = matches!(arrivals, Arrivals::Poisson) && (servers == 1 || alike);
     let closed = |class: &Class| class.arrival_rate == 0.0 || class.service.has_closed_transform();
     let mut above = 0.0;
+    let mut several = (preemptive && servers > 1).then(|| Several::of(classes, servers));
     let mut treatments = Vec::with_capacity(classes.len());
     for k in 0..classes.len() {
         let up_to = above + load(&classes[k]);
@@ -90,9 +93,8 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
         // One server as fast as all together.
         let pooled = |part: &[Class]| pool(part, 1.0 / m);
         let (first, own, rest) = (pooled(&classes[..k]), pooled(&classes[..=k]), pooled(&met[k + 1..]));
-        let interrupted = preemptive && above > 0.0;
-        let stretched = classes[k].service.mean() / m * above / (1.0 - above);
-        let interruptions = (interrupted && servers == 1).then(|| first.clone());
+        let interruptions = (preemptive && above > 0.0 && servers == 1).then(|| first.clone());
+        let waited = several.as_mut().map_or(0.0, |several| several.wait(&classes[k], &own, above));
         let known = poisson && met.iter().all(closed);
         let soonest = (servers > 1 && !alike).then(|| soonest(met, servers));
         let law = UrgentWait { first, own, rest, idle: (1.0 - met_load).max(0.0), soonest };
@@ -102,9 +104,9 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
             // Arrivals more variable than Poisson wait longer by as much as in heavy traffic.
             let scv = pool(met, 1.0).service.scv();
             let mut factor = (arrivals.scv() + scv) / (1.0 + scv);
-            if interrupted && servers > 1 {
+            if waited > 0.0 && above > 0.0 {
                 // What interruptions take is waited for before the service.
-                factor *= 1.0 + stretched * of_several(&law.own, servers) / (probability * law.mean());
+                factor *= waited / (probability * law.mean());
             }
             Delay::Of { probability, law: Law::Derived(Derived::new(law).scaled(factor)) }
         };
@@ -116,18 +118,52 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
     treatments
 }
 
-/// What a wait at several servers is over that at one as fast as all: so much of what interruptions take at the one they
-/// take at the several (Bondi and Buzen, 1984).
+/// Waits at several servers that more urgent classes interrupt, one class after the other.
+struct Several {
+    servers: u32,
+    /// What a wait at the several is over that at one as fast as all, over what it is for exponential work: of all classes together.
+    shape: f64,
+    /// The sum of `ρ_i W_i` over the classes until now, at one server as fast as all, and at the several.
+    alone: f64,
+    together: f64,
+}
+
+impl Several {
+    fn of(classes: &[Class], servers: u32) -> Several {
+        let all = pool(classes, 1.0 / f64::from(servers));
+        // One shape for all of them: what a class waits is a difference, in which two would not cancel.
+        let shape = if equal_exponentials(classes) { 1.0 } else { of_several(&all, servers) };
+        Several { servers, shape, alone: 0.0, together: 0.0 }
+    }
+
+    /// The mean time that requests of a class take longer than their work; `all` is it with those above, at one server as fast as all.
+    ///
+    /// The classes down to any are served as if there were no others, and what waits of them, weighted by its work, is what waits
+    /// without priorities, about: so much less at several servers.
+    fn wait(&mut self, class: &Class, all: &Interruptions, above: f64) -> Seconds {
+        let service = class.service.mean() / f64::from(self.servers);
+        let (load, up_to) = (class.arrival_rate * service, all.load());
+        let work = 0.5 * all.arrival_rate * all.service.moment(2);
+        let alone = (service * above + work / (1.0 - up_to)) / (1.0 - above);
+        self.alone += load * alone;
+        let waits = self.shape * busy_chance(up_to, self.servers) / up_to.max(f64::MIN_POSITIVE);
+        let before = std::mem::replace(&mut self.together, self.alone * waits);
+        if load > 0.0 { ((self.together - before) / load).max(0.0) } else { 0.0 }
+    }
+}
+
+/// What a wait at several servers is over that at one as fast as all where all are served as they come, over what it is for exponential
+/// work.
 fn of_several(all: &Interruptions, servers: u32) -> f64 {
-    let own = Queue {
-        arrival_rate: all.arrival_rate,
-        arrivals: Arrivals::Poisson,
-        service: all.service.scaled(f64::from(servers)),
-        servers,
-    };
-    let fast = own.arrival_rate * all.service.moment(2) / (2.0 * (1.0 - all.load()));
-    let met = fcfs::solve(&own).map_or(fast, |waiting| waiting.delay.mean());
-    if fast > 0.0 { met / fast } else { 1.0 }
+    let load = all.load();
+    if load <= 0.0 || load >= 1.0 {
+        return 1.0;
+    }
+    let service = all.service.scaled(f64::from(servers));
+    let own = Queue { arrival_rate: all.arrival_rate, arrivals: Arrivals::Poisson, service, servers };
+    let fast = own.arrival_rate * all.service.moment(2) / (2.0 * (1.0 - load));
+    let exponential = fast * busy_chance(load, servers) / load;
+    fcfs::solve(&own).map_or(1.0, |waiting| waiting.delay.mean() / exponential)
 }
 
 fn equal_exponentials(classes: &[Class]) -> bool {
@@ -274,6 +310,24 @@ mod tests {
             treatment.wait.mean() + treatment.served(&two()[k].service).mean()
         };
         assert!((mean(0) - 0.0125).abs() < 1e-12 && (mean(1) - 0.1125).abs() < 1e-12, "{} {}", mean(0), mean(1));
+    }
+
+    #[test]
+    fn several_servers_that_are_interrupted_have_the_queue_of_all_classes() {
+        let class = |arrival_rate: f64| Class { arrival_rate, service: Law::exponential(0.01) };
+        for servers in [2, 5] {
+            let classes = [class(90.0), class(60.0), class(20.0)];
+            let got = solve(&classes, &Arrivals::Poisson, servers, true);
+            let mut rate = 0.0;
+            let mut waiting = 0.0;
+            for (class, treatment) in classes.iter().zip(&got) {
+                rate += class.arrival_rate;
+                waiting += class.arrival_rate * treatment.as_ref().unwrap().wait.mean();
+                let load = rate * 0.01;
+                let right = erlang::erlang_c(servers, load).unwrap() * load / (f64::from(servers) - load);
+                assert!((waiting / right - 1.0).abs() < 1e-9, "{servers} {rate}: {waiting} {right}");
+            }
+        }
     }
 
     #[test]

@@ -28,35 +28,39 @@ const SHORTEST: Seconds = 1e-12;
 /// Points at which larger parts are solved.
 const POINTS: usize = 40;
 
-/// An element: a queue with so many servers, not always whole, each of which takes so long for one pass through the part.
+/// An element: queues with so many servers, not always whole, one of which each pass through the part visits, drawn at random.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Element {
     /// Time of a server for one pass.
     pub demand: Seconds,
-    /// Servers, more than zero.
+    /// Servers of each queue, more than zero.
     pub servers: f64,
-    /// What others than those inside ask of its servers: their offered load, less than the servers.
+    /// What others than those inside ask of these: their offered load, less than the servers.
     pub others: f64,
+    /// How many such queues there are, one at least.
+    pub copies: u32,
 }
 
 impl Element {
-    /// The rates at which it lets go of those inside, from none of them on.
+    /// The rates at which one of its queues lets go of those inside, from none of them on.
     fn rates(&self, most: usize) -> Vec<PerSecond> {
-        servers_had(self.servers, self.others, most).into_iter().map(|had| had / self.demand).collect()
+        let demand = self.demand / f64::from(self.copies);
+        servers_had(self.servers, self.others, most).into_iter().map(|had| had / demand).collect()
     }
 
     /// The rate at which it lets go of very many.
     pub fn capacity(&self) -> PerSecond {
-        (self.servers - self.others) / self.demand
+        f64::from(self.copies) * (self.servers - self.others) / self.demand
     }
 
     /// Mean number of those inside that are there when passes come as a Poisson process of this rate; infinite from saturation on.
     pub fn present(&self, rate: PerSecond) -> f64 {
-        let own = rate * self.demand;
-        if own > 0.0 { self.crowd(own + self.others) * own / (own + self.others) } else { 0.0 }
+        let copies = f64::from(self.copies);
+        let own = rate * self.demand / copies;
+        if own > 0.0 { copies * self.crowd(own + self.others) * own / (own + self.others) } else { 0.0 }
     }
 
-    /// Mean number of all that are there at this offered load.
+    /// Mean number of all that are at one of its queues at this offered load.
     fn crowd(&self, a: f64) -> f64 {
         if a >= self.servers {
             return f64::INFINITY;
@@ -126,14 +130,14 @@ pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> Filled {
         };
         return Filled {
             throughput: all[inside - 1] / all[inside] / unit,
-            present: (0..elements.len()).map(|e| over(e, &|n| n as f64)).collect(),
+            present: (0..elements.len()).map(|e| f64::from(elements[e].copies) * over(e, &|n| n as f64)).collect(),
             beside: elements.iter().enumerate().map(beside).collect(),
         };
     }
     let open = Open::of(delay, elements);
     let rate = open.rate_of(inside as f64);
     let beside = |element: &Element| {
-        let a = rate * element.demand + element.others;
+        let a = rate * element.demand / f64::from(element.copies) + element.others;
         if a > 0.0 { element.crowd(a) / a } else { 1.0 }
     };
     Filled {
@@ -145,7 +149,7 @@ pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> Filled {
 
 /// The weights of all numbers.
 struct Sums {
-    /// Of each element, of all the others, and of the whole.
+    /// Of one queue of each element, of all others, and of the whole.
     weights: Vec<Vec<f64>>,
     others: Vec<Vec<f64>>,
     all: Vec<f64>,
@@ -167,15 +171,17 @@ impl Sums {
         let pause = |delay: Seconds| (0..=most).map(|n| n as f64 / delay).collect::<Vec<PerSecond>>();
         let waits = if delay > 0.0 { weighted(&pause(delay)) } else { one(most) };
         let weights: Vec<Vec<f64>> = elements.iter().map(|element| weighted(&element.rates(most))).collect();
-        // What stands before and after each element.
+        // What stands before and after each element, and of its own queues all but one.
+        let beside: Vec<Vec<f64>> = weights.iter().zip(elements).map(|(own, e)| of_copies(own, e.copies - 1)).collect();
         let mut before = vec![waits];
-        for weights in &weights {
-            before.push(convolved(&before[before.len() - 1], weights));
+        for (weights, beside) in weights.iter().zip(&beside) {
+            before.push(convolved(&convolved(&before[before.len() - 1], weights), beside));
         }
         let all = before[weights.len()].clone();
         let mut after = one(most);
         let mut others = vec![Vec::new(); elements.len()];
         for e in (0..elements.len()).rev() {
+            after = convolved(&after, &beside[e]);
             others[e] = convolved(&before[e], &after);
             after = convolved(&after, &weights[e]);
         }
@@ -187,13 +193,27 @@ fn convolved(a: &[f64], b: &[f64]) -> Vec<f64> {
     (0..a.len()).map(|n| (0..=n).map(|i| a[i] * b[n - i]).sum()).collect()
 }
 
+/// The weights of so many queues together.
+fn of_copies(weights: &[f64], copies: u32) -> Vec<f64> {
+    let mut all = one(weights.len() - 1);
+    for bit in (0..u32::BITS - copies.leading_zeros()).rev() {
+        all = convolved(&all, &all);
+        if copies >> bit & 1 == 1 {
+            all = convolved(&all, weights);
+        }
+    }
+    all
+}
+
 fn exact(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
     let Sums { weights, others, all, unit } = Sums::of(most, delay, elements);
     let number = |(weights, others): (&Vec<f64>, &Vec<f64>)| -> Vec<f64> {
         let counted: Vec<f64> = weights.iter().zip(0..).map(|(weight, n)| weight * f64::from(n)).collect();
         convolved(&counted, others).iter().zip(&all).map(|(sum, all)| sum / all).collect()
     };
-    let present = weights.iter().zip(&others).map(number).collect();
+    let of_all = |(copies, present): (f64, Vec<f64>)| present.into_iter().map(|own| copies * own).collect();
+    let copies = elements.iter().map(|element| f64::from(element.copies));
+    let present = copies.zip(weights.iter().zip(&others).map(number)).map(of_all).collect();
     let throughput = (0..=most).map(|n| if n == 0 { 0.0 } else { all[n - 1] / all[n] / unit }).collect();
     Equivalent { throughput, present }
 }
@@ -330,7 +350,19 @@ mod tests {
     use crate::math::mva::{self, Station};
 
     fn element(demand: Seconds, servers: f64) -> Element {
-        Element { demand, servers, others: 0.0 }
+        Element { demand, servers, others: 0.0, copies: 1 }
+    }
+
+    #[test]
+    fn queues_drawn_at_random_are_as_many_elements() {
+        let apart = [element(0.3, 1.0), element(0.2, 2.0), element(0.2, 2.0), element(0.2, 2.0)];
+        let copies = [element(0.3, 1.0), Element { copies: 3, ..element(0.6, 2.0) }];
+        let (apart, copies) = (equivalent(9, 0.5, &apart), equivalent(9, 0.5, &copies));
+        for n in 0..=9 {
+            assert!((apart.throughput[n] - copies.throughput[n]).abs() < 1e-12);
+            let all = apart.present[1][n] + apart.present[2][n] + apart.present[3][n];
+            assert!((all - copies.present[1][n]).abs() < 1e-12);
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@
 //! | `N_k, Z_k`  | users of crowd k, time that a cycle spends at no queue                            | 1, seconds |
 //! | `p_k`       | part of its time in queues that a cycle takes: less than one where it is in several at once | 1 |
 //! | `v_k, τ_k`  | visits of a cycle to a queue, and the mean work of one                            | 1, seconds |
-//! | `m`         | servers                                                                           | 1          |
-//! | `a_o, τ_o`  | offered load of others, from outside, and the mean work of one                     | 1, seconds |
+//! | `m, r`      | servers; queues of them to one of which a visit goes, drawn at random              | 1          |
+//! | `a_o, τ_o`  | offered load of others at one queue, from outside, and the mean work of one        | 1, seconds |
 //! | `f`         | half of one and the squared coefficient of variation of the work                  | 1          |
 //! | `w_k, w_o`  | what a visit waits for others of its own cycle, or its own company                | seconds    |
-//! | `Q_k, U_k`  | mean number of each crowd there; of those in service                              | 1          |
+//! | `Q_k, U_k`  | mean number of each crowd at one queue; of those in service                       | 1          |
 //! | `W`         | wait of a visit                                                                   | seconds    |
 //!
 //! Several servers are one that takes a part `1 / m` of the time, and the rest of it away from the queue. With the numbers there as
@@ -19,7 +19,7 @@
 //!
 //! ```text
 //! W = ρ^a (Σ_k τ_k / m (Q_k - (1 - f) (1 - q) U_k) + ρ_o (τ_o f / m + w_o)) / (1 - ρ_o) + w_k
-//! X_k = N_k / (Z_k + p_k Σ v_k (τ_k + W_k)),   Q_k = X_k v_k (τ_k / m + W_k),   U_k = X_k v_k τ_k / m
+//! X_k = N_k / (Z_k + p_k Σ v_k (τ_k + W_k)),   Q_k = X_k v_k / r (τ_k / m + W_k),   U_k = X_k v_k τ_k / (r m)
 //! ```
 //!
 //! One user less changes the part of each crowd that is in a queue by as much at all populations (Linearizer). An approximation: of
@@ -70,11 +70,15 @@ impl Visits {
     }
 }
 
-/// A queue that they share.
+/// A queue that they share, or several of which each visit goes to one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Queue {
-    /// Servers, more than zero.
+    /// Servers of each, more than zero.
     pub servers: f64,
+    /// How many queues there are.
+    pub copies: f64,
+    /// What waits are multiplied by because visits do not go to them at random.
+    pub even: f64,
     /// Those who come from outside.
     pub others: Others,
     /// Half of one and the squared coefficient of variation of the users' work.
@@ -194,8 +198,9 @@ impl Network<'_> {
                     let visits = &crowd.visits[e];
                     let wait = self.wait(e, Some(k), &found, parts, &more[k]);
                     queued += visits.count * (visits.work + wait);
-                    there.served = visits.demand() / self.queues[e].servers;
-                    there.present = there.served + visits.count * wait;
+                    let Queue { servers, copies, .. } = self.queues[e];
+                    there.served = visits.demand() / (servers * copies);
+                    there.present = there.served + visits.count / copies * wait;
                 }
                 let cycle = (crowd.away + crowd.part * queued).max(f64::MIN_POSITIVE);
                 throughput[k] = users[k] / cycle;
@@ -215,7 +220,7 @@ impl Network<'_> {
     /// The wait of a visit to a queue, of a crowd or from outside, that finds so many users, of whom these parts and so much more of
     /// them are there.
     fn wait(&self, e: usize, own: Option<usize>, users: &[f64], parts: &[Vec<There>], more: &[Vec<There>]) -> Seconds {
-        let Queue { servers, others, residual, shared, powers, most } = self.queues[e];
+        let Queue { servers, even, others, residual, shared, powers, most, .. } = self.queues[e];
         let (work, (met, behind)) = own.map_or((others.work, (0.0, 0.0)), |k| {
             let visits = &self.crowds[k].visits[e];
             (visits.work, visits.company)
@@ -241,7 +246,7 @@ impl Network<'_> {
         let company = if behind > met { met + (behind - met) * utilization.powf(servers) } else { met };
         let power = if own.is_some() { powers.0 } else { powers.1 };
         let all_busy = if power > 0.0 { utilization.powf(power) } else { 1.0 };
-        (all_busy * found.max(0.0) / (servers - others.load)).min(most) + company
+        (even * all_busy * found.max(0.0) / (servers - others.load)).min(most) + company
     }
 }
 
@@ -251,7 +256,16 @@ mod tests {
     use crate::math::mva::{self, SharedStation};
 
     fn queue(servers: f64) -> Queue {
-        Queue { servers, others: Others::NONE, residual: 1.0, shared: false, powers: (0.0, 0.0), most: f64::INFINITY }
+        Queue {
+            servers,
+            copies: 1.0,
+            even: 1.0,
+            others: Others::NONE,
+            residual: 1.0,
+            shared: false,
+            powers: (0.0, 0.0),
+            most: f64::INFINITY,
+        }
     }
 
     #[test]

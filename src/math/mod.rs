@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`erlang`] and [`birth_death`] for the classical queues, [`inversion`] from transforms to
 //! distribution functions and [`ladder`] for many at once, [`roots`], [`quadrature`], [`special`] and [`rows`] as tools,
-//! then [`mva`], [`classes`] and [`sharing`] for users, [`transient`] through time, [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
+//! then [`mva`], [`classes`] and [`sharing`] for users, [`transient`] and [`lasting`] through time, [`usl`] and [`cache`]; [`random`], [`histogram`], [`estimate`] and [`warmup`] for what is drawn.
 
 pub mod birth_death;
 pub mod bucket;
@@ -17,6 +17,7 @@ pub mod fixed_point;
 pub mod histogram;
 pub mod inversion;
 pub mod ladder;
+pub mod lasting;
 pub mod linearizer;
 pub mod mixed;
 pub mod mva;

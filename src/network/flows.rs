@@ -1,8 +1,9 @@
 //! How often everything is visited: success probabilities from the callees up, rates from the workloads down.
 
+use super::tries::Tries;
 use super::{Call, GuardId, Network, OperationId, PoolId, StationId, Step};
 use crate::math::rows::Rows;
-use crate::unit::{PerSecond, Seconds};
+use crate::unit::PerSecond;
 
 /// Rates through the network, given what is lost on the way.
 #[derive(Debug, Clone)]
@@ -11,7 +12,9 @@ pub struct Flows {
     pub success: Rows<f64>,
     /// Times each operation runs per second, for each workload: `[operation][workload]`.
     pub operations: Rows<PerSecond>,
-    /// Times each visit is made per second, refused ones included, for each workload: `[visit][workload]`.
+    /// Times that it does so besides in vain: again, to be refused where the attempt before was.
+    pub in_vain: Rows<PerSecond>,
+    /// Times each visit is made per second, refused ones included but for those in vain, for each workload: `[visit][workload]`.
     pub visits: Rows<PerSecond>,
     /// Times one of each pool is asked for per second, for each workload: `[pool][workload]`.
     pub pools: Rows<PerSecond>,
@@ -26,43 +29,6 @@ pub struct Losses {
     pub pools: Vec<f64>,
     /// What becomes of guarded calls: `[guard][class]`.
     pub tries: Rows<Tries>,
-}
-
-/// What becomes of a guarded call.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tries {
-    /// Chance that an attempt succeeds.
-    pub attempt: f64,
-    /// Chance that an attempt ends because its time is over.
-    pub late: f64,
-    /// Chance that a second copy of an attempt is sent.
-    pub copied: f64,
-    /// Chance that an attempt fails when the one before has failed.
-    pub again: f64,
-    /// Chance that the call succeeds.
-    pub success: f64,
-    /// Attempts that are made, on average.
-    pub attempts: f64,
-    /// Mean time until the call succeeds or fails, in seconds.
-    pub time: Seconds,
-}
-
-impl Tries {
-    /// A call that is answered at once.
-    pub const PLAIN: Tries =
-        Tries { attempt: 1.0, late: 0.0, copied: 0.0, again: 0.0, success: 1.0, attempts: 1.0, time: 0.0 };
-
-    /// These with as many retries, which fail with the chance `again`.
-    pub fn retried(self, again: f64, retries: u32) -> Tries {
-        let failed = 1.0 - self.attempt;
-        let success = 1.0 - failed * all_of(again, retries);
-        Tries { again, success, attempts: 1.0 + failed * geometric_sum(again, retries), ..self }
-    }
-
-    /// Times that the operation runs which is asked.
-    pub fn runs(&self) -> f64 {
-        self.attempts * (1.0 + self.copied)
-    }
 }
 
 impl Losses {
@@ -99,6 +65,11 @@ impl Flows {
         came
     }
 
+    /// How often requests of each workload ask an operation per second, in vain or not.
+    pub fn asked(&self, operation: OperationId) -> impl Iterator<Item = PerSecond> {
+        self.operations[operation].iter().zip(&self.in_vain[operation]).map(|(runs, in_vain)| runs + in_vain)
+    }
+
     /// Requests that come to each station, and the work that they bring, per second.
     pub fn brought(&self, network: &Network) -> Vec<(PerSecond, f64)> {
         let mut brought = vec![(0.0, 0.0); network.stations.len()];
@@ -127,6 +98,7 @@ pub fn flows_from<'m>(
     let mut flows = Flows {
         success,
         operations: Rows::of(0.0, network.operations.len(), workloads),
+        in_vain: Rows::of(0.0, network.operations.len(), workloads),
         visits: Rows::of(0.0, network.visits.len(), workloads),
         pools: Rows::of(0.0, network.pools.len(), workloads),
     };
@@ -137,10 +109,14 @@ pub fn flows_from<'m>(
     }
     for &operation in &network.order {
         for (w, workload) in network.workloads.iter().enumerate() {
-            let rate = flows.operations[operation][w];
+            let (rate, in_vain) = (flows.operations[operation][w], flows.in_vain[operation][w]);
+            let walk = Walk { network, losses, workload: w, class: workload.class };
+            let steps = &network.operations[operation].steps;
             if rate > 0.0 {
-                let walk = Walk { network, losses, workload: w, class: workload.class };
-                walk.steps(&network.operations[operation].steps, rate, &mut flows);
+                walk.steps(steps, rate, &mut flows);
+            }
+            if in_vain > 0.0 {
+                walk.in_vain(steps, in_vain, &mut flows);
             }
         }
     }
@@ -260,6 +236,8 @@ impl Walk<'_> {
             }
             Step::Guarded(guarded) => {
                 let tries = self.losses.tries(guarded.id, self.class);
+                let calls = rate * guarded.call.probability * geometric_sum(tries.success, guarded.call.times);
+                flows.in_vain[guarded.call.target][self.workload] += calls * tries.in_vain();
                 self.call(&guarded.call, tries.success, tries.runs(), rate, flows)
             }
             Step::Choose { ways, .. } => {
@@ -292,6 +270,70 @@ impl Walk<'_> {
         let made = rate * call.probability;
         flows.operations[call.target][self.workload] += made * runs * geometric_sum(success, call.times);
         rate - made + made * all_of(success, call.times)
+    }
+
+    /// Adds what some steps cause that are begun so often in vain: all before the one that refuses, and what that itself causes.
+    fn in_vain(&self, steps: &[Step], rate: PerSecond, flows: &mut Flows) {
+        let (mut refusing, mut passed) = (Vec::with_capacity(steps.len()), 1.0);
+        for step in steps {
+            let refused = self.refusal(step, &flows.success);
+            refusing.push(passed * refused);
+            passed *= 1.0 - refused;
+        }
+        let mut left = rate;
+        for (step, refused) in steps.iter().zip(refusing).filter(|_| passed < 1.0) {
+            let refused = (rate * refused / (1.0 - passed)).min(left);
+            left -= refused;
+            self.step(step, left, flows);
+            if refused > 0.0 {
+                self.step_in_vain(step, refused, flows);
+            }
+        }
+    }
+
+    fn step_in_vain(&self, step: &Step, rate: PerSecond, flows: &mut Flows) {
+        let whole = self.refusal(step, &flows.success);
+        let refusal = |steps: &[Step], flows: &Flows| self.refusal_in(steps, &flows.success);
+        match step {
+            Step::Call(call) => flows.in_vain[call.target][self.workload] += rate,
+            Step::Guarded(guarded) => flows.in_vain[guarded.call.target][self.workload] += rate,
+            Step::Repeat { steps, .. } => self.in_vain(steps, rate, flows),
+            Step::Hold { pool, steps } => {
+                let held = rate * self.losses.pool(*pool) * refusal(steps, flows) / whole;
+                flows.pools[*pool][self.workload] += held;
+                self.in_vain(steps, held, flows);
+            }
+            Step::Choose { ways, .. } => {
+                for (weight, steps) in ways {
+                    self.in_vain(steps, rate * weight * refusal(steps, flows) / whole, flows);
+                }
+            }
+            Step::Parallel { branches, .. } => {
+                for steps in branches {
+                    let refused = (rate * refusal(steps, flows) / whole).min(rate);
+                    self.in_vain(steps, refused, flows);
+                    self.steps(steps, rate - refused, flows);
+                }
+            }
+            Step::Visit(_) | Step::Delay(_) | Step::Send(_) | Step::Fail(_) => {}
+        }
+    }
+
+    /// The chance that something in a step does not get through, roughly: as if nothing failed for reasons of its own.
+    fn refusal(&self, step: &Step, success: &Rows<f64>) -> f64 {
+        let inside = |steps: &[Step]| self.refusal_in(steps, success);
+        match step {
+            Step::Hold { pool, steps } => 1.0 - self.losses.pool(*pool) * (1.0 - inside(steps)),
+            Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * inside(steps)).sum(),
+            Step::Repeat { times, steps } => 1.0 - all_of(1.0 - inside(steps), *times),
+            Step::Parallel { branches, .. } => 1.0 - branches.iter().map(|steps| 1.0 - inside(steps)).product::<f64>(),
+            Step::Fail(_) => 0.0,
+            step => 1.0 - step_success(self.network, step, self.class, success, self.losses),
+        }
+    }
+
+    fn refusal_in(&self, steps: &[Step], success: &Rows<f64>) -> f64 {
+        1.0 - steps.iter().map(|step| 1.0 - self.refusal(step, success)).product::<f64>()
     }
 }
 

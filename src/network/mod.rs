@@ -1,7 +1,7 @@
 //! The system compiled for solving: dense numbers instead of names, stations, programs of steps, classes of urgency.
 //!
 //! Engines receive a `&Network`. [`compile()`] makes one from a checked [`crate::system::System`]; [`flows`] says how often each
-//! operation and station is visited, `graph` who asks whom, `horizon` whether time goes
+//! operation and station is visited, [`tries`] what becomes of calls that are made again, `graph` who asks whom, `horizon` whether time goes
 //! on for ever, `profile` how fast a load comes that changes, `program` makes one list of instructions of all steps.
 
 mod compile;
@@ -10,6 +10,7 @@ pub(crate) mod graph;
 pub(crate) mod horizon;
 pub(crate) mod profile;
 pub(crate) mod program;
+pub mod tries;
 
 pub use compile::compile;
 

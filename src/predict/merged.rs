@@ -63,6 +63,10 @@ fn settle(own: &mut WorkloadResult, run: WorkloadResult) -> Option<String> {
     if confidence.error_rate.is_some_and(|width| (own.error_rate - run.error_rate).abs() > width) {
         (own.error_rate, own.throughput) = (run.error_rate, own.arrival_rate * (1.0 - run.error_rate));
     }
+    if own.crowd.is_some() {
+        // Users come as often as their answers let them.
+        (own.arrival_rate, own.throughput) = (run.arrival_rate, run.throughput.min(run.arrival_rate));
+    }
     (own.response, own.breakdown, own.accuracy) = (run.response, run.breakdown, Accuracy::approximate(error));
     (p95_error > super::TRUSTED).then(|| {
         format!(

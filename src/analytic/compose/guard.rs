@@ -21,7 +21,8 @@ use super::{Composed, Mean, Tail, knots, mean_of};
 use crate::distribution::{Distribution, Gamma, Law, Table, Uniform};
 use crate::math::erlang;
 use crate::network::Guarded;
-use crate::network::flows::{self, Tries};
+use crate::network::flows;
+use crate::network::tries::Tries;
 use num_complex::Complex64;
 
 /// What a call takes that nobody gives up, at a queue that grows without end: longer than anything else.
@@ -202,7 +203,8 @@ impl Composed<'_> {
         let failing = 1.0 - attempt;
         let again =
             if failing > 0.0 { failing + alike(waited + pause) * attempt * (late / failing).min(1.0) } else { 0.0 };
-        let tries = Tries { attempt, late, copied, ..Tries::PLAIN }.retried(again, call.retries);
+        let (again, vain) = self.tried_again(guarded, class, again, rough.failure.mean);
+        let tries = Tries { attempt, late, copied, ..Tries::PLAIN }.retried(again, vain, call.retries);
         let end = latest - rough.shift;
         let exceeding = |t: f64| {
             if attempt <= 0.0 { 0.0 } else { (1.0 - within(rough.shift + t) / attempt).clamp(0.0, 1.0) }
@@ -322,11 +324,13 @@ impl Composed<'_> {
                 let patience = call.timeout.unwrap_or(f64::INFINITY);
                 let copied = if call.hedge.is_some_and(|hedge| hedge < patience) { 1.0 } else { 0.0 };
                 let tries = Tries { attempt: 1.0 - late, late, copied, ..Tries::PLAIN };
-                tries.retried(late, call.retries)
+                tries.retried(late, 0.0, call.retries)
             }
             None => {
                 let attempt = self.sequence_success(&guarded.attempt, class);
-                Tries { attempt, ..Tries::PLAIN }.retried(1.0 - attempt, call.retries)
+                let until = self.rough_steps(&guarded.attempt, class).map_or(0.0, |rough| rough.failure.mean);
+                let (again, vain) = self.tried_again(guarded, class, 1.0 - attempt, until);
+                Tries { attempt, ..Tries::PLAIN }.retried(again, vain, call.retries)
             }
         };
         let time = self.attempt(guarded, class).map_or(ENDLESS, |attempt| {

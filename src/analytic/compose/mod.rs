@@ -5,7 +5,8 @@
 //! tails on a ladder of such times, from transforms that `sheet` evaluates for all operations on a shared line;
 //! `parallel` makes laws of parallel steps; `precise` refines single percentiles. What is constant in a program is kept
 //! apart as a shift, because inverting a jump costs accuracy. Where steps are not independent, `fork` and `again` say
-//! how much: branches that queue at the same time, and visits to the same queue one after the other, which `course` counts, for certain or by `chance`.
+//! how much: branches that queue at the same time, and visits to the same queue one after the other, which `course` counts, for certain or by `chance`; `refused`
+//! how often what had no room for an attempt has none for the next.
 
 mod again;
 mod chance;
@@ -15,6 +16,7 @@ mod fork;
 mod guard;
 mod parallel;
 mod precise;
+mod refused;
 mod rough;
 mod sheet;
 
@@ -33,6 +35,7 @@ use chance::Notes;
 use course::Course;
 use guard::GuardLaw;
 use parallel::ParallelLaw;
+use refused::Refusals;
 use rough::Rough;
 
 /// What a visit meets at its station: a wait, and the time from the start of service to its end.
@@ -66,6 +69,8 @@ pub(super) struct Composed<'s> {
     success: Rows<f64>,
     /// What is refused, and what becomes of guarded calls.
     refusals: Losses,
+    /// What refuses those that are tried again, and for how long.
+    tried: Refusals,
     /// For each station the share of its requests that arrive together with others of the same request elsewhere.
     simultaneous: Vec<f64>,
     /// `[parallel × classes + class]`.
@@ -114,6 +119,7 @@ impl<'s> Composed<'s> {
             meetings: meetings(solution),
             success: flows::successes(network, &refusals),
             refusals,
+            tried: Refusals::of(solution, network.guards > 0),
             guards: (0..network.guards * network.classes).map(|_| None).collect(),
             simultaneous: fork::simultaneous(network, &solution.flows),
             parallels: (0..network.parallels * network.classes).map(|_| None).collect(),
@@ -162,6 +168,17 @@ impl<'s> Composed<'s> {
     pub(super) fn request(&self, workload: usize) -> Option<f64> {
         let workload = &self.solution.network.workloads[workload];
         workload.mix.iter().map(|(o, share)| Some(share * self.mean(*o, workload.class)?)).sum()
+    }
+
+    /// Mean time until requests of a workload succeed or fail, where those that succeed take so many times as long as was composed.
+    pub(super) fn cycle(&self, workload: usize, longer: f64) -> Option<f64> {
+        let workload = &self.solution.network.workloads[workload];
+        let one = |(operation, share): &(OperationId, f64)| {
+            let success = self.success(*operation, workload.class);
+            let failed = self.rough[self.slot(*operation, workload.class)].map_or(0.0, |rough| rough.failure.mean);
+            Some(share * (success * longer * self.mean(*operation, workload.class)? + (1.0 - success) * failed))
+        };
+        workload.mix.iter().map(one).sum()
     }
 
     /// How much longer requests of a workload took that were followed.

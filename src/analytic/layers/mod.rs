@@ -31,6 +31,7 @@ use super::traffic::Variability;
 use crate::discipline::{Delay, Knowledge};
 use crate::math::bucket;
 use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
+use crate::math::lasting::Lasting;
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId, Workload};
 use crate::system::Balancer;
@@ -42,6 +43,9 @@ use section::{Section, sections};
 /// Error of the wait for something that is held.
 const HELD: Knowledge = Knowledge::Approximate { p95_error: 0.15 };
 
+/// More tokens of a limit of calls do not change how long there is none.
+const MOST_TOKENS: f64 = 1e3;
+
 /// A pool in steady state.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
@@ -49,6 +53,8 @@ pub(super) struct Gate {
     pub wait: Option<Delay>,
     /// Share that is refused.
     pub refused: f64,
+    /// How long those are refused who come while its queue is full.
+    pub lasting: Lasting,
     /// Share that never gets one of a pool that is over capacity.
     pub stuck: f64,
     /// Share of the pool that is held.
@@ -72,6 +78,7 @@ impl Gate {
     pub const IDLE: Gate = Gate {
         wait: Some(Delay::None),
         refused: 0.0,
+        lasting: Lasting::NONE,
         stuck: 0.0,
         utilization: 0.0,
         load: 0.0,
@@ -183,7 +190,9 @@ impl Solver<'_> {
         if let PoolKind::Calls { limit } = pool.kind {
             let refused = bucket::refused(asked, 1.0, limit);
             let (load, utilization) = (asked / limit, (asked / limit).min(1.0));
-            self.gates[id] = Gate { refused, load, own_load: load, utilization, ..Gate::IDLE };
+            // Tokens come as those go who hold places in a queue of as many.
+            let lasting = Lasting::of_full(limit.min(MOST_TOKENS).ceil() as usize, asked, |_| limit);
+            self.gates[id] = Gate { refused, lasting, load, own_load: load, utilization, ..Gate::IDLE };
             return;
         }
         let groups = groups(self.network, pool);
@@ -296,7 +305,7 @@ fn mean(chances: &[f64]) -> f64 {
 
 /// A station of which others use this part.
 fn element(demand: f64, servers: f64, others: f64) -> Element {
-    Element { demand, servers, others: servers * others.clamp(0.0, 1.0 - 1e-6) }
+    Element { demand, servers, others: servers * others.clamp(0.0, 1.0 - 1e-6), copies: 1 }
 }
 
 /// How many one instance has of a pool, or all of them where they share.
@@ -331,8 +340,11 @@ fn entered(
     };
     let passed = rate * (1.0 - entrance.refused);
     let wait = wait(&entrance, capacity, rate, queue.is_some()).scaled(factor.max(1e-9));
+    let room = queue.map(|queue| most + queue);
+    let lasting = room.map_or(Lasting::NONE, |room| Lasting::of_full(room, rate, |n| throughput[n.min(most)]));
     let gate = Gate {
         refused: entrance.refused,
+        lasting,
         utilization: mean(&entrance.inside) / most as f64,
         waiting: Some(groups * passed * wait.mean()),
         full: entrance.inside[most],

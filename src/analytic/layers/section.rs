@@ -282,7 +282,7 @@ impl<'a> Walk<'a> {
                 } else {
                     let pause = call.backoff.map_or(0.0, |backoff| backoff.mean(1)) * (tries.attempts - 1.0);
                     self.section.delay += calls * part * pause;
-                    self.call(call, tries.attempts, tries.success, class, count, part);
+                    self.call(call, tries.met(), tries.success, class, count, part);
                 }
             }
             Step::Choose { ways, .. } => {

@@ -18,7 +18,7 @@ const NO_WAIT: f64 = 1e-9;
 pub(super) struct Alike {
     /// How many they are, branches of their requests counted each.
     pub users: f64,
-    /// How many of them are in each queue.
+    /// How many of them are in each queue, in one of them where there are several.
     pub present: Vec<f64>,
 }
 
@@ -32,6 +32,7 @@ pub(super) fn correct(crowds: &[Crowd], queues: &mut [Queue], rates: &[PerSecond
         demand: visits.demand().max(1e-300),
         servers: queue.servers,
         others: queue.others.load,
+        copies: queue.copies as u32,
     };
     let elements: Vec<Element> = queues.iter().zip(&alike.visits).map(element).collect();
     let users = alike.users as usize;
@@ -46,13 +47,14 @@ pub(super) fn correct(crowds: &[Crowd], queues: &mut [Queue], rates: &[PerSecond
         let theirs = queue.others.work;
         queue.powers.1 = power(queue, theirs, there(queue, visits, &all, e), theirs * (all.beside[e] - 1.0));
     }
-    Alike { users: alike.users, present: all.present }
+    let present = all.present.iter().zip(queues.iter()).map(|(all, queue)| all / queue.copies).collect();
+    Alike { users: alike.users, present }
 }
 
 /// How many are at a queue and, by server, in service, as mean values count them: waits of several servers are those of one.
 fn there(queue: &Queue, visits: &Visits, filled: &Filled, e: usize) -> (f64, f64) {
-    let served = filled.throughput * visits.demand() / queue.servers;
-    (filled.present[e] - served * (queue.servers - 1.0), served)
+    let served = filled.throughput * visits.demand() / (queue.servers * queue.copies);
+    (filled.present[e] / queue.copies - served * (queue.servers - 1.0), served)
 }
 
 /// The power of the utilization by which the wait behind so many is off.

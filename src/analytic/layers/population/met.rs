@@ -3,7 +3,7 @@
 use super::super::{Gate, HELD};
 use super::{Place, Population};
 use crate::analytic::stations::{ClassState, StationState, Treatment};
-use crate::discipline::{Delay, Discipline, ps};
+use crate::discipline::{Delay, ps};
 use crate::network::{Network, StationId};
 use crate::unit::{PerSecond, Seconds};
 
@@ -66,10 +66,21 @@ pub(in crate::analytic::layers) fn apply(
 /// Gives a station the waits that are met there; `rates` are those at which requests of workloads come.
 fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut StationState, place: &Place) {
     let queue = &network.stations[id];
-    if queue.queue.is_some() && queue.discipline != Discipline::Ps {
+    let class_of = |w: usize| network.workloads[w].class;
+    if queue.queue.is_some() {
+        if let Some(limited) = &place.limited {
+            let by_users = |class: usize| {
+                let own = (0..rates.len()).filter(|w| class_of(*w) == class);
+                own.fold((0.0, 0.0), |(users, all), w| {
+                    let met = place.met[w].map_or(0.0, |met| met.rate.min(rates[w]));
+                    (users + met, all + rates[w])
+                })
+            };
+            let by_users: Vec<(PerSecond, PerSecond)> = (0..state.classes.len()).map(by_users).collect();
+            limited.apply(&by_users, state);
+        }
         return;
     }
-    let class_of = |w: usize| network.workloads[w].class;
     let met: Vec<Met> = (0..state.classes.len())
         .map(|class| {
             let own = (0..rates.len()).filter(|w| class_of(*w) == class);

@@ -15,7 +15,9 @@
 //!
 //! Source: Reiser and Lavenberg (1980); Chandy and Neuse, Linearizer (1982).
 
+mod even;
 mod exactly;
+mod limited;
 mod met;
 
 use super::section::{Passed, Section, of_users};
@@ -29,6 +31,7 @@ use crate::network::{Pool, PoolId, PoolKind, StationId};
 use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
 use exactly::Alike;
+use limited::{ByWhom, Limited, limited};
 use met::Met;
 use std::collections::BTreeSet;
 
@@ -36,6 +39,9 @@ pub(super) use met::apply;
 
 /// Where no more than this part of a pool is needed for what is done meanwhile at most, who waits waits for that.
 const NEEDED: f64 = 0.8;
+
+/// Nobody else comes who brings less than this part of the work.
+const NOBODY: f64 = 1e-6;
 
 /// Others leave users something of every queue.
 const FULLEST: f64 = 1.0 - 1e-6;
@@ -66,6 +72,8 @@ struct Place {
     theirs: f64,
     /// The part of how much waits vary that lasts.
     lasting: f64,
+    /// What its limit makes of users, where it has one.
+    limited: Option<Limited>,
 }
 
 /// A station or pool where users come.
@@ -150,12 +158,30 @@ impl Solver<'_> {
         let (open, busy) = open(queue, crowds, e, &met.throughput);
         Place {
             met: by_users,
-            outside: of(if work > 0.0 { load / work } else { 0.0 }, work, met.outside[e]),
+            outside: of(if work > 0.0 { queue.copies * load / work } else { 0.0 }, work, met.outside[e]),
             open,
             own: (0..workloads).map(|w| self.waited_for_own(w, *id).0).collect(),
             theirs: (load / busy).min(1.0),
             lasting,
+            limited: self.limited(shared, e, solved),
         }
+    }
+
+    /// What the limit of a station makes of users.
+    fn limited(&self, shared: &Shared, e: usize, solved: &Solved) -> Option<Limited> {
+        let Queue { copies, others, .. } = shared.queue;
+        let station = self.network.stations.get(shared.id)?;
+        let of_one = |each: u32| each.saturating_mul(station.instances / copies as u32);
+        let (servers, places) = (of_one(station.servers), of_one(station.queue?));
+        let (mut users, mut theirs) = (0.0, 0.0);
+        let each = solved.crowds.iter().zip(&solved.met.throughput);
+        for (crowd, rate) in each.filter(|(crowd, _)| crowd.visits[e].count > 0.0) {
+            users += crowd.users / crowd.part;
+            theirs += rate * crowd.visits[e].demand() / copies;
+        }
+        let all = self.stations[shared.id].load * f64::from(servers);
+        let others = if others.load > NOBODY * all { (all - theirs).max(0.0) } else { 0.0 };
+        limited(servers, servers.saturating_add(places), users, ByWhom { users: theirs, others })
     }
 
     /// Pools that nobody else asks for, nor what users have sent off, of which there are as many as users or more than what is done
@@ -229,7 +255,8 @@ impl Solver<'_> {
     /// A station where all bring so much, and users so much of it.
     fn station(&self, id: StationId, all: &Passed, mine: &Passed) -> (Queue, f64) {
         let place = &self.network.stations[id];
-        let servers = place.total_servers();
+        let (copies, even) = even::queues(place, self.stations[id].load, all.mean());
+        let servers = place.total_servers() / copies;
         let rest = all.without(mine);
         let load = (rest.work / all.work * self.stations[id].load).clamp(0.0, FULLEST) * servers;
         // Shared servers do not care about the law of the work.
@@ -237,7 +264,10 @@ impl Solver<'_> {
         let scv = |passed: &Passed| if shared { 1.0 } else { passed.scv() };
         let others = Others { load, work: rest.mean(), residual: residual(scv(&rest)), company: 0.0 };
         let residual = residual(scv(mine));
-        (Queue { servers, others, residual, shared, powers: (0.0, 0.0), most: f64::INFINITY }, scv(mine))
+        // With a limit nobody waits longer than where all come as they like.
+        let open = self.stations[id].classes.iter().map(|class| class.wait.as_ref().map_or(f64::INFINITY, Delay::mean));
+        let most = if place.queue.is_some() { open.fold(0.0, f64::max) } else { f64::INFINITY };
+        (Queue { servers, copies, even, others, residual, shared, powers: (0.0, 0.0), most }, scv(mine))
     }
 
     /// A pool that users ask for so often.
@@ -253,7 +283,8 @@ impl Solver<'_> {
         let gate = &self.gates[id];
         let open = gate.wait.as_ref().filter(|_| gate.load < 1.0).map_or(f64::INFINITY, Delay::mean);
         let most = open + inside.time - inside.alone;
-        Some((Queue { servers, others, residual, shared: false, powers: (0.0, 0.0), most }, inside.scv))
+        let (copies, even, powers) = (1.0, 1.0, (0.0, 0.0));
+        Some((Queue { servers, copies, even, others, residual, shared: false, powers, most }, inside.scv))
     }
 
     /// What a visit of a workload to a station or pool waits for its own request, and would if others kept all servers busy.
@@ -285,18 +316,21 @@ impl Solver<'_> {
     }
 }
 
-/// What a visit to a queue would wait if all who come came from outside, and their offered load.
+/// What a visit to a queue would wait if all who come came from outside, and their offered load at one queue.
 fn open(queue: &Queue, crowds: &[Crowd], e: usize, rates: &[PerSecond]) -> (Seconds, f64) {
-    let own = |(crowd, rate): (&Crowd, &PerSecond)| (rate * crowd.visits[e].count, rate * crowd.visits[e].demand());
+    let own = |(crowd, rate): (&Crowd, &PerSecond)| {
+        let rate = rate / queue.copies;
+        (rate * crowd.visits[e].count, rate * crowd.visits[e].demand())
+    };
     let Others { load, work, .. } = queue.others;
     let others = (if work > 0.0 { load / work } else { 0.0 }, load);
     let (rate, work) = crowds.iter().zip(rates).map(own).fold(others, |sum, own| (sum.0 + own.0, sum.1 + own.1));
     if rate <= 0.0 || work >= queue.servers {
         return (0.0, work);
     }
-    let element = Element { demand: work / rate, servers: queue.servers, others: 0.0 };
+    let element = Element { demand: work / rate, servers: queue.servers, others: 0.0, copies: 1 };
     let residual = (load * queue.others.residual + (work - load) * queue.residual) / work;
-    (residual * (element.present(rate) - work).max(0.0) / rate, work)
+    (queue.even * residual * (element.present(rate) - work).max(0.0) / rate, work)
 }
 
 /// What is left of work that varies so much, to one who finds it begun, over its mean.

@@ -1,0 +1,55 @@
+//! What becomes of a call that is given up, made again, or made twice.
+
+use super::flows::{all_of, geometric_sum};
+use crate::unit::Seconds;
+
+/// What becomes of a guarded call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tries {
+    /// Chance that an attempt succeeds.
+    pub attempt: f64,
+    /// Chance that an attempt ends because its time is over.
+    pub late: f64,
+    /// Chance that a second copy of an attempt is sent.
+    pub copied: f64,
+    /// Chance that an attempt fails when the one before has failed.
+    pub again: f64,
+    /// The chance that it then fails because what had no room for the one before still has none: such an attempt is made in vain, and
+    /// nobody who comes at any time would be refused more often because of it.
+    pub vain: f64,
+    /// Chance that the call succeeds.
+    pub success: f64,
+    /// Attempts that are made, on average.
+    pub attempts: f64,
+    /// Mean time until the call succeeds or fails, in seconds.
+    pub time: Seconds,
+}
+
+impl Tries {
+    /// A call that is answered at once.
+    pub const PLAIN: Tries =
+        Tries { attempt: 1.0, late: 0.0, copied: 0.0, again: 0.0, vain: 0.0, success: 1.0, attempts: 1.0, time: 0.0 };
+
+    /// These with as many retries, which fail with the chance `again`, in vain with the chance `vain`.
+    pub fn retried(self, again: f64, vain: f64, retries: u32) -> Tries {
+        let failed = 1.0 - self.attempt;
+        let success = 1.0 - failed * all_of(again, retries);
+        let attempts = 1.0 + failed * geometric_sum(again, retries);
+        Tries { again, vain: vain.min(again), success, attempts, ..self }
+    }
+
+    /// Attempts that are not made in vain, on average.
+    pub fn met(&self) -> f64 {
+        self.attempts - self.in_vain()
+    }
+
+    /// Attempts that are made in vain, on average.
+    pub fn in_vain(&self) -> f64 {
+        (self.attempts - 1.0) * self.vain
+    }
+
+    /// Times that the operation runs which is asked, those in vain left out.
+    pub fn runs(&self) -> f64 {
+        self.met() * (1.0 + self.copied)
+    }
+}
