@@ -296,9 +296,9 @@ pub struct Entrance {
     pub refused: f64,
 }
 
-/// The queue before a part that lets them out like this, arrivals coming as a Poisson process; with at most so many waiting.
-/// `None` where it grows without end.
-pub fn entrance(rate: PerSecond, throughput: &[PerSecond], queue: Option<usize>) -> Option<Entrance> {
+/// The queue before a part that lets them out like this, arrivals coming as a Poisson process; with at most so many waiting, whose
+/// number varies so many times as much as if all were memoryless. `None` where it grows without end.
+pub fn entrance(rate: PerSecond, throughput: &[PerSecond], queue: Option<(usize, f64)>) -> Option<Entrance> {
     let most = throughput.len() - 1;
     let mut inside = vec![1.0; most + 1];
     for n in 1..=most {
@@ -316,16 +316,17 @@ pub fn entrance(rate: PerSecond, throughput: &[PerSecond], queue: Option<usize>)
             let below: f64 = inside[..most].iter().sum();
             (below + full / (1.0 - ratio), 0.0)
         }
-        Some(places) => {
+        Some((places, varies)) => {
+            let falls = falling(ratio, varies);
             let mut weight = full;
             for _ in 0..places {
-                weight *= ratio;
+                weight *= falls;
                 waiting.push(weight);
             }
             let peak = waiting.iter().copied().fold(0.0, f64::max);
             if !peak.is_finite() {
                 // So far over capacity that it is always full.
-                return Some(always_full(most, places, ratio));
+                return Some(always_full(most, places, falls));
             }
             let below: f64 = inside[..most].iter().sum();
             (below + waiting.iter().sum::<f64>(), waiting.pop().unwrap_or(0.0))
@@ -335,6 +336,12 @@ pub fn entrance(rate: PerSecond, throughput: &[PerSecond], queue: Option<usize>)
     let below: f64 = inside[..most].iter().sum();
     inside[most] = 1.0 - below;
     Some(Entrance { inside, waiting, ratio, refused: refused / total })
+}
+
+/// What the chances of more and more waiting fall by where the wait without a limit is so many times that of memoryless work: as the queue
+/// of M/G/1 has it in light and in heavy traffic.
+fn falling(ratio: f64, varies: f64) -> f64 {
+    if ratio < 1.0 { ratio * varies / (1.0 - ratio + ratio * varies) } else { 1.0 + (ratio - 1.0) / varies }
 }
 
 fn always_full(most: usize, places: usize, ratio: f64) -> Entrance {
@@ -405,7 +412,7 @@ mod tests {
         assert!((all_busy - crate::math::erlang::erlang_c(2, 1.5).unwrap()).abs() < 1e-12, "{all_busy}");
         assert!((element(1.0, 2.0).present(1.5) - (1.5 + all_busy * 3.0)).abs() < 1e-12);
         assert!(entrance(2.0, &part.throughput, None).is_none());
-        let limited = entrance(3.0, &part.throughput, Some(2)).unwrap();
+        let limited = entrance(3.0, &part.throughput, Some((2, 1.0))).unwrap();
         let passed = (1.0 - limited.refused) * 3.0;
         let served: f64 = limited.inside.iter().zip(&part.throughput).map(|(p, x)| p * x).sum();
         assert!((passed - served).abs() < 1e-12);

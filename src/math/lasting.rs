@@ -65,21 +65,33 @@ impl Lasting {
 
     /// The chance that there was something, and that it is still so after some time.
     pub fn kept(&self, time: Seconds) -> f64 {
+        let time = time.max(0.0);
+        self.nodes().iter().map(|(weight, rate)| weight * (-rate * time).exp()).sum()
+    }
+
+    /// The same after an exponential time of this mean.
+    pub fn kept_after_about(&self, mean: Seconds) -> f64 {
+        let mean = mean.max(0.0);
+        self.nodes().iter().map(|(weight, rate)| weight / (1.0 + rate * mean)).sum()
+    }
+
+    /// Weights, and the rates at which they fall.
+    fn nodes(&self) -> [(f64, PerSecond); 2] {
         let [n0, n1, n2, n3] = self.moments;
-        if self.is_none() || time <= 0.0 {
-            return n1;
+        if self.is_none() {
+            return [(0.0, 0.0); 2];
         }
         // Of rates that are all alike one node is enough.
         let spread = n0 * n2 - n1 * n1;
         if spread <= 1e-9 * n1 * n1 {
-            return n1 * (-n2 / n1 * time).exp();
+            return [(n1, n2 / n1), (0.0, 0.0)];
         }
         // The roots of x² - a x + b, orthogonal to 1 and x.
         let (a, b) = ((n0 * n3 - n1 * n2) / spread, (n1 * n3 - n2 * n2) / spread);
         let fast = 0.5 * a + (0.25 * a * a - b).max(0.0).sqrt();
         let slow = b / fast;
         let weight = ((n2 - n1 * slow) / (fast - slow)).clamp(0.0, n1);
-        weight * (-fast * time).exp() + (n1 - weight) * (-slow * time).exp()
+        [(weight, fast), (n1 - weight, slow)]
     }
 }
 

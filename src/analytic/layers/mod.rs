@@ -46,6 +46,9 @@ const HELD: Knowledge = Knowledge::Approximate { p95_error: 0.15 };
 /// More tokens of a limit of calls do not change how long there is none.
 const MOST_TOKENS: f64 = 1e3;
 
+/// No queue before a pool is taken as more regular.
+const LEAST_VARIED: f64 = 0.05;
+
 /// A pool in steady state.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
@@ -332,14 +335,16 @@ fn entered(
 ) -> (Gate, Vec<f64>) {
     let most = throughput.len() - 1;
     let capacity = throughput[most];
-    let Some(entrance) = entrance(rate, throughput, queue) else {
+    let varies = factor.max(LEAST_VARIED);
+    let Some(entrance) = entrance(rate, throughput, queue.map(|places| (places, varies))) else {
         let mut inside = vec![0.0; most + 1];
         inside[most] = 1.0;
         let stuck = 1.0 - capacity / rate;
         return (Gate { wait: None, stuck, utilization: 1.0, waiting: None, full: 1.0, ..Gate::IDLE }, inside);
     };
     let passed = rate * (1.0 - entrance.refused);
-    let wait = wait(&entrance, capacity, rate, queue.is_some()).scaled(factor.max(1e-9));
+    let wait = wait(&entrance, capacity, rate, queue.is_some());
+    let wait = if queue.is_some() { wait } else { wait.scaled(factor.max(1e-9)) };
     let room = queue.map(|queue| most + queue);
     let lasting = room.map_or(Lasting::NONE, |room| Lasting::of_full(room, rate, |n| throughput[n.min(most)]));
     let gate = Gate {

@@ -2,11 +2,13 @@
 
 use super::{ClassState, Demand, StationState, Treatment, alike, one_instance, solve_station};
 use crate::analytic::traffic::Variability;
-use crate::discipline::fcfs::{self, Queue};
+use crate::discipline::fcfs::{self, Arrivals, Queue};
 use crate::discipline::{Delay, Discipline, Knowledge, balancer};
+use crate::distribution::Distribution;
+use crate::math::lasting::Lasting;
 use crate::network::Station;
 use crate::system::Balancer;
-use crate::unit::Seconds;
+use crate::unit::{PerSecond, Seconds};
 
 /// Error of the waits where batches are known by their variability alone.
 const BATCHED: f64 = 0.5;
@@ -19,10 +21,20 @@ const SELDOM: f64 = 1e-3;
 const MOST_REFUSED: f64 = 0.9;
 
 /// A station with a limited queue: any load, and refusals.
-pub(super) fn limited(station: &Station, queue: &Queue, classes: usize, state: &mut StationState) {
+pub(super) fn limited(
+    station: &Station,
+    queue: &Queue,
+    back: Option<(PerSecond, Seconds)>,
+    classes: usize,
+    state: &mut StationState,
+) {
     let places = station.queue.unwrap_or(0);
-    // The shortest queue refuses only when all are full, as one queue does.
-    let shared = station.instances == 1 || matches!(station.balancer, Balancer::Shared | Balancer::LeastOutstanding);
+    // The shortest queue refuses only when all are full, as one queue does; and of two the better is the shortest.
+    let shared = match station.balancer {
+        Balancer::Shared | Balancer::LeastOutstanding => true,
+        Balancer::PowerOfTwo => station.instances <= 2,
+        Balancer::Random | Balancer::RoundRobin => station.instances == 1,
+    };
     let (own, instances) =
         if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
     let places = if shared { places.saturating_mul(station.instances) } else { places };
@@ -30,21 +42,48 @@ pub(super) fn limited(station: &Station, queue: &Queue, classes: usize, state: &
         state.classes = vec![alike(station, queue); classes];
         return;
     }
-    let answer = fcfs::limited(&own, own.servers.saturating_add(places));
-    let wait = if shared && station.instances > 1 && station.balancer == Balancer::LeastOutstanding {
+    let room = own.servers.saturating_add(places);
+    let answer = fcfs::limited(&own, room);
+    let refused = match back.and_then(|(first, gap)| together_as_one(&own, room, first / instances, gap)) {
+        Some((many, own)) => fcfs::limited(&own, room).blocking / many,
+        None => answer.blocking,
+    };
+    let wait = if shared && station.instances > 1 && station.balancer != Balancer::Shared {
         balancer::waiting_at_one(answer.wait, station.instances)
     } else {
         answer.wait
     };
-    let admitted = own.arrival_rate * (1.0 - answer.blocking);
-    state.utilization = state.load * (1.0 - answer.blocking);
+    let admitted = own.arrival_rate * (1.0 - refused);
+    state.utilization = state.load * (1.0 - refused);
     state.queue_length = Some(admitted * wait.mean() * instances);
     let plain = station.discipline == Discipline::Fcfs
         && matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin);
     let knowledge = if plain { answer.knowledge } else { Knowledge::Approximate { p95_error: 0.25 } };
-    let class =
-        ClassState { wait: Some(wait), treatment: Treatment::Plain, refused: answer.blocking, stuck: 0.0, knowledge };
+    let class = ClassState { wait: Some(wait), treatment: Treatment::Plain, refused, stuck: 0.0, knowledge };
     state.classes = vec![class; classes];
+}
+
+/// A smaller share of visits that come back does not matter.
+const FEW: f64 = 1e-6;
+
+/// How many visits there are as one where so many of all that come are first ones, per second, and the queue with these, which has room
+/// for so many: whoever comes back from it soon finds the room
+/// that it left, and is refused less than others by as much as a full queue is still full then. `None` where nobody comes back.
+pub(super) fn together_as_one(queue: &Queue, room: u32, first: f64, gap: Seconds) -> Option<(f64, Queue)> {
+    let service = queue.service.mean();
+    let share = 1.0 - first / queue.arrival_rate;
+    if share <= FEW || service <= 0.0 {
+        return None;
+    }
+    let served = |n: usize| n.min(queue.servers as usize) as f64 / service;
+    let kept = Lasting::of_full(room as usize, queue.arrival_rate, served).kept_after_about(gap);
+    let many = 1.0 / (1.0 - share * kept).max(FEW);
+    let arrivals = match &queue.arrivals {
+        Arrivals::Renewal(law) => Arrivals::Renewal(law.scaled(many)),
+        arrivals => arrivals.clone(),
+    };
+    let arrival_rate = queue.arrival_rate / many;
+    Some((many, Queue { arrival_rate, arrivals, service: queue.service.scaled(many), ..*queue }))
 }
 
 /// A limited queue to which requests send several at once. What batches do there is known from their variability, which says little

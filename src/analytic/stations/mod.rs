@@ -12,7 +12,8 @@ use crate::distribution::{Distribution, Erlang, Law, Mixture, Table};
 use crate::network::flows::Flows;
 use crate::network::{Network, Station};
 use crate::system::{Balancer, Contention};
-use limited::{limited, together};
+use crate::unit::{PerSecond, Seconds};
+use limited::{limited, together, together_as_one};
 
 /// A station in steady state.
 #[derive(Debug, Clone)]
@@ -149,9 +150,9 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         memoryless: memoryless && station.queue.is_none() && station.balancer == Balancer::Shared,
     };
     if let Some(contention) = station.contention {
-        contended(station, &queue, contention, demands.len(), &mut state);
+        contended(station, &queue, contention, variability.back, demands.len(), &mut state);
     } else if station.queue.is_some() {
-        limited(station, &queue, demands.len(), &mut state);
+        limited(station, &queue, variability.back, demands.len(), &mut state);
     } else if station.discipline.uses_priority() {
         by_priority(station, &queue, demands, &mut state);
     } else if load >= 1.0 {
@@ -340,7 +341,14 @@ fn by_priority(station: &Station, queue: &Queue, demands: &[Demand], state: &mut
 }
 
 /// A station whose servers slow each other down.
-fn contended(station: &Station, queue: &Queue, contention: Contention, classes: usize, state: &mut StationState) {
+fn contended(
+    station: &Station,
+    queue: &Queue,
+    contention: Contention,
+    back: Option<(PerSecond, Seconds)>,
+    classes: usize,
+    state: &mut StationState,
+) {
     let shared = station.instances == 1 || station.balancer == Balancer::Shared;
     let (own, instances, groups) = if shared {
         (queue.clone(), station.instances, 1.0)
@@ -355,10 +363,17 @@ fn contended(station: &Station, queue: &Queue, contention: Contention, classes: 
         state.classes = vec![overloaded((1.0 - 1.0 / state.load).max(0.0)); classes];
         return;
     };
-    let passed = own.arrival_rate * (1.0 - found.refused);
+    let room = places.map(|places| own.servers.saturating_add(places));
+    let as_one = room.zip(back).and_then(|(room, (first, gap))| together_as_one(&own, room, first / groups, gap));
+    let refused = as_one.and_then(|(many, own)| {
+        contended::solve(&own, contention, instances, sharing, places).map(|found| found.refused / many)
+    });
+    let refused = refused.unwrap_or(found.refused);
+    let passed = own.arrival_rate * (1.0 - refused);
     let mut treatment = Treatment::Slowed(found.slowdown);
     state.queue_length = Some(groups * passed * found.wait.mean());
-    state.utilization = (found.busy / f64::from(own.servers)).min(1.0);
+    let part = (1.0 - refused) / (1.0 - found.refused).max(f64::MIN_POSITIVE);
+    state.utilization = (part * found.busy / f64::from(own.servers)).min(1.0);
     if sharing {
         let alike = ps::with_slowdown(&own, found.stretch);
         state.queue_length = Some((groups * passed * own.service.mean() * (found.stretch - 1.0)).max(0.0));
@@ -368,6 +383,6 @@ fn contended(station: &Station, queue: &Queue, contention: Contention, classes: 
     let plain = shared || matches!(station.balancer, Balancer::Random | Balancer::RoundRobin);
     let knowledge =
         if simple && plain { found.knowledge } else { found.knowledge.and(Knowledge::Approximate { p95_error: 0.3 }) };
-    let class = ClassState { wait: Some(found.wait), treatment, refused: found.refused, stuck: 0.0, knowledge };
+    let class = ClassState { wait: Some(found.wait), treatment, refused, stuck: 0.0, knowledge };
     state.classes = vec![class; classes];
 }

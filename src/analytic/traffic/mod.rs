@@ -46,6 +46,8 @@ pub(super) struct Variability {
     pub scv: f64,
     /// What waits are multiplied by where requests come back to the queue they left.
     pub returning: f64,
+    /// How often requests come for the first time that come back, and the mean time from one of their visits to the next.
+    pub back: Option<(PerSecond, Seconds)>,
     /// The part of a long queue's work that is done before one who joins it is served.
     pub before_next: f64,
     /// What those of each class are multiplied by, those of regular arrivals being shorter than those of bursts.
@@ -114,6 +116,7 @@ pub(super) fn variability(
         own: company.map_or(0.0, |company| company.waited[station]),
         returning: forked(station, &batches)
             .map_or(1.0, |returns| returns.felt(1.0, 1.0, beside(station), memories[station].utilization).factor),
+        back: returns[station].as_ref().map(|returns| returns.back(&memories[station])),
         before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
         by_class: vec![1.0; network.classes],
         poisson: true,

@@ -160,6 +160,12 @@ impl Returns {
         (many, (2.0 * (self.squares + self.pairs.products) / (self.work * mean * many) - 1.0).max(0.0))
     }
 
+    /// How often requests come for the first time, and about the mean time from one of their visits to the next.
+    pub fn back(&self, memory: &Memory) -> (PerSecond, Seconds) {
+        let kept = if self.all.count > 0.0 { (self.pairs.count / self.all.count).clamp(1e-9, 1.0) } else { 1.0 };
+        (self.requests, (1.0 / kept - 1.0) / memory.forgetting().max(f64::MIN_POSITIVE))
+    }
+
     fn add(&mut self, class: usize, rate: PerSecond, tour: &Tour) {
         let Tour { visits, work, squares, pairs, first, missed, .. } = tour;
         let came = rate * (1.0 - missed);

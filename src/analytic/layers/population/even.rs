@@ -36,8 +36,9 @@ pub(super) fn queues(station: &Station, load: f64, work: Seconds) -> (f64, f64) 
             let balanced = wait(&Queue { arrivals: Arrivals::Renewal(spaced), ..own.clone() });
             (f64::from(instances), balanced, wait(&own))
         }
+        Balancer::PowerOfTwo if instances == 2 => (1.0, power_of_two(&all(), 2).delay.mean(), wait(&all())),
         Balancer::PowerOfTwo => (f64::from(instances), power_of_two(&all(), instances).delay.mean(), wait(&one())),
-        // Who finds nobody waiting anywhere does not wait.
+        // Who finds nobody waiting anywhere does not wait; of two the better is the shortest.
         Balancer::LeastOutstanding => (1.0, least_outstanding(&all(), instances).delay.mean(), wait(&all())),
     };
     (copies, if at_random > 0.0 { balanced / at_random } else { 1.0 })
