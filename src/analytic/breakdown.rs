@@ -39,9 +39,9 @@ const MOST_VARIED: f64 = 3.0;
 const FEW_FOLLOWED: f64 = 0.3;
 const UNFOLLOWED: f64 = 1.0;
 
-/// Error where attempts that are refused are made again after a while, which come back together as those did that found no room, and the
-/// share of requests from which on that shows.
-const REFUSED_AGAIN: f64 = 0.15;
+/// Error where attempts that are refused are made again after a while, which come back together as those did that found no room, or where
+/// the more urgent take the room of others; and the share of requests from which on that shows.
+const REFUSED: f64 = 0.15;
 const SHOWS: f64 = 1e-3;
 
 /// What the mean response time of a workload is made of.
@@ -130,7 +130,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         _ => 0.0,
     };
     let unsteady = unsteady * walk.queueing.iter().sum::<f64>();
-    let again = REFUSED_AGAIN * (walk.refused / SHOWS).min(1.0);
+    let again = REFUSED * (walk.refused / SHOWS).min(1.0);
     let late = (walk.late + again).min(MOST_LATE);
     let doubt = share(TAIL * (walk.doubt + unsteady) + repeated);
     let mut shares = walk.shares(w);
@@ -173,7 +173,7 @@ struct Walk<'a> {
     doubt: f64,
     fork: f64,
     late: f64,
-    /// How often an attempt is refused by what has changed until the next.
+    /// How often an attempt is refused by what has changed until the next, or by what urgency makes of a limit.
     refused: f64,
     /// For each station how often it is visited, and the time in its queue.
     stations: Vec<(f64, f64)>,
@@ -199,6 +199,10 @@ impl Walk<'_> {
                     self.stations[station].1 += queueing;
                     self.service_time[owner] += runs * work;
                     self.crowded_out(runs, |company, network| company.crowded_out(network, station));
+                    if self.solution.network.stations[station].discipline.uses_priority() {
+                        // Whether those who are interrupted still have room is not known.
+                        self.refused += runs * state.refused;
+                    }
                 }
                 Step::Delay(law) => self.service_time[service] += runs * law.mean(),
                 Step::Send(_) | Step::Fail(_) => {}

@@ -33,7 +33,7 @@ use crate::math::bucket;
 use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::math::lasting::Lasting;
 use crate::network::flows::{Flows, Losses};
-use crate::network::{Network, Pool, PoolId, PoolKind, ServiceId, Workload};
+use crate::network::{Network, Pool, PoolId, PoolKind, Service, ServiceId, Workload};
 use crate::system::Balancer;
 use crate::unit::PerSecond;
 use covered::{inner_first, uncovered};
@@ -313,15 +313,25 @@ fn element(demand: f64, servers: f64, others: f64) -> Element {
 
 /// How many one instance has of a pool, or all of them where they share.
 pub(super) fn tokens(network: &Network, pool: &Pool) -> usize {
-    let shared = pool.per.map(|service| &network.services[service]);
-    let instances = shared.filter(|service| service.balancer == Balancer::Shared).map_or(1, |s| s.instances);
+    let service = pool.per.map(|service| &network.services[service]);
+    let instances = service.filter(|service| is_one(service)).map_or(1, |service| service.instances);
     (pool.size as usize).saturating_mul(instances as usize).max(1)
 }
 
 /// How many queues there are for a pool.
 pub(super) fn groups(network: &Network, pool: &Pool) -> f64 {
     let service = pool.per.map(|service| &network.services[service]);
-    service.filter(|service| service.balancer != Balancer::Shared).map_or(1.0, |service| f64::from(service.instances))
+    service.filter(|service| !is_one(service)).map_or(1.0, |service| f64::from(service.instances))
+}
+
+/// Whether the pools of all instances of a service are nearly as one: who is sent where the fewest are waits only where all do, and of two
+/// the better is that.
+fn is_one(service: &Service) -> bool {
+    match service.balancer {
+        Balancer::Shared | Balancer::LeastOutstanding => true,
+        Balancer::PowerOfTwo => service.instances <= 2,
+        Balancer::Random | Balancer::RoundRobin => false,
+    }
 }
 
 /// The gate of a part that lets those inside out like this, arrivals coming at this rate to each of as many groups, and the chance of each

@@ -1,6 +1,6 @@
 //! Queues with room for so many: what is refused, and what those wait who are not.
 
-use super::{ClassState, Demand, StationState, Treatment, alike, one_instance, solve_station};
+use super::{ClassState, Demand, StationState, Treatment, alike, by_priority, one_instance, solve_station};
 use crate::analytic::traffic::Variability;
 use crate::discipline::fcfs::{self, Arrivals, Queue};
 use crate::discipline::{Delay, Discipline, Knowledge, balancer};
@@ -54,13 +54,29 @@ pub(super) fn limited(
         answer.wait
     };
     let admitted = own.arrival_rate * (1.0 - refused);
-    state.utilization = state.load * (1.0 - refused);
+    state.utilization = (state.load * (1.0 - refused)).min(1.0);
     state.queue_length = Some(admitted * wait.mean() * instances);
     let plain = station.discipline == Discipline::Fcfs
         && matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin);
     let knowledge = if plain { answer.knowledge } else { Knowledge::Approximate { p95_error: 0.25 } };
     let class = ClassState { wait: Some(wait), treatment: Treatment::Plain, refused, stuck: 0.0, knowledge };
     state.classes = vec![class; classes];
+}
+
+/// Gives each class its part of the waits at a limited queue where the more urgent go first: those that they have without a limit of who
+/// gets in, all as much shorter.
+pub(super) fn by_urgency(station: &Station, queue: &Queue, demands: &[Demand], state: &mut StationState) {
+    let admitted: Vec<Demand> =
+        demands.iter().zip(&state.classes).map(|(own, class)| own.part(1.0 - class.refused)).collect();
+    let arrival_rate = admitted.iter().map(|own| own.rate).sum();
+    let mut endless = StationState { classes: Vec::new(), ..state.clone() };
+    by_priority(station, &Queue { arrival_rate, ..queue.clone() }, &admitted, &mut endless);
+    let Some((all, known)) = endless.queue_length.zip(state.queue_length) else { return };
+    let shorter = if all > 0.0 { (known / all).min(1.0) } else { 1.0 };
+    for (class, own) in state.classes.iter_mut().zip(endless.classes) {
+        class.wait = own.wait.map(|wait| wait.scaled(shorter));
+        class.treatment = own.treatment;
+    }
 }
 
 /// A smaller share of visits that come back does not matter.

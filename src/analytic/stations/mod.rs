@@ -13,7 +13,7 @@ use crate::network::flows::Flows;
 use crate::network::{Network, Station};
 use crate::system::{Balancer, Contention};
 use crate::unit::{PerSecond, Seconds};
-use limited::{limited, together, together_as_one};
+use limited::{by_urgency, limited, together, together_as_one};
 
 /// A station in steady state.
 #[derive(Debug, Clone)]
@@ -102,6 +102,12 @@ impl Demand {
         }
     }
 
+    /// Of these such a part.
+    fn part(&self, part: f64) -> Demand {
+        let parts = self.parts.iter().map(|(rate, law)| (rate * part, law.clone())).collect();
+        Demand { rate: self.rate * part, parts }
+    }
+
     fn law(&self) -> Law {
         match self.parts.as_slice() {
             [] => Law::constant(0.0),
@@ -153,6 +159,9 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
         contended(station, &queue, contention, variability.back, demands.len(), &mut state);
     } else if station.queue.is_some() {
         limited(station, &queue, variability.back, demands.len(), &mut state);
+        if station.discipline.uses_priority() && demands.len() > 1 {
+            by_urgency(station, &queue, demands, &mut state);
+        }
     } else if station.discipline.uses_priority() {
         by_priority(station, &queue, demands, &mut state);
     } else if load >= 1.0 {

@@ -91,7 +91,9 @@ fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut St
     let waiting: f64 = met.iter().map(|met| met.rate * met.wait).sum();
     state.queue_length = Some(waiting);
     let busy = state.load.min(1.0);
-    state.utilization = busy;
+    if queue.contention.is_none() {
+        state.utilization = busy;
+    }
     state.lasting = place.lasting;
     // Where urgency counts all of it is for one longer than for another as it was.
     let open = |class: &ClassState| class.wait.as_ref().map_or(f64::INFINITY, Delay::mean);
