@@ -76,6 +76,28 @@ fn where_theory_is_exact_the_chain_says_the_same() {
     }
 }
 
+/// Models of which theory knows no exact solution: analysis within 10% of the p95, 10% or 0.001 of the error rate, and 5% of throughput,
+/// utilization and calls.
+#[test]
+fn analysis_is_near_the_chain_where_no_theory_is_exact() {
+    for model in include_str!("exact/models.txt").split("\n---\n") {
+        let (chain, own) = (solve(model), analytic::solve(&network(model)));
+        for (own, right) in own.workloads.iter().zip(&chain.workloads) {
+            let (a, b) = (own.response.p95().unwrap(), right.response.p95().unwrap());
+            assert!((a / b - 1.0).abs() < 0.1, "{} p95 {a} {b}\n{model}", own.name);
+            let (a, b) = (own.error_rate, right.error_rate);
+            assert!((a - b).abs() < (0.1 * b).max(0.001), "{} errors {a} {b}\n{model}", own.name);
+            assert!((own.throughput / right.throughput - 1.0).abs() < 0.05, "{}\n{model}", own.name);
+        }
+        for (own, right) in own.services.iter().zip(&chain.services) {
+            let (a, b) = (own.utilization.unwrap(), right.utilization.unwrap());
+            assert!((a / b - 1.0).abs() < 0.05, "{} utilization {a} {b}\n{model}", own.name);
+            // Attempts in vain are counted too.
+            assert!((own.arrival_rate / right.arrival_rate - 1.0).abs() < 0.05, "{}\n{model}", own.name);
+        }
+    }
+}
+
 /// Every figure of a simulation that is long enough, within its interval at 1e-6.
 fn agrees(model: &str) {
     let network = network(model);

@@ -157,7 +157,7 @@ fn at_rates(network: &Network, rates: Vec<f64>) -> (Solution<'_>, Prediction) {
         return (solution, prediction);
     }
     let parts: Vec<(f64, Prediction)> = regimes
-        .into_iter()
+        .into_par_iter()
         .map(|Regime { share, rates, phase }| {
             let within = phase.as_ref().map(|phase| (phase, &solution));
             (share, settled(network, rates, within).1)

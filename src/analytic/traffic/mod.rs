@@ -116,7 +116,8 @@ pub(super) fn variability(
         own: company.map_or(0.0, |company| company.waited[station]),
         returning: forked(station, &batches)
             .map_or(1.0, |returns| returns.felt(1.0, 1.0, beside(station), memories[station].utilization).factor),
-        back: returns[station].as_ref().map(|returns| returns.back(&memories[station])),
+        // Visits on several branches at once do not come back.
+        back: returns[station].as_ref().filter(|_| batches.is_empty()).map(|returns| returns.back(&memories[station])),
         before_next: returns[station].as_ref().map_or(1.0, Returns::before_next),
         by_class: vec![1.0; network.classes],
         poisson: true,
