@@ -63,6 +63,11 @@ enum Load {
 }
 
 impl Model {
+    /// A model that is whole as it is, whatever its load.
+    pub fn whole(text: String, features: BTreeSet<&'static str>, services: usize) -> Model {
+        Model { features, services, utilization: f64::NAN, parts: Parts { text, workloads: Vec::new() } }
+    }
+
     /// The model with so many times its load.
     pub fn text(&self, factor: f64) -> String {
         let mut text = self.parts.text.clone();
@@ -82,8 +87,7 @@ impl Model {
 
 /// Draws the model of a number.
 pub fn model(seed: u64, number: u64) -> Model {
-    let mut draw =
-        Draw { random: Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number) };
+    let mut draw = Draw::of(seed, number);
     let features: BTreeSet<&'static str> =
         FEATURES.iter().filter(|(_, chance)| draw.chance(*chance)).map(|(name, _)| *name).collect();
     let services = (30f64.powf(draw.uniform(0.0, 1.0))).round() as usize;
@@ -102,24 +106,28 @@ pub fn model(seed: u64, number: u64) -> Model {
     Model { features, services, utilization, parts }
 }
 
-struct Draw {
+pub struct Draw {
     random: Xoshiro256PlusPlus,
 }
 
 impl Draw {
-    fn uniform(&mut self, low: f64, high: f64) -> f64 {
+    pub fn of(seed: u64, number: u64) -> Draw {
+        Draw { random: Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number) }
+    }
+
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * (self.random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    fn chance(&mut self, p: f64) -> bool {
+    pub fn chance(&mut self, p: f64) -> bool {
         self.uniform(0.0, 1.0) < p
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         (self.uniform(0.0, n as f64) as usize).min(n - 1)
     }
 
-    fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub fn between(&mut self, low: u32, high: u32) -> u32 {
         low + self.below((high - low + 1) as usize) as u32
     }
 
@@ -127,7 +135,7 @@ impl Draw {
         self.uniform(low.ln(), high.ln()).exp()
     }
 
-    fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+    pub fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
         all[self.below(all.len())]
     }
 }

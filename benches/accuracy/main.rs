@@ -1,19 +1,21 @@
 //! How far analysis is from simulation, over random models of the whole language.
 //!
 //! `cargo bench --bench accuracy -- --models 500` prints the tables of docs/accuracy.md; `--seed` draws other models,
-//! `--draw FILE.svg` draws every p95, `--worst` lists the models that are furthest off, `--first N --models 1 --show` prints a model.
-//! Simulations are kept in `target/accuracy`, by model.
+//! `--draw FILE.svg` draws every p95, `--worst` lists the models that are furthest off, `--first N --models 1 --show` prints a model;
+//! `--alone` is analysis without brief simulations, `--exact` compares it with the Markov chains of small models. Simulations and chains
+//! are kept in `target/accuracy`, by model.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods)]
 
 mod generator;
+mod small;
 
 use generator::{FEATURES, Model, model};
 use plimsoll::network::{Network, compile};
-use plimsoll::prediction::{Accuracy, Prediction};
+use plimsoll::prediction::{Accuracy, Confidence, Prediction};
 use plimsoll::simulate::{Effort, simulate};
 use plimsoll::system::System;
-use plimsoll::{analytic, document, predict};
+use plimsoll::{analytic, document, exact, predict};
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -59,24 +61,31 @@ fn system(text: &str) -> System {
     }
 }
 
-fn simulated(text: &str, network: &Network) -> Simulated {
+/// What is right of a model; `None` where its chain is too large.
+fn right(text: &str, network: &Network, by_chain: bool) -> Option<Simulated> {
     let key: String = Sha256::digest(text.as_bytes()).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     let file = PathBuf::from("target/accuracy").join(format!("{key}.json"));
     if let Some(known) = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         return known;
     }
-    let effort = Effort { requests: Some(REQUESTS), ..Effort::default() };
-    let simulated = of(&simulate(network, &effort, &|progress| progress.events < EVENTS).prediction);
+    let right = if by_chain {
+        exact::solve(network).ok().map(|prediction| of(&prediction))
+    } else {
+        let effort = Effort { requests: Some(REQUESTS), ..Effort::default() };
+        Some(of(&simulate(network, &effort, &|progress| progress.events < EVENTS).prediction))
+    };
     std::fs::create_dir_all("target/accuracy").unwrap();
-    std::fs::write(&file, serde_json::to_vec(&simulated).unwrap()).unwrap();
-    simulated
+    std::fs::write(&file, serde_json::to_vec(&right).unwrap()).unwrap();
+    right
 }
 
 fn of(prediction: &Prediction) -> Simulated {
     let known = |value: Option<f64>, width: Option<f64>| (value.unwrap_or(-1.0), width.unwrap_or(-1.0));
     let workloads = prediction.workloads.iter().map(|workload| {
-        let Accuracy::Simulated(confidence) = &workload.accuracy else {
-            return Workload { error_rate: (-1.0, 0.0), mean: (-1.0, 0.0), percentiles: [(-1.0, 0.0); 3] };
+        let confidence = match &workload.accuracy {
+            Accuracy::Simulated(confidence) => (**confidence).clone(),
+            Accuracy::Exact => Confidence::default(),
+            _ => return Workload { error_rate: (-1.0, 0.0), mean: (-1.0, 0.0), percentiles: [(-1.0, 0.0); 3] },
         };
         let place = |level: f64| plimsoll::system::Metric::PERCENTILES.iter().position(|(_, p)| *p == level).unwrap();
         Workload {
@@ -116,26 +125,33 @@ fn main() {
     };
     let (seed, models, first) = (value("--seed", 1), value("--models", 100), value("--first", 0));
     let show = arguments.iter().any(|argument| argument == "--show");
+    let [by_chain, alone] = ["--exact", "--alone"].map(|name| arguments.iter().any(|argument| argument == name));
     let verbose = arguments.iter().any(|argument| argument == "--each");
     let mut rows: Vec<(Row, Model)> = Vec::new();
     let mut busy: Vec<(f64, u64, String)> = Vec::new();
-    let (mut unstable, mut apart, mut took) = (0, Vec::new(), Vec::new());
+    let (mut unstable, mut too_large, mut apart, mut took) = (0, 0, Vec::new(), Vec::new());
     for number in first..first + models {
-        let model = self::model(seed, number);
+        let drawn = if by_chain { small::model } else { model };
+        let model = drawn(seed, number);
         if arguments.iter().any(|argument| argument == "--plain") {
             println!("{}", model.text(1.0));
             continue;
         }
-        let plain = system(&model.text(1.0));
-        let headroom = analytic::solve(&compile(&plain)).headroom.unwrap_or(1.0);
-        let text = model.text(model.utilization * headroom.min(1e4));
+        let text = if by_chain {
+            model.text(1.0)
+        } else {
+            let headroom = analytic::solve(&compile(&system(&model.text(1.0)))).headroom.unwrap_or(1.0);
+            model.text(model.utilization * headroom.min(1e4))
+        };
         if show {
             println!("{text}");
         }
         let network = compile(&system(&text));
-        let right = simulated(&text, &network);
-        let solve =
-            if arguments.iter().any(|argument| argument == "--alone") { analytic::solve } else { predict::solve };
+        let Some(right) = right(&text, &network, by_chain) else {
+            too_large += 1;
+            continue;
+        };
+        let solve = if alone || by_chain { analytic::solve } else { predict::solve };
         let begun = Instant::now();
         let own = of_analytic(&solve(&network));
         took.push(begun.elapsed().as_secs_f64());
@@ -183,7 +199,7 @@ fn main() {
                     model.features
                 );
             }
-            rows.push((row, self::model(seed, number)));
+            rows.push((row, drawn(seed, number)));
         }
     }
     summary(&rows, &busy, arguments.iter().any(|argument| argument == "--worst"));
@@ -195,6 +211,9 @@ fn main() {
         by(true),
         by(false)
     );
+    if by_chain {
+        println!("{too_large} more models whose chain is too large.");
+    }
     took.sort_by(f64::total_cmp);
     let [median, p95, p99, most] = [0.5, 0.95, 0.99, 1.0]
         .map(|share| took.get((took.len().saturating_sub(1) as f64 * share).round() as usize).map_or(0.0, |t| 1e3 * t));
