@@ -3,8 +3,8 @@
 use super::{ClassState, Demand, StationState, Treatment, alike, by_priority, one_instance, solve_station};
 use crate::analytic::traffic::Variability;
 use crate::discipline::fcfs::{self, Arrivals, Queue};
-use crate::discipline::{Delay, Discipline, Knowledge, balancer};
-use crate::distribution::Distribution;
+use crate::discipline::{Delay, Discipline, Knowledge, balancer, ps};
+use crate::distribution::{Distribution, Law};
 use crate::math::lasting::Lasting;
 use crate::network::Station;
 use crate::system::Balancer;
@@ -43,6 +43,9 @@ pub(super) fn limited(
         return;
     }
     let room = own.servers.saturating_add(places);
+    // Where all who are there share the servers, how many they are does not depend on the law of their work.
+    let sharing = station.discipline == Discipline::Ps;
+    let own = if sharing { Queue { service: Law::exponential(own.service.mean()), ..own } } else { own };
     let answer = fcfs::limited(&own, room);
     let refused = match back.and_then(|(first, gap)| together_as_one(&own, room, first / instances, gap)) {
         Some((many, own)) => fcfs::limited(&own, room).blocking / many,
@@ -59,7 +62,14 @@ pub(super) fn limited(
     let plain = station.discipline == Discipline::Fcfs
         && matches!(station.balancer, Balancer::Shared | Balancer::Random | Balancer::RoundRobin);
     let knowledge = if plain { answer.knowledge } else { Knowledge::Approximate { p95_error: 0.25 } };
-    let class = ClassState { wait: Some(wait), treatment: Treatment::Plain, refused, stuck: 0.0, knowledge };
+    let (wait, treatment) = if sharing {
+        let slowdown = 1.0 + wait.mean() / own.service.mean();
+        let all = Queue { arrivals: Arrivals::Poisson, service: queue.service.clone(), ..own };
+        (Delay::None, Treatment::Shared(ps::with_slowdown(&all, slowdown)))
+    } else {
+        (wait, Treatment::Plain)
+    };
+    let class = ClassState { wait: Some(wait), treatment, refused, stuck: 0.0, knowledge };
     state.classes = vec![class; classes];
 }
 
@@ -83,8 +93,8 @@ pub(super) fn by_urgency(station: &Station, queue: &Queue, demands: &[Demand], s
 const FEW: f64 = 1e-6;
 
 /// How many visits there are as one where so many of all that come are first ones, per second, and the queue with these, which has room
-/// for so many: whoever comes back from it soon finds the room
-/// that it left, and is refused less than others by as much as a full queue is still full then. `None` where nobody comes back.
+/// for so many: whoever comes back from it soon finds the room that it left, and is refused less than others by as much as a full queue is
+/// still full then. `None` where nobody comes back.
 pub(super) fn together_as_one(queue: &Queue, room: u32, first: f64, gap: Seconds) -> Option<(f64, Queue)> {
     let service = queue.service.mean();
     let share = 1.0 - first / queue.arrival_rate;

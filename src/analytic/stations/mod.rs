@@ -55,6 +55,14 @@ pub(super) struct ClassState {
 }
 
 impl ClassState {
+    /// Mean time that a visit takes longer than its work of this mean; `None` where it grows without end.
+    pub fn queueing(&self, work: Seconds) -> Option<Seconds> {
+        match &self.treatment {
+            Treatment::Shared(queue) => Some((ps::slowdown(queue)? - 1.0) * work),
+            _ => self.wait.as_ref().map(Delay::mean),
+        }
+    }
+
     /// Makes the wait so many times as long, and with it what is shared with others.
     pub fn lengthen(&mut self, factor: f64) {
         self.wait = self.wait.take().map(|wait| wait.scaled(factor));

@@ -17,9 +17,8 @@
 //! Theory, finite source queues); what is known of other work is multiplied by what this is over the same with Poisson arrivals.
 
 use crate::analytic::stations::StationState;
-use crate::discipline::Delay;
 use crate::math::birth_death::stationary;
-use crate::unit::PerSecond;
+use crate::unit::{PerSecond, Seconds};
 
 /// Queues with more room are as long as without users.
 const MOST_ROOM: u32 = 2_000;
@@ -42,17 +41,17 @@ pub(super) struct Limited {
 }
 
 impl Limited {
-    /// Gives a station what is met there; of each class so many come per second who are users, and so many in all.
-    pub fn apply(&self, came: &[(PerSecond, PerSecond)], state: &mut StationState) {
+    /// Gives a station what is met there; of each class so many come per second who are users, and so many in all, with work of this mean.
+    pub fn apply(&self, came: &[(PerSecond, PerSecond)], work: Seconds, state: &mut StationState) {
         let (mut all, mut before, mut passed, mut waiting) = (0.0, 0.0, 0.0, 0.0);
         for (class, (users, rate)) in state.classes.iter_mut().zip(came).filter(|(_, (_, rate))| *rate > 0.0) {
             let mixed = |of: ByWhom| of.others + (of.users - of.others) * users / rate;
             before += rate * (1.0 - class.refused);
             class.refused = (class.refused * mixed(self.refused)).min(1.0);
-            class.wait = class.wait.take().map(|wait| wait.scaled(mixed(self.wait)));
+            class.lengthen(mixed(self.wait));
             let admitted = rate * (1.0 - class.refused);
             (all, passed) = (all + rate, passed + admitted);
-            waiting += admitted * class.wait.as_ref().map_or(0.0, Delay::mean);
+            waiting += admitted * class.queueing(work).unwrap_or(0.0);
         }
         if all > 0.0 && before > 0.0 {
             state.utilization *= passed / before;

@@ -77,7 +77,8 @@ fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut St
                 })
             };
             let by_users: Vec<(PerSecond, PerSecond)> = (0..state.classes.len()).map(by_users).collect();
-            limited.apply(&by_users, state);
+            let all: f64 = rates.iter().sum();
+            limited.apply(&by_users, state.load * queue.capacity() / all, state);
         }
         return;
     }

@@ -265,7 +265,7 @@ impl Solver<'_> {
         let others = Others { load, work: rest.mean(), residual: residual(scv(&rest)), company: 0.0 };
         let residual = residual(scv(mine));
         // With a limit nobody waits longer than where all come as they like.
-        let open = self.stations[id].classes.iter().map(|class| class.wait.as_ref().map_or(f64::INFINITY, Delay::mean));
+        let open = self.stations[id].classes.iter().map(|class| class.queueing(all.mean()).unwrap_or(f64::INFINITY));
         let most = if place.queue.is_some() { open.fold(0.0, f64::max) } else { f64::INFINITY };
         (Queue { servers, copies, even, others, residual, shared, powers: (0.0, 0.0), most }, scv(mine))
     }
