@@ -68,7 +68,7 @@ fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut St
     let queue = &network.stations[id];
     let class_of = |w: usize| network.workloads[w].class;
     if queue.queue.is_some() {
-        if let Some(limited) = &place.limited {
+        if let Some(few) = &place.few {
             let by_users = |class: usize| {
                 let own = (0..rates.len()).filter(|w| class_of(*w) == class);
                 own.fold((0.0, 0.0), |(users, all), w| {
@@ -78,7 +78,7 @@ fn station(network: &Network, id: StationId, rates: &[PerSecond], state: &mut St
             };
             let by_users: Vec<(PerSecond, PerSecond)> = (0..state.classes.len()).map(by_users).collect();
             let all: f64 = rates.iter().sum();
-            limited.apply(&by_users, state.load * queue.capacity() / all, state);
+            few.apply(&by_users, state.load * queue.capacity() / all, state);
         }
         return;
     }

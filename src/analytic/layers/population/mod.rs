@@ -17,7 +17,7 @@
 
 mod even;
 mod exactly;
-mod limited;
+mod few;
 mod met;
 
 use super::section::{Passed, Section, of_users};
@@ -31,7 +31,7 @@ use crate::network::{Pool, PoolId, PoolKind, StationId};
 use crate::system::Load;
 use crate::unit::{PerSecond, Seconds};
 use exactly::Alike;
-use limited::{ByWhom, Limited, limited};
+use few::{ByWhom, Few, few};
 use met::Met;
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ struct Place {
     /// The part of how much waits vary that lasts.
     lasting: f64,
     /// What its limit makes of users, where it has one.
-    limited: Option<Limited>,
+    few: Option<Few>,
 }
 
 /// A station or pool where users come.
@@ -163,12 +163,12 @@ impl Solver<'_> {
             own: (0..workloads).map(|w| self.waited_for_own(w, *id).0).collect(),
             theirs: (load / busy).min(1.0),
             lasting,
-            limited: self.limited(shared, e, solved),
+            few: self.few(shared, e, solved),
         }
     }
 
     /// What the limit of a station makes of users.
-    fn limited(&self, shared: &Shared, e: usize, solved: &Solved) -> Option<Limited> {
+    fn few(&self, shared: &Shared, e: usize, solved: &Solved) -> Option<Few> {
         let Queue { copies, others, .. } = shared.queue;
         let station = self.network.stations.get(shared.id)?;
         let of_one = |each: u32| each.saturating_mul(station.instances / copies as u32);
@@ -181,7 +181,7 @@ impl Solver<'_> {
         }
         let all = self.stations[shared.id].load * f64::from(servers);
         let others = if others.load > NOBODY * all { (all - theirs).max(0.0) } else { 0.0 };
-        limited(servers, servers.saturating_add(places), users, ByWhom { users: theirs, others })
+        few(servers, servers.saturating_add(places), users, ByWhom { users: theirs, others })
     }
 
     /// Pools that nobody else asks for, nor what users have sent off, of which there are as many as users or more than what is done

@@ -35,12 +35,12 @@ pub(super) struct ByWhom {
 
 /// What refusals, and the mean waits of those who get in, are over what they are where all come as a Poisson process.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Limited {
+pub(super) struct Few {
     pub refused: ByWhom,
     pub wait: ByWhom,
 }
 
-impl Limited {
+impl Few {
     /// Gives a station what is met there; of each class so many come per second who are users, and so many in all, with work of this mean.
     pub fn apply(&self, came: &[(PerSecond, PerSecond)], work: Seconds, state: &mut StationState) {
         let (mut all, mut before, mut passed, mut waiting) = (0.0, 0.0, 0.0, 0.0);
@@ -62,7 +62,7 @@ impl Limited {
 
 /// One queue with so many servers and room for so many, where so many users and others offer so much load. `None` where the limit is too
 /// far away to matter.
-pub(super) fn limited(servers: u32, room: u32, users: f64, came: ByWhom) -> Option<Limited> {
+pub(super) fn few(servers: u32, room: u32, users: f64, came: ByWhom) -> Option<Few> {
     let all = came.users + came.others;
     if room > MOST_ROOM || came.users <= 0.0 || users < 1.0 {
         return None;
@@ -94,7 +94,7 @@ pub(super) fn limited(servers: u32, room: u32, users: f64, came: ByWhom) -> Opti
     let (open, others, users) =
         (met(&poisson, servers, room), met(&present, servers, room), met(&by_users, servers, room));
     let over = |own: f64, open: f64| if open > 0.0 { own / open } else { 1.0 };
-    Some(Limited {
+    Some(Few {
         refused: ByWhom { users: over(users.0, open.0), others: over(others.0, open.0) },
         wait: ByWhom { users: over(users.1, open.1), others: over(others.1, open.1) },
     })
@@ -123,7 +123,7 @@ mod tests {
             weights.into_iter().map(|weight| weight / total).collect::<Vec<f64>>()
         };
         let rate: f64 = weights(users).iter().enumerate().map(|(n, chance)| chance * each * (users - n as f64)).sum();
-        let got = limited(3, 3, users, ByWhom { users: rate, others: 0.0 }).unwrap();
+        let got = few(3, 3, users, ByWhom { users: rate, others: 0.0 }).unwrap();
         let poisson = crate::math::erlang::erlang_b(3, rate);
         assert!((got.refused.users * poisson - weights(users - 1.0)[servers]).abs() < 1e-9);
         assert!((got.refused.others * poisson - weights(users)[servers]).abs() < 1e-9);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn very_many_users_come_as_a_poisson_process() {
-        let got = limited(2, 6, 1e7, ByWhom { users: 1.1, others: 0.3 }).unwrap();
+        let got = few(2, 6, 1e7, ByWhom { users: 1.1, others: 0.3 }).unwrap();
         for ratio in [got.refused.users, got.refused.others, got.wait.users, got.wait.others] {
             assert!((ratio - 1.0).abs() < 1e-5, "{got:?}");
         }
