@@ -139,6 +139,7 @@ pub(super) fn solve(
         variability,
         stations,
         inside: vec![None; network.pools.len()],
+        throughput: vec![Vec::new(); network.pools.len()],
         gates: vec![Gate::IDLE; network.pools.len()],
         covered,
         limited: vec![Limited::default(); network.stations.len() + network.pools.len()],
@@ -174,6 +175,8 @@ struct Solver<'a> {
     variability: &'a [Variability],
     stations: &'a [StationState],
     inside: Vec<Option<Inside>>,
+    /// Rates at which one queue of each pool is left by so many holders, from none of them on.
+    throughput: Vec<Vec<PerSecond>>,
     gates: Vec<Gate>,
     /// Pools that nobody waits for.
     covered: Vec<bool>,
@@ -204,12 +207,7 @@ impl Solver<'_> {
         let elements: Vec<Element> = self.elements(pool.per, section, groups, 1.0);
         let part = equivalent(most, section.delay, &elements);
         let capacity = part.throughput[most];
-        let queue = match pool.kind {
-            PoolKind::Workers { queue } => {
-                queue.map(|places| places as usize * (most / pool.size.max(1) as usize).max(1))
-            }
-            _ => None,
-        };
+        let queue = places(self.network, pool);
         let scv = self.scv(section, &elements, capacity);
         let arrivals = section.stations.first().map_or(1.0, |(station, _)| self.variability[*station].scv);
         let factor = 0.5 * (arrivals.min(20.0) + scv);
@@ -238,6 +236,7 @@ impl Solver<'_> {
         let passed = rate * (1.0 - gate.held());
         self.limit_inside(section, &elements, &part.present, inside, (passed, crowds.is_some()));
         self.gates[id] = gate;
+        self.throughput[id] = part.throughput;
     }
 
     /// The elements of what is done while something of a service, or of none, is held by one group of requests: stations, then
@@ -316,6 +315,13 @@ pub(super) fn tokens(network: &Network, pool: &Pool) -> usize {
     let service = pool.per.map(|service| &network.services[service]);
     let instances = service.filter(|service| is_one(service)).map_or(1, |service| service.instances);
     (pool.size as usize).saturating_mul(instances as usize).max(1)
+}
+
+/// How many may wait for one of a pool in one queue, where that has a limit.
+fn places(network: &Network, pool: &Pool) -> Option<usize> {
+    let PoolKind::Workers { queue } = pool.kind else { return None };
+    let instances = tokens(network, pool) / pool.size.max(1) as usize;
+    queue.map(|places| places as usize * instances.max(1))
 }
 
 /// How many queues there are for a pool.

@@ -18,19 +18,28 @@
 
 use crate::analytic::stations::StationState;
 use crate::math::birth_death::stationary;
+use crate::math::roots;
 use crate::unit::{PerSecond, Seconds};
 
 /// Queues with more room are as long as without users.
-const MOST_ROOM: u32 = 2_000;
+const MOST_ROOM: usize = 2_000;
 
-/// Halvings of the range of a rate.
-const HALVINGS: u32 = 50;
+/// Users come no more than so many times twice as fast as if they were never there, and how closely their rate is known.
+const MOST_DOUBLINGS: u32 = 60;
+const CLOSE: f64 = 1e-12;
 
 /// Of users, and of those from outside.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ByWhom {
     pub users: f64,
     pub others: f64,
+}
+
+impl ByWhom {
+    /// On average over so many of whom so many are users.
+    fn of(self, users: PerSecond, all: PerSecond) -> f64 {
+        self.others + (self.users - self.others) * (users / all.max(f64::MIN_POSITIVE)).min(1.0)
+    }
 }
 
 /// What refusals, and the mean waits of those who get in, are over what they are where all come as a Poisson process.
@@ -41,14 +50,18 @@ pub(super) struct Few {
 }
 
 impl Few {
+    /// The share that is refused of so many of whom so many are users, if such a share would be of strangers.
+    pub fn refused(&self, refused: f64, users: PerSecond, all: PerSecond) -> f64 {
+        (refused * self.refused.of(users, all)).min(1.0)
+    }
+
     /// Gives a station what is met there; of each class so many come per second who are users, and so many in all, with work of this mean.
     pub fn apply(&self, came: &[(PerSecond, PerSecond)], work: Seconds, state: &mut StationState) {
         let (mut all, mut before, mut passed, mut waiting) = (0.0, 0.0, 0.0, 0.0);
         for (class, (users, rate)) in state.classes.iter_mut().zip(came).filter(|(_, (_, rate))| *rate > 0.0) {
-            let mixed = |of: ByWhom| of.others + (of.users - of.others) * users / rate;
             before += rate * (1.0 - class.refused);
-            class.refused = (class.refused * mixed(self.refused)).min(1.0);
-            class.lengthen(mixed(self.wait));
+            class.refused = self.refused(class.refused, *users, *rate);
+            class.lengthen(self.wait.of(*users, *rate));
             let admitted = rate * (1.0 - class.refused);
             (all, passed) = (all + rate, passed + admitted);
             waiting += admitted * class.queueing(work).unwrap_or(0.0);
@@ -60,39 +73,35 @@ impl Few {
     }
 }
 
-/// One queue with so many servers and room for so many, where so many users and others offer so much load. `None` where the limit is too
-/// far away to matter.
-pub(super) fn few(servers: u32, room: u32, users: f64, came: ByWhom) -> Option<Few> {
+/// A queue that so many leave per second when as many are there, all of them that are no more than the first of `limits` being served and
+/// no more than the second let in, to one of so many users and others coming as often. `None` where the limit is too far away to matter.
+pub(super) fn few(
+    served: &dyn Fn(usize) -> PerSecond,
+    limits: (usize, usize),
+    users: f64,
+    came: ByWhom,
+) -> Option<Few> {
+    let (_, room) = limits;
     let all = came.users + came.others;
     if room > MOST_ROOM || came.users <= 0.0 || users < 1.0 {
         return None;
     }
-    let most = room as usize;
     let share = came.users / all;
     let elsewhere = |n: usize| (users - share * n as f64).max(0.0);
-    let served = |n: usize| n.min(servers as usize) as f64;
     let chances =
-        |each: PerSecond| stationary(|n| if n < most { came.others + each * elsewhere(n) } else { 0.0 }, served);
+        |each: PerSecond| stationary(|n| if n < room { came.others + each * elsewhere(n) } else { 0.0 }, served);
     let comes = |each: PerSecond, present: &[f64]| -> f64 {
         present.iter().enumerate().map(|(n, chance)| each * chance * elsewhere(n)).sum()
     };
-    let (mut low, mut high) = (came.users / users, 2.0 * came.users / users);
-    while comes(high, &chances(high)) < came.users {
-        (low, high) = (high, 2.0 * high);
-        if !high.is_finite() {
-            return None;
-        }
-    }
-    for _ in 0..HALVINGS {
-        let middle = 0.5 * (low + high);
-        if comes(middle, &chances(middle)) < came.users { low = middle } else { high = middle }
-    }
-    let present = chances(high);
-    let poisson = stationary(|n| if n < most { all } else { 0.0 }, served);
+    let missing = |each: PerSecond| comes(each, &chances(each)) - came.users;
+    let low = came.users / users;
+    let high = (1..=MOST_DOUBLINGS).map(|k| low * f64::from(k).exp2()).find(|each| missing(*each) >= 0.0)?;
+    let each = roots::bracketed(low, high, CLOSE, missing);
+    let present = chances(each);
+    let poisson = stationary(|n| if n < room { all } else { 0.0 }, served);
     let by_users: Vec<f64> =
-        present.iter().enumerate().map(|(n, chance)| high * chance * elsewhere(n) / came.users).collect();
-    let (open, others, users) =
-        (met(&poisson, servers, room), met(&present, servers, room), met(&by_users, servers, room));
+        present.iter().enumerate().map(|(n, chance)| each * chance * elsewhere(n) / came.users).collect();
+    let (open, others, users) = (met(&poisson, limits), met(&present, limits), met(&by_users, limits));
     let over = |own: f64, open: f64| if open > 0.0 { own / open } else { 1.0 };
     Some(Few {
         refused: ByWhom { users: over(users.0, open.0), others: over(others.0, open.0) },
@@ -100,11 +109,11 @@ pub(super) fn few(servers: u32, room: u32, users: f64, came: ByWhom) -> Option<F
     })
 }
 
-/// The chance to be refused of those who find these numbers, and the mean number of services that those wait for who are not.
-fn met(found: &[f64], servers: u32, room: u32) -> (f64, f64) {
-    let refused = found.get(room as usize).copied().unwrap_or(0.0);
-    let waits = |(n, chance): (usize, &f64)| chance * (n + 1).saturating_sub(servers as usize) as f64;
-    let ahead: f64 = found.iter().take(room as usize).enumerate().map(waits).sum();
+/// The chance to be refused of those who find these numbers, and how many go before those are served who are not, on average.
+fn met(found: &[f64], (served, room): (usize, usize)) -> (f64, f64) {
+    let refused = found.get(room).copied().unwrap_or(0.0);
+    let waits = |(n, chance): (usize, &f64)| chance * (n + 1).saturating_sub(served) as f64;
+    let ahead: f64 = found.iter().take(room).enumerate().map(waits).sum();
     (refused, if refused < 1.0 { ahead / (1.0 - refused) } else { 0.0 })
 }
 
@@ -123,7 +132,7 @@ mod tests {
             weights.into_iter().map(|weight| weight / total).collect::<Vec<f64>>()
         };
         let rate: f64 = weights(users).iter().enumerate().map(|(n, chance)| chance * each * (users - n as f64)).sum();
-        let got = few(3, 3, users, ByWhom { users: rate, others: 0.0 }).unwrap();
+        let got = few(&|n| n as f64, (3, 3), users, ByWhom { users: rate, others: 0.0 }).unwrap();
         let poisson = crate::math::erlang::erlang_b(3, rate);
         assert!((got.refused.users * poisson - weights(users - 1.0)[servers]).abs() < 1e-9);
         assert!((got.refused.others * poisson - weights(users)[servers]).abs() < 1e-9);
@@ -131,7 +140,7 @@ mod tests {
 
     #[test]
     fn very_many_users_come_as_a_poisson_process() {
-        let got = few(2, 6, 1e7, ByWhom { users: 1.1, others: 0.3 }).unwrap();
+        let got = few(&|n| n.min(2) as f64, (2, 6), 1e7, ByWhom { users: 1.1, others: 0.3 }).unwrap();
         for ratio in [got.refused.users, got.refused.others, got.wait.users, got.wait.others] {
             assert!((ratio - 1.0).abs() < 1e-5, "{got:?}");
         }

@@ -54,6 +54,10 @@ pub(in crate::analytic::layers) fn apply(
         let Some(place) = place else { continue };
         let met = together(place.met.iter().flatten().copied().chain([place.outside]));
         let asked: f64 = came[stations.len() + pool].iter().sum();
+        if let Some(few) = &place.few {
+            let by_users: f64 = place.met.iter().flatten().map(|met| met.rate).sum();
+            gate.refused = few.refused(gate.refused, by_users, asked);
+        }
         let busy = gate.load.min(1.0);
         let wait = gate.wait.take().filter(|_| gate.load < 1.0);
         gate.wait = Some(met.delay(wait.as_ref(), busy));

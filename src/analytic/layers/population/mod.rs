@@ -21,7 +21,7 @@ mod few;
 mod met;
 
 use super::section::{Passed, Section, of_users};
-use super::{Solver, groups, tokens};
+use super::{Solver, groups, places, tokens};
 use crate::analytic::feedback::Beyond;
 use crate::discipline::{Delay, Discipline};
 use crate::math::equivalent::Element;
@@ -40,7 +40,7 @@ pub(super) use met::apply;
 /// Where no more than this part of a pool is needed for what is done meanwhile at most, who waits waits for that.
 const NEEDED: f64 = 0.8;
 
-/// Nobody else comes who brings less than this part of the work.
+/// Nobody else comes who offers less load than this.
 const NOBODY: f64 = 1e-6;
 
 /// Others leave users something of every queue.
@@ -167,21 +167,39 @@ impl Solver<'_> {
         }
     }
 
-    /// What the limit of a station makes of users.
+    /// What the limit of a station or pool makes of users.
     fn few(&self, shared: &Shared, e: usize, solved: &Solved) -> Option<Few> {
-        let Queue { copies, others, .. } = shared.queue;
-        let station = self.network.stations.get(shared.id)?;
-        let of_one = |each: u32| each.saturating_mul(station.instances / copies as u32);
-        let (servers, places) = (of_one(station.servers), of_one(station.queue?));
-        let (mut users, mut theirs) = (0.0, 0.0);
+        let (mut users, mut theirs, mut work) = (0.0, 0.0, 0.0);
         let each = solved.crowds.iter().zip(&solved.met.throughput);
         for (crowd, rate) in each.filter(|(crowd, _)| crowd.visits[e].count > 0.0) {
             users += crowd.users / crowd.part;
-            theirs += rate * crowd.visits[e].demand() / copies;
+            theirs += rate * crowd.visits[e].count;
+            work += rate * crowd.visits[e].demand();
         }
-        let all = self.stations[shared.id].load * f64::from(servers);
-        let others = if others.load > NOBODY * all { (all - theirs).max(0.0) } else { 0.0 };
-        few(servers, servers.saturating_add(places), users, ByWhom { users: theirs, others })
+        let came = |all: f64, queues: f64| {
+            let others = if shared.queue.others.load > NOBODY { (all - theirs).max(0.0) } else { 0.0 };
+            ByWhom { users: theirs / queues, others: others / queues }
+        };
+        match self.network.stations.get(shared.id) {
+            Some(station) => {
+                let queues = shared.queue.copies;
+                let of_one = |each: u32| each.saturating_mul(station.instances / queues as u32) as usize;
+                let (servers, places) = (of_one(station.servers), of_one(station.queue?));
+                let mean = work / theirs;
+                let all = self.stations[shared.id].load * servers as f64 * queues / mean;
+                let served = |n: usize| n.min(servers) as f64 / mean;
+                few(&served, (servers, servers + places), users, came(all, queues))
+            }
+            None => {
+                let id = shared.id - self.network.stations.len();
+                let (pool, throughput) = (&self.network.pools[id], &self.throughput[id]);
+                let most = throughput.len().checked_sub(1)?;
+                let room = most + places(self.network, pool)?;
+                let all = self.flows.pools[id].iter().sum();
+                let served = |n: usize| throughput[n.min(most)];
+                few(&served, (most, room), users, came(all, groups(self.network, pool)))
+            }
+        }
     }
 
     /// Pools that nobody else asks for, nor what users have sent off, of which there are as many as users or more than what is done
@@ -204,7 +222,8 @@ impl Solver<'_> {
             let there = tokens(self.network, pool) as f64;
             let needed =
                 self.inside[id].map_or(0.0, |inside| inside.capacity * inside.alone / groups(self.network, pool));
-            let enough = there >= *users || needed < NEEDED * there;
+            // Whom it refuses is not behind it.
+            let enough = there >= *users || needed < NEEDED * there && places(self.network, pool).is_none();
             (enough && *rate > (1.0 - 1e-6) * all).then_some(id)
         };
         asked.iter().enumerate().filter_map(is_free).collect()
