@@ -16,6 +16,7 @@
 //! Exact for exponential work where users are nowhere else but at an exponential time to think (Gross and Harris, Fundamentals of Queueing
 //! Theory, finite source queues); what is known of other work is multiplied by what this is over the same with Poisson arrivals.
 
+use crate::analytic::layers::Gate;
 use crate::analytic::stations::StationState;
 use crate::math::birth_death::stationary;
 use crate::math::roots;
@@ -50,9 +51,11 @@ pub(super) struct Few {
 }
 
 impl Few {
-    /// The share that is refused of so many of whom so many are users, if such a share would be of strangers.
-    pub fn refused(&self, refused: f64, users: PerSecond, all: PerSecond) -> f64 {
-        (refused * self.refused.of(users, all)).min(1.0)
+    /// Gives a pool what is met there, of which so many are asked for by users, and so many in all.
+    pub fn apply_to(&self, gate: &mut Gate, users: PerSecond, all: PerSecond) {
+        gate.refused = (gate.refused * self.refused.of(users, all)).min(1.0);
+        gate.wait = gate.wait.take().map(|wait| wait.scaled(self.wait.of(users, all)));
+        gate.waiting = gate.wait.as_ref().map(|wait| all * (1.0 - gate.refused) * wait.mean());
     }
 
     /// Gives a station what is met there; of each class so many come per second who are users, and so many in all, with work of this mean.
@@ -60,7 +63,7 @@ impl Few {
         let (mut all, mut before, mut passed, mut waiting) = (0.0, 0.0, 0.0, 0.0);
         for (class, (users, rate)) in state.classes.iter_mut().zip(came).filter(|(_, (_, rate))| *rate > 0.0) {
             before += rate * (1.0 - class.refused);
-            class.refused = self.refused(class.refused, *users, *rate);
+            class.refused = (class.refused * self.refused.of(*users, *rate)).min(1.0);
             class.lengthen(self.wait.of(*users, *rate));
             let admitted = rate * (1.0 - class.refused);
             (all, passed) = (all + rate, passed + admitted);

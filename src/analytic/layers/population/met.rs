@@ -52,18 +52,19 @@ pub(in crate::analytic::layers) fn apply(
     }
     for (pool, (gate, place)) in gates.iter_mut().zip(of_pools).enumerate() {
         let Some(place) = place else { continue };
-        let met = together(place.met.iter().flatten().copied().chain([place.outside]));
         let asked: f64 = came[stations.len() + pool].iter().sum();
+        gate.knowledge = HELD;
         if let Some(few) = &place.few {
             let by_users: f64 = place.met.iter().flatten().map(|met| met.rate).sum();
-            gate.refused = few.refused(gate.refused, by_users, asked);
+            few.apply_to(gate, by_users, asked);
+            continue;
         }
+        let met = together(place.met.iter().flatten().copied().chain([place.outside]));
         let busy = gate.load.min(1.0);
         let wait = gate.wait.take().filter(|_| gate.load < 1.0);
         gate.wait = Some(met.delay(wait.as_ref(), busy));
         gate.waiting = Some(asked * met.wait);
         gate.stuck = 0.0;
-        gate.knowledge = HELD;
     }
 }
 

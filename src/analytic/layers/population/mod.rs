@@ -89,6 +89,8 @@ struct Shared {
 struct Solved {
     closed: Vec<usize>,
     crowds: Vec<Crowd>,
+    /// How many requests of each there are at most, branches counted each.
+    present: Vec<f64>,
     met: linearizer::Met,
     alike: Alike,
 }
@@ -113,9 +115,11 @@ impl Solver<'_> {
             return None;
         }
         let shared = self.shared(&closed, &sections, &came, rates);
+        let mut present = Vec::with_capacity(closed.len());
         for ((crowd, section), w) in crowds.iter_mut().zip(&sections).zip(&closed) {
             let (visits, part) = self.visits(&shared, section, *w);
             (crowd.visits, crowd.part) = (visits, crowd.part * part);
+            present.push(crowd.users / part);
         }
         let mut queues: Vec<Queue> = shared.iter().map(|shared| shared.queue).collect();
         let weights: Vec<PerSecond> = closed.iter().map(|w| rates[*w]).collect();
@@ -125,7 +129,7 @@ impl Solver<'_> {
         closed.iter().zip(&met.throughput).for_each(|(w, rate)| throughput[*w] = Some(*rate));
         let mut places: Vec<Option<Place>> = Vec::new();
         places.resize_with(self.network.stations.len() + self.network.pools.len(), || None);
-        let solved = Solved { closed, crowds, met, alike };
+        let solved = Solved { closed, crowds, present, met, alike };
         for (e, shared) in shared.iter().enumerate() {
             places[shared.id] = Some(self.place(shared, e, &solved));
         }
@@ -141,7 +145,7 @@ impl Solver<'_> {
     /// What is met at a station or pool, of which mean values say this.
     fn place(&self, shared: &Shared, e: usize, solved: &Solved) -> Place {
         let Shared { id, queue, scv } = shared;
-        let Solved { closed, crowds, met, alike } = solved;
+        let Solved { closed, crowds, met, alike, .. } = solved;
         let workloads = self.network.workloads.len();
         let Others { load, work, .. } = queue.others;
         // What is waited while a pool is held is not waited for it.
@@ -170,9 +174,9 @@ impl Solver<'_> {
     /// What the limit of a station or pool makes of users.
     fn few(&self, shared: &Shared, e: usize, solved: &Solved) -> Option<Few> {
         let (mut users, mut theirs, mut work) = (0.0, 0.0, 0.0);
-        let each = solved.crowds.iter().zip(&solved.met.throughput);
-        for (crowd, rate) in each.filter(|(crowd, _)| crowd.visits[e].count > 0.0) {
-            users += crowd.users / crowd.part;
+        let each = solved.crowds.iter().zip(&solved.met.throughput).zip(&solved.present);
+        for ((crowd, rate), present) in each.filter(|((crowd, _), _)| crowd.visits[e].count > 0.0) {
+            users += present;
             theirs += rate * crowd.visits[e].count;
             work += rate * crowd.visits[e].demand();
         }
@@ -300,7 +304,8 @@ impl Solver<'_> {
         let residual = residual(inside.scv);
         let others = Others { load, work: inside.alone, residual, company: 0.0 };
         let gate = &self.gates[id];
-        let open = gate.wait.as_ref().filter(|_| gate.load < 1.0).map_or(f64::INFINITY, Delay::mean);
+        let limited = places(self.network, &self.network.pools[id]).is_some();
+        let open = gate.wait.as_ref().filter(|_| limited || gate.load < 1.0).map_or(f64::INFINITY, Delay::mean);
         let most = open + inside.time - inside.alone;
         let (copies, even, powers) = (1.0, 1.0, (0.0, 0.0));
         Some((Queue { servers, copies, even, others, residual, shared: false, powers, most }, inside.scv))
