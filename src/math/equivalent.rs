@@ -172,16 +172,21 @@ impl Sums {
         let waits = if delay > 0.0 { weighted(&pause(delay)) } else { one(most) };
         let weights: Vec<Vec<f64>> = elements.iter().map(|element| weighted(&element.rates(most))).collect();
         // What stands before and after each element, and of its own queues all but one.
-        let beside: Vec<Vec<f64>> = weights.iter().zip(elements).map(|(own, e)| of_copies(own, e.copies - 1)).collect();
+        let beside: Vec<Option<Vec<f64>>> =
+            weights.iter().zip(elements).map(|(own, e)| (e.copies > 1).then(|| of_copies(own, e.copies - 1))).collect();
+        let with = |sum: Vec<f64>, beside: &Option<Vec<f64>>| match beside {
+            Some(beside) => convolved(&sum, beside),
+            None => sum,
+        };
         let mut before = vec![waits];
         for (weights, beside) in weights.iter().zip(&beside) {
-            before.push(convolved(&convolved(&before[before.len() - 1], weights), beside));
+            before.push(with(convolved(&before[before.len() - 1], weights), beside));
         }
         let all = before[weights.len()].clone();
         let mut after = one(most);
         let mut others = vec![Vec::new(); elements.len()];
         for e in (0..elements.len()).rev() {
-            after = convolved(&after, &beside[e]);
+            after = with(after, &beside[e]);
             others[e] = convolved(&before[e], &after);
             after = convolved(&after, &weights[e]);
         }

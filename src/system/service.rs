@@ -78,6 +78,16 @@ pub enum Balancer {
 }
 
 impl Balancer {
+    /// Whether requests find no room only where so many instances are all full, nearly: the fewest are at one with room, and of two
+    /// instances the better is the one with fewer.
+    pub fn fills_all(self, instances: u32) -> bool {
+        match self {
+            Balancer::Shared | Balancer::LeastOutstanding => true,
+            Balancer::PowerOfTwo => instances <= 2,
+            Balancer::Random | Balancer::RoundRobin => instances == 1,
+        }
+    }
+
     /// Every balancer with its word and what it means.
     pub const ALL: [(Balancer, &'static str, &'static str); 5] = [
         (Balancer::Shared, "shared", "one queue feeds all instances"),

@@ -119,7 +119,7 @@ impl<'s> Composed<'s> {
             meetings: meetings(solution),
             success: flows::successes(network, &refusals),
             refusals,
-            tried: Refusals::of(solution, network.guards > 0),
+            tried: Refusals::of(solution),
             guards: (0..network.guards * network.classes).map(|_| None).collect(),
             simultaneous: fork::simultaneous(network, &solution.flows),
             parallels: (0..network.parallels * network.classes).map(|_| None).collect(),

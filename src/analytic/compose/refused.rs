@@ -22,7 +22,6 @@ use crate::analytic::Solution;
 use crate::math::lasting::Lasting;
 use crate::network::flows::{all_of, at_least, geometric_sum};
 use crate::network::{Guarded, Network, OperationId, StationId, Step};
-use crate::system::Balancer;
 use crate::unit::Seconds;
 
 /// What becomes of some steps: the chance that they succeed, and by what they are refused for how long.
@@ -59,11 +58,11 @@ pub(super) struct Refusals {
 
 impl Refusals {
     /// Nothing where nobody tries again, or nothing is refused.
-    pub fn of(solution: &Solution<'_>, tried: bool) -> Refusals {
+    pub fn of(solution: &Solution<'_>) -> Refusals {
         let refuses = |station: StationId| solution.stations[station].classes.iter().any(|class| class.refused > 0.0);
         let anything =
             || (0..solution.stations.len()).any(refuses) || solution.gates.iter().any(|gate| !gate.lasting.is_none());
-        if !tried || !anything() {
+        if solution.network.guards == 0 || !anything() {
             return Refusals::default();
         }
         let network = solution.network;
@@ -135,9 +134,7 @@ impl Refusals {
 /// How long a station stays full to which so many come per second, with so much work, as if that were memoryless.
 fn full(network: &Network, station: StationId, (rate, work): (f64, f64)) -> Lasting {
     let station = &network.stations[station];
-    // The shortest queue refuses only when all are full.
-    let shared = matches!(station.balancer, Balancer::Shared | Balancer::LeastOutstanding);
-    let queues = if shared { 1 } else { station.instances };
+    let queues = if station.balancer.fills_all(station.instances) { 1 } else { station.instances };
     let of_one = |each: u32| each.saturating_mul(station.instances / queues);
     let (servers, places) = (of_one(station.servers), of_one(station.queue.unwrap_or(0)));
     let (up, each) = (rate / f64::from(queues), rate / work);

@@ -34,7 +34,6 @@ use crate::math::equivalent::{Element, Entrance, entrance, equivalent};
 use crate::math::lasting::Lasting;
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Pool, PoolId, PoolKind, Service, ServiceId, Workload};
-use crate::system::Balancer;
 use crate::unit::PerSecond;
 use covered::{inner_first, uncovered};
 use limited::Limited;
@@ -330,14 +329,9 @@ pub(super) fn groups(network: &Network, pool: &Pool) -> f64 {
     service.filter(|service| !is_one(service)).map_or(1.0, |service| f64::from(service.instances))
 }
 
-/// Whether the pools of all instances of a service are nearly as one: who is sent where the fewest are waits only where all do, and of two
-/// the better is that.
+/// Whether the pools of all instances of a service are nearly as one.
 fn is_one(service: &Service) -> bool {
-    match service.balancer {
-        Balancer::Shared | Balancer::LeastOutstanding => true,
-        Balancer::PowerOfTwo => service.instances <= 2,
-        Balancer::Random | Balancer::RoundRobin => false,
-    }
+    service.balancer.fills_all(service.instances)
 }
 
 /// The gate of a part that lets those inside out like this, arrivals coming at this rate to each of as many groups, and the chance of each

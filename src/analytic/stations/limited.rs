@@ -25,21 +25,16 @@ pub(super) fn limited(
     station: &Station,
     queue: &Queue,
     back: Option<(PerSecond, Seconds)>,
-    classes: usize,
+    demands: &[Demand],
     state: &mut StationState,
 ) {
     let places = station.queue.unwrap_or(0);
-    // The shortest queue refuses only when all are full, as one queue does; and of two the better is the shortest.
-    let shared = match station.balancer {
-        Balancer::Shared | Balancer::LeastOutstanding => true,
-        Balancer::PowerOfTwo => station.instances <= 2,
-        Balancer::Random | Balancer::RoundRobin => station.instances == 1,
-    };
+    let shared = station.balancer.fills_all(station.instances);
     let (own, instances) =
         if shared { (queue.clone(), 1.0) } else { (one_instance(station, queue), f64::from(station.instances)) };
     let places = if shared { places.saturating_mul(station.instances) } else { places };
     if own.arrival_rate <= 0.0 {
-        state.classes = vec![alike(station, queue); classes];
+        state.classes = vec![alike(station, queue); demands.len()];
         return;
     }
     let room = own.servers.saturating_add(places);
@@ -70,12 +65,15 @@ pub(super) fn limited(
         (wait, Treatment::Plain)
     };
     let class = ClassState { wait: Some(wait), treatment, refused, stuck: 0.0, knowledge };
-    state.classes = vec![class; classes];
+    state.classes = vec![class; demands.len()];
+    if station.discipline.uses_priority() && demands.len() > 1 {
+        by_urgency(station, queue, demands, state);
+    }
 }
 
 /// Gives each class its part of the waits at a limited queue where the more urgent go first: those that they have without a limit of who
 /// gets in, all as much shorter.
-pub(super) fn by_urgency(station: &Station, queue: &Queue, demands: &[Demand], state: &mut StationState) {
+fn by_urgency(station: &Station, queue: &Queue, demands: &[Demand], state: &mut StationState) {
     let admitted: Vec<Demand> =
         demands.iter().zip(&state.classes).map(|(own, class)| own.part(1.0 - class.refused)).collect();
     let arrival_rate = admitted.iter().map(|own| own.rate).sum();

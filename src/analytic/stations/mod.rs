@@ -14,7 +14,7 @@ use crate::network::flows::Flows;
 use crate::network::{Network, Station};
 use crate::system::Balancer;
 use crate::unit::Seconds;
-use limited::{by_urgency, limited, together};
+use limited::{limited, together};
 use slowed::contended;
 
 /// A station in steady state.
@@ -168,10 +168,7 @@ fn solve_station(station: &Station, demands: &[Demand], variability: &Variabilit
     if let Some(contention) = station.contention {
         contended(station, &queue, contention, variability.back, demands.len(), &mut state);
     } else if station.queue.is_some() {
-        limited(station, &queue, variability.back, demands.len(), &mut state);
-        if station.discipline.uses_priority() && demands.len() > 1 {
-            by_urgency(station, &queue, demands, &mut state);
-        }
+        limited(station, &queue, variability.back, demands, &mut state);
     } else if station.discipline.uses_priority() {
         by_priority(station, &queue, demands, &mut state);
     } else if load >= 1.0 {
