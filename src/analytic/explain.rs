@@ -10,8 +10,9 @@
 //! Source: Hong, Estimating quantile sensitivities, Operations Research 57 (2009).
 
 use super::compose::{Composed, Extent};
+use super::follow::Sample;
 use super::stations::Treatment;
-use super::{Solution, begun, prepared, results, settle};
+use super::{Setting, Solution, begun, prepared, results, settle};
 use crate::distribution::{Distribution, Law};
 use crate::network::{Network, PoolKind, ServiceId, Step};
 use crate::prediction::{Origin, Part};
@@ -33,7 +34,7 @@ pub fn parts(network: &Network, percentile: usize) -> Vec<Vec<Part>> {
     let parts = |solution: &Solution<'_>, composed: &Composed<'_>, _| {
         workloads.clone().map(|w| of_workload(solution, composed, w, percentile)).collect()
     };
-    settle(&network, rates, None, parts).1
+    settle(&network, rates, Setting::PLAIN, parts).1
 }
 
 fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, percentile: usize) -> Vec<Part> {
@@ -51,7 +52,7 @@ fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, perce
     places.truncate(MOST_PLACES);
     let grown = |changed: &Solution<'_>| {
         let mut composed = Composed::new(changed, Extent::Whole);
-        composed.follow();
+        composed.follow(Sample::WHOLE);
         let longer = results::response(changed, &composed, w).percentiles[percentile];
         longer.map_or(0.0, |longer| (longer - whole) / LONGER)
     };

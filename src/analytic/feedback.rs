@@ -2,7 +2,7 @@
 //! are made: a fixed point.
 
 use super::Solution;
-use super::compose::{Composed, Extent};
+use super::compose::Composed;
 use crate::math::fixed_point::Steps;
 use crate::network::flows::Losses;
 use crate::network::tries::Tries;
@@ -36,6 +36,9 @@ pub(super) struct Beyond {
 }
 
 impl Beyond {
+    /// Before anything is known.
+    pub const NONE: Beyond = Beyond { difference: 0.0, response: 0.0 };
+
     /// What is waited out, in seconds.
     pub fn added(&self) -> Seconds {
         self.difference.max(0.0)
@@ -78,25 +81,27 @@ pub(super) struct Feedback<'n> {
     longer: Vec<f64>,
     followed: usize,
     rounds: usize,
-    /// How far all that is from where the last round led.
+    /// How far all that is from where the last round led, and about how far it will be after the next one.
     apart: f64,
+    next: f64,
 }
 
 impl<'n> Feedback<'n> {
-    /// Before anything is known every call succeeds at once.
-    pub fn of(network: &'n Network) -> Feedback<'n> {
+    /// Before anything is known every call succeeds at once; else what becomes of them is about as in this solution.
+    pub fn of(network: &'n Network, near: Option<&Solution<'_>>) -> Feedback<'n> {
         let guarded = guarded_calls(network);
         let workloads = network.workloads.len();
         Feedback {
             network,
             guarded,
-            losses: Losses::none(network),
+            losses: near.map_or_else(|| Losses::none(network), |near| near.losses.clone()),
             steps: Steps::default(),
-            beyond: vec![Beyond { difference: 0.0, response: 0.0 }; workloads],
+            beyond: near.map_or_else(|| vec![Beyond::NONE; workloads], |near| near.beyond.clone()),
             longer: vec![1.0; workloads],
             followed: 0,
             rounds: 0,
             apart: 0.0,
+            next: f64::INFINITY,
         }
     }
 
@@ -107,7 +112,7 @@ impl<'n> Feedback<'n> {
 
     /// Begins again from what is known, since something else has changed.
     pub fn restart(&mut self) {
-        (self.steps, self.rounds) = (Steps::default(), 0);
+        (self.steps, self.rounds, self.next) = (Steps::default(), 0, f64::INFINITY);
     }
 
     /// Whether requests of users that were followed take longer or shorter than was taken; what they take is taken from now on.
@@ -152,12 +157,18 @@ impl<'n> Feedback<'n> {
         self.losses.clone()
     }
 
+    /// Whether anything depends on how long requests take.
+    pub fn is_open(&self) -> bool {
+        !self.guarded.is_empty() || self.network.workloads.iter().any(Workload::is_closed)
+    }
+
+    /// Whether the next round is expected to be the last.
+    pub fn settles_next(&self) -> bool {
+        self.next < SETTLED
+    }
+
     /// Whether guarded calls go as the solution took them to; else they are taken as they go now.
-    pub fn is_settled(&mut self, solution: &Solution<'_>) -> bool {
-        if self.guarded.is_empty() && !self.network.workloads.iter().any(Workload::is_closed) {
-            return true;
-        }
-        let composed = Composed::new(solution, Extent::Chances);
+    pub fn is_settled(&mut self, solution: &Solution<'_>, composed: &Composed<'_>) -> bool {
         self.losses.stations = solution.losses.stations.clone();
         self.losses.pools.clone_from(&solution.losses.pools);
         let (mut taken, mut led) = (Vec::new(), Vec::new());
@@ -183,7 +194,10 @@ impl<'n> Feedback<'n> {
             taken.push(beyond.difference / unit);
             led.push(wanted / unit);
         }
+        // Chances are no further apart than by one before anything is known.
+        let before = if self.rounds == 0 { 1.0 } else { self.apart };
         self.apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
+        self.next = if before > 0.0 { self.apart * self.apart / before } else { 0.0 };
         let next = self.steps.next(&taken, &led);
         self.take(&next);
         self.rounds += 1;

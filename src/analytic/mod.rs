@@ -47,8 +47,8 @@ use crate::system::Load;
 use bursts::Phase;
 use closed::Users;
 use compose::{Composed, Extent};
-use feedback::Feedback;
-use follow::{Companions, Company};
+use feedback::{Beyond, Feedback};
+use follow::{Companions, Company, Sample};
 use layers::Gate;
 use memory::Memory;
 use prepared::prepared;
@@ -84,6 +84,8 @@ struct Solution<'n> {
     flows: Flows,
     /// What does not get through, and what becomes of guarded calls.
     losses: Losses,
+    /// For each workload how much longer requests of users take than the part of the network that they pass.
+    beyond: Vec<Beyond>,
     /// What the queue of each station remembers.
     memories: Vec<Memory>,
     /// Whom visits meet of their own request, where requests do several things at once.
@@ -98,6 +100,12 @@ struct Solution<'n> {
 }
 
 impl Solution<'_> {
+    /// Whether no queue grows without end.
+    fn is_stable(&self) -> bool {
+        self.stations.iter().all(|state| state.classes.iter().all(|class| class.wait.is_some()))
+            && self.gates.iter().all(|gate| gate.wait.is_some())
+    }
+
     /// What is refused; what is stuck in a queue that grows without end is neither answer nor error.
     fn refusals(&self) -> Losses {
         Losses {
@@ -150,17 +158,19 @@ pub fn solve(network: &Network) -> Prediction {
 }
 
 /// The solution where workloads come at these mean rates, and the prediction, in bursts or not.
-fn at_rates(network: &Network, rates: Vec<f64>) -> (Solution<'_>, Prediction) {
-    let (solution, prediction) = settled(network, rates, None);
+fn at_rates(network: &Network, rates: Vec<f64>, sample: Sample) -> (Solution<'_>, Prediction) {
+    let (solution, prediction) = settled(network, rates, Setting { within: None, sample });
     let regimes = bursts::regimes(&solution);
     if regimes.is_empty() || !prediction.stable {
         return (solution, prediction);
     }
+    let count = regimes.len();
     let parts: Vec<(f64, Prediction)> = regimes
         .into_par_iter()
-        .map(|Regime { share, rates, phase }| {
+        .enumerate()
+        .map(|(number, Regime { share, rates, phase })| {
             let within = phase.as_ref().map(|phase| (phase, &solution));
-            (share, settled(network, rates, within).1)
+            (share, settled(network, rates, Setting { within, sample: sample.part(number, count) }).1)
         })
         .collect();
     (solution, regimes::mixed(prediction, &parts))
@@ -177,9 +187,20 @@ fn begun(workload: &Workload) -> f64 {
 /// A phase of bursts, and the solution at mean rates.
 type Within<'w> = Option<(&'w Phase, &'w Solution<'w>)>;
 
+/// In what a network is solved.
+#[derive(Clone, Copy)]
+struct Setting<'w> {
+    within: Within<'w>,
+    sample: Sample,
+}
+
+impl Setting<'_> {
+    const PLAIN: Setting<'static> = Setting { within: None, sample: Sample::WHOLE };
+}
+
 /// The settled solution and its prediction.
-fn settled<'n>(network: &'n Network, rates: Vec<f64>, within: Within<'_>) -> (Solution<'n>, Prediction) {
-    settle(network, rates, within, |solution, composed, apart| {
+fn settled<'n>(network: &'n Network, rates: Vec<f64>, setting: Setting<'_>) -> (Solution<'n>, Prediction) {
+    settle(network, rates, setting, |solution, composed, apart| {
         let mut prediction = results::predict(solution, composed);
         trust::unsettled(&mut prediction, apart);
         if prediction.stable {
@@ -197,23 +218,28 @@ const LONG: f64 = 0.6;
 fn settle<'n, T>(
     network: &'n Network,
     mut rates: Vec<f64>,
-    within: Within<'_>,
+    Setting { within, sample }: Setting<'_>,
     made: impl Fn(&Solution<'_>, &Composed<'_>, f64) -> T,
 ) -> (Solution<'n>, T) {
-    let mut feedback = Feedback::of(network);
+    let near = within.map(|(_, base)| base).filter(|base| base.is_stable());
+    let mut feedback = Feedback::of(network, near);
     let mut companions = Companions::default();
     // What is given up or copied after a while is met far more often by who waits longer.
     let mut met = within.is_some() || feedback.is_timed();
     let mut left = ALL_ROUNDS;
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within, &mut left);
-        let settled = feedback.is_settled(&solution) || left == 0;
+        // What is about to settle is composed whole at once.
+        let extent = if feedback.settles_next() { Extent::Whole } else { Extent::Chances };
+        let looked = feedback.is_open().then(|| Composed::new(&solution, extent));
+        let settled = looked.as_ref().is_none_or(|composed| feedback.is_settled(&solution, composed)) || left == 0;
         // Whom requests meet need not wait for the last digits of how often calls are made.
         if left > 0 && within.is_none() && feedback.is_near() && companions.is_outdated(&solution) {
             feedback.restart();
         } else if settled {
-            let mut composed = Composed::new(&solution, Extent::Whole);
-            composed.follow();
+            let whole = looked.filter(|_| extent == Extent::Whole);
+            let mut composed = whole.unwrap_or_else(|| Composed::new(&solution, Extent::Whole));
+            composed.follow(sample);
             let longer = left > 0 && feedback.apart() == 0.0 && feedback.is_longer(&composed);
             let long = |station: &StationState| station.company > 1.0 && station.load > LONG;
             let learns = left > 0 && !met && !longer && solution.stations.iter().any(long);
@@ -277,9 +303,21 @@ fn steady_state<'n>(
         *left = left.saturating_sub(1);
         if apart < TOLERANCES.flows || rounds == MAX_ROUNDS || *left == 0 {
             layers::find_dead(network, &flows, &losses, &mut gates);
-            let company = company.cloned();
+            let (company, beyond) = (company.cloned(), feedback.beyond().to_vec());
             let apart = if apart < TOLERANCES.flows { 0.0 } else { apart };
-            return Solution { network, rates, flows, losses, memories, company, stations, gates, users: None, apart };
+            return Solution {
+                network,
+                rates,
+                flows,
+                losses,
+                beyond,
+                memories,
+                company,
+                stations,
+                gates,
+                users: None,
+                apart,
+            };
         }
         let mut next = steps.next(&taken, &led).into_iter();
         let held = losses.stations.cells_mut().iter_mut().chain(&mut losses.pools);

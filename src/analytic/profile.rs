@@ -19,14 +19,16 @@
 //! Applications of Queueing Theory (1982).
 
 use super::bursts;
+use super::follow::Sample;
 use super::regimes::{delayed, mixed};
-use super::{at_rates, begun, settled, trust, unsteady};
+use super::{Setting, at_rates, begun, settled, trust, unsteady};
 use crate::network::horizon::{Horizon, horizon};
 use crate::network::profile::pieces;
 use crate::network::{Network, Workload};
 use crate::prediction::Prediction;
 use crate::system::Load;
 use crate::unit::{Seconds, duration};
+use rayon::prelude::*;
 
 /// Parts that a stretch of a profile is cut into: one that is even, and one that rises or falls.
 const EVEN: usize = 4;
@@ -51,30 +53,70 @@ struct Slice {
     rates: Vec<f64>,
 }
 
+impl Slice {
+    /// So many times the rates that are met.
+    fn times(&self, factor: f64) -> Vec<f64> {
+        self.rates.iter().map(|rate| rate * factor).collect()
+    }
+}
+
+/// Predictions at rates that have been looked at.
+struct Known<'n> {
+    network: &'n Network,
+    /// How many are put together.
+    regimes: usize,
+    found: Vec<(Vec<f64>, Prediction)>,
+}
+
+impl Known<'_> {
+    /// Predicts what is not known yet, on several threads; the place of each.
+    fn learn(&mut self, wanted: impl Iterator<Item = Vec<f64>>) -> Vec<usize> {
+        let before = self.found.len();
+        let mut fresh: Vec<Vec<f64>> = Vec::new();
+        let mut place = |rates: Vec<f64>| {
+            let old = self.found.iter().position(|(own, _)| *own == rates);
+            old.or_else(|| Some(before + fresh.iter().position(|own| *own == rates)?)).unwrap_or_else(|| {
+                fresh.push(rates);
+                before + fresh.len() - 1
+            })
+        };
+        let places = wanted.map(&mut place).collect();
+        let predicted = |(i, rates): (usize, Vec<f64>)| {
+            let (_, found) = at_rates(self.network, rates.clone(), self.sample(before + i));
+            (rates, found)
+        };
+        let found: Vec<_> = fresh.into_par_iter().enumerate().map(predicted).collect();
+        self.found.extend(found);
+        places
+    }
+
+    /// The requests that are followed in one of them.
+    fn sample(&self, number: usize) -> Sample {
+        Sample::WHOLE.part(number, self.regimes)
+    }
+
+    fn at(&self, place: usize) -> &Prediction {
+        &self.found[place].1
+    }
+}
+
 /// The prediction of a network, over all of its time.
 pub(super) fn predict(network: &Network) -> Prediction {
     let begun: Vec<f64> = network.workloads.iter().map(begun).collect();
     let (end, repeats) = match horizon(network) {
-        Horizon::Steady => return at_rates(network, begun).1,
+        Horizon::Steady => return at_rates(network, begun, Sample::WHOLE).1,
         Horizon::Period(period) => (period, true),
         Horizon::End(end) => (end, false),
     };
     let mut slices = slices(network, end, &begun);
     let mean = |w: usize| slices.iter().map(|slice| slice.length * slice.rates[w]).sum::<f64>() / end;
-    let (steady, base) = at_rates(network, (0..begun.len()).map(mean).collect());
+    let (steady, base) = at_rates(network, (0..begun.len()).map(mean).collect(), Sample::WHOLE);
     follow(&mut slices, settling(&base), repeats);
-    let mut known: Vec<(Vec<f64>, Prediction)> = Vec::new();
-    let mut solved = |rates: &[f64]| {
-        if let Some((_, found)) = known.iter().find(|(own, _)| own == rates) {
-            return found.clone();
-        }
-        let (_, found) = at_rates(network, rates.to_vec());
-        known.push((rates.to_vec(), found.clone()));
-        found
-    };
-    let each: Vec<Prediction> = slices.iter().map(|slice| solved(&slice.came)).collect();
+    let mut known = Known { network, regimes: slices.len(), found: Vec::new() };
+    let came = known.learn(slices.iter().map(|slice| slice.came.clone()));
+    let met = known.learn(slices.iter().map(|slice| slice.rates.clone()));
     let load = |part: &Prediction| part.headroom.map_or(0.0, |headroom| 1.0 / headroom);
-    let loads: Vec<f64> = each.iter().map(load).collect();
+    let loads: Vec<f64> = came.iter().map(|place| load(known.at(*place))).collect();
     let (delays, left) = pile_up(&slices, &loads, repeats);
     let stretches: Vec<(Seconds, &[f64])> = slices.iter().map(|slice| (slice.length, slice.came.as_slice())).collect();
     let bursts = !bursts::regimes(&steady).is_empty();
@@ -82,23 +124,31 @@ pub(super) fn predict(network: &Network) -> Prediction {
     let phases = busiest
         .filter(|_| !bursts)
         .map_or_else(Vec::new, |busiest| unsteady::phases(&steady, busiest, &stretches, repeats));
-    let part = |(i, slice): (usize, &Slice)| {
-        let (met, delay) = (solved(&slice.rates), delays[i]);
-        let load = load(&met);
-        let at = |part: f64| slice.rates.iter().map(|rate| rate * part).collect::<Vec<f64>>();
+    // While something has piled up it flows, and what is random beside it is less.
+    let calmer = |i: usize| {
+        let met = known.at(met[i]);
+        let over = phases.is_empty() && load(met) > FULL && (delays[i] > 0.0 || !met.stable);
+        slices[i].times(if over { FULL / load(met) } else { 1.0 })
+    };
+    let calmer: Vec<Vec<f64>> = (0..slices.len()).map(calmer).collect();
+    let calm = known.learn(calmer.into_iter());
+    let part = |i: usize| {
+        let slice = &slices[i];
         let mut part = match phases.get(i) {
-            Some(phase) => settled(network, at((PASSED / load).min(1.0)), Some((phase, &steady))).1,
-            None if load > FULL && (delay > 0.0 || !met.stable) => delayed(solved(&at(FULL / load)), delay),
-            None => delayed(met, delay),
+            Some(phase) => {
+                let setting = Setting { within: Some((phase, &steady)), sample: known.sample(i) };
+                settled(network, slice.times((PASSED / load(known.at(met[i]))).min(1.0)), setting).1
+            }
+            None => delayed(known.at(calm[i]).clone(), delays[i]),
         };
         // What comes, comes, whatever it meets.
-        for (part, own) in part.workloads.iter_mut().zip(&each[i].workloads) {
+        for (part, own) in part.workloads.iter_mut().zip(&known.at(came[i]).workloads) {
             part.arrival_rate = own.arrival_rate;
             part.throughput = own.arrival_rate * (1.0 - part.error_rate);
         }
         (slice.length / end, part)
     };
-    let parts: Vec<(f64, Prediction)> = slices.iter().enumerate().map(part).collect();
+    let parts: Vec<(f64, Prediction)> = (0..slices.len()).into_par_iter().map(part).collect();
     let peak = loads.iter().copied().fold(0.0, f64::max);
     let mut found = mixed(base, &parts);
     if phases.is_empty() && peak > FULL {

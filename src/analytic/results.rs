@@ -20,8 +20,7 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
     let services: Vec<ServiceId> = (0..network.services.len()).collect();
     let together = offered.together();
     Prediction {
-        stable: solution.stations.iter().all(|s| s.classes.iter().all(|c| c.wait.is_some()))
-            && solution.gates.iter().all(|gate| gate.wait.is_some()),
+        stable: solution.is_stable(),
         workloads: each(network, &workloads, |w| workload(solution, composed, &offered, *w)),
         services: each(network, &services, |id| service(solution, composed, &offered, *id)),
         bottleneck: together.map(|(_, resource)| resource_name(network, resource)),

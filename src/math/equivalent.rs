@@ -195,7 +195,11 @@ impl Sums {
 }
 
 fn convolved(a: &[f64], b: &[f64]) -> Vec<f64> {
-    (0..a.len()).map(|n| (0..=n).map(|i| a[i] * b[n - i]).sum()).collect()
+    let mut sums = vec![0.0; a.len()];
+    for (i, a) in a.iter().enumerate() {
+        sums[i..].iter_mut().zip(b).for_each(|(sum, b)| *sum += a * b);
+    }
+    sums
 }
 
 /// The weights of so many queues together.

@@ -24,6 +24,7 @@
 mod product_form;
 
 use super::Solution;
+use super::feedback::Beyond;
 use super::layers::Gate;
 use super::memory::{Memory, delays};
 use super::stations::{ClassState, StationState, Treatment};
@@ -228,6 +229,7 @@ impl<'n> Users<'n> {
             rates: all.throughput,
             flows,
             losses,
+            beyond: vec![Beyond::NONE; network.workloads.len()],
             memories,
             company: None,
             stations,

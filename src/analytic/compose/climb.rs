@@ -44,6 +44,10 @@ impl Rungs {
         Rungs { first: self.first - LOWER, last: self.first - 1 }
     }
 
+    fn is_empty(&self) -> bool {
+        self.first > self.last
+    }
+
     fn contains(&self, rung: i32) -> bool {
         (self.first..=self.last).contains(&rung)
     }
@@ -79,24 +83,23 @@ impl<'s> Composed<'s> {
             }
             Extent::Chances => vec![Rungs::NONE; slots.len()],
         };
-        let needed = self.needed_rungs(&own);
         let deepest = self.rough.iter().flatten().map(|rough| rough.level).max().unwrap_or(0);
         for level in 0..=deepest {
-            self.climb_level(level, extent, &own, &needed);
+            self.climb_level(level, extent, &own);
         }
     }
 
-    /// The rungs on which each operation's transform is needed: for itself and for all that call it.
-    fn needed_rungs(&self, own: &[Rungs]) -> Vec<Rungs> {
+    /// The rungs on which each operation's transform is needed to read the tails of a level: for itself and for all that call it.
+    fn needed_rungs(&self, own: &[Rungs], level: usize) -> Vec<Rungs> {
         let network = self.solution.network;
         let mut needed = vec![Rungs::NONE; self.rough.len()];
         for &operation in &network.order {
             for class in 0..self.classes {
                 let slot = self.slot(operation, class);
-                let mut rungs = needed[slot];
-                rungs.join(own[slot]);
-                needed[slot] = rungs;
-                self.mark(&network.operations[operation].steps, class, rungs, &mut needed);
+                if self.rough[slot].is_some_and(|rough| rough.level == level) {
+                    needed[slot].join(own[slot]);
+                }
+                self.mark(&network.operations[operation].steps, class, (needed[slot], level), &mut needed);
             }
         }
         needed
@@ -112,34 +115,53 @@ impl<'s> Composed<'s> {
         }
     }
 
-    fn mark(&self, steps: &[Step], class: usize, rungs: Rungs, needed: &mut [Rungs]) {
+    fn mark(&self, steps: &[Step], class: usize, (rungs, level): (Rungs, usize), needed: &mut [Rungs]) {
         for step in steps {
             match step {
                 Step::Call(call) => needed[self.slot(call.target, class)].join(rungs),
                 Step::Guarded(guarded) => {
-                    if let Some((rough, _)) = self.alone(&guarded.attempt, class) {
-                        self.mark(&guarded.attempt, class, Rungs::of(&rough, &self.ladder), needed);
+                    let mut own = rungs;
+                    if guarded.is_decided_by_time() {
+                        self.read(&[&guarded.attempt], class, level).iter().for_each(|read| own.join(*read));
                     }
-                    self.mark(&guarded.attempt, class, rungs, needed);
+                    self.mark(&guarded.attempt, class, (own, level), needed);
                 }
-                Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| self.mark(steps, class, rungs, needed)),
-                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.mark(steps, class, rungs, needed),
+                Step::Choose { ways, .. } => {
+                    ways.iter().for_each(|(_, steps)| self.mark(steps, class, (rungs, level), needed));
+                }
+                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => {
+                    self.mark(steps, class, (rungs, level), needed);
+                }
                 Step::Parallel { branches, .. } => {
-                    for steps in branches {
-                        if let Some((rough, _)) = self.alone(steps, class)
-                            && self.single_formula(steps, class).is_none()
-                        {
-                            self.mark(steps, class, Rungs::of(&rough, &self.ladder), needed);
-                        }
-                    }
+                    let each: Vec<&[Step]> = branches.iter().map(Vec::as_slice).collect();
+                    let read = self.read(&each, class, level);
+                    each.iter().zip(read).for_each(|(steps, read)| self.mark(steps, class, (read, level), needed));
                 }
                 Step::Visit(_) | Step::Delay(_) | Step::Send(_) | Step::Fail(_) => {}
             }
         }
     }
 
+    /// The rungs on which the tail of a branch is read; none when it has a formula.
+    pub(super) fn rungs_of(&self, steps: &[Step], class: usize, rough: &Rough) -> Rungs {
+        if self.single_formula(steps, class).is_some() { Rungs::NONE } else { Rungs::of(rough, &self.ladder) }
+    }
+
+    /// The rungs on which branches are read at a level: all of them with the last that can be.
+    fn read(&self, branches: &[&[Step]], class: usize, level: usize) -> Vec<Rungs> {
+        let alone: Option<Vec<Rough>> =
+            branches.iter().map(|steps| self.alone(steps, class).map(|(rough, _)| rough)).collect();
+        match alone {
+            Some(alone) if alone.iter().map(|rough| rough.level).max() == Some(level) => {
+                branches.iter().zip(&alone).map(|(steps, rough)| self.rungs_of(steps, class, rough)).collect()
+            }
+            _ => vec![Rungs::NONE; branches.len()],
+        }
+    }
+
     /// Reads the tails of all operations and branches of a level, and with them the parallel steps above.
-    fn climb_level(&mut self, level: usize, extent: Extent, own: &[Rungs], needed: &[Rungs]) {
+    fn climb_level(&mut self, level: usize, extent: Extent, own: &[Rungs]) {
+        let needed = self.needed_rungs(own, level);
         let branches = self.branches_of(level);
         let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
         let slots: Vec<usize> = self.slots_callees_first().filter(of_level).collect();
@@ -175,7 +197,7 @@ impl<'s> Composed<'s> {
         // What is looked at once more was not expected there.
         let round = |rounds: usize, rungs: &[i32], wanted: &[Rungs]| {
             let sheet = || Sheet::new(self.rough.len(), NODES);
-            let seen = |slot: usize, rung: i32| rounds > 0 || needed[slot].contains(rung);
+            let seen = |slot: usize, rung: i32| needed[slot].contains(rung) || rounds > 0 && !needed[slot].is_empty();
             each_in(self.solution.network, rungs, sheet, |sheet, rung| {
                 look(sheet, *rung, wanted, &|slot| seen(slot, *rung))
             })

@@ -21,7 +21,7 @@ mod rough;
 mod sheet;
 
 use super::Solution;
-use super::follow::{self, Timed};
+use super::follow::{self, Sample, Timed};
 use super::stations::{ClassState, Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
 use crate::discipline::{Delay, priority, ps};
@@ -142,12 +142,12 @@ impl<'s> Composed<'s> {
     }
 
     /// Puts what requests take that were followed, once, in the place of what was composed, where they do several things at once.
-    pub(super) fn follow(&mut self) {
+    pub(super) fn follow(&mut self, sample: Sample) {
         if !self.followed.is_empty() {
             return;
         }
         let met = |visit: VisitId, class: usize| self.met(visit, class).map(|(_, law)| law.clone());
-        let Some(followed) = follow::timed(self.solution, &met, &|w| self.request(w)) else { return };
+        let Some(followed) = follow::timed(self.solution, sample, &met, &|w| self.request(w)) else { return };
         let workloads = followed.workloads.iter().enumerate();
         let longer = workloads.map(|(w, timed)| Some(timed.as_ref()?.mean / self.request(w)?)).collect();
         self.longer = longer;

@@ -81,8 +81,7 @@ impl<'s> Composed<'s> {
                         continue;
                     }
                     for (steps, (rough, links)) in branches.iter().zip(alone) {
-                        let closed = self.single_formula(steps, class).is_some();
-                        let rungs = if closed { Rungs::NONE } else { Rungs::of(&rough, &self.ladder) };
+                        let rungs = self.rungs_of(steps, class, &rough);
                         let owner = Owner::Parallel { id: *id, needed: *needed };
                         found.push(Branch { steps, class, rough, links, rungs, owner });
                     }
@@ -90,8 +89,7 @@ impl<'s> Composed<'s> {
                 Step::Guarded(guarded) if guarded.is_decided_by_time() => {
                     let Some((rough, links)) = self.alone(&guarded.attempt, class) else { continue };
                     if rough.level == level {
-                        let closed = self.single_formula(&guarded.attempt, class).is_some();
-                        let rungs = if closed { Rungs::NONE } else { Rungs::of(&rough, &self.ladder) };
+                        let rungs = self.rungs_of(&guarded.attempt, class, &rough);
                         let owner = Owner::Guard(guarded);
                         found.push(Branch { steps: &guarded.attempt, class, rough, links, rungs, owner });
                     }

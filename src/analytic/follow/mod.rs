@@ -47,6 +47,7 @@ use crate::unit::Seconds;
 use company::{forking, refusing};
 use machine::Machine;
 use places::Places;
+use rayon::prelude::*;
 
 /// Visits that are followed to learn how long requests take, and requests of a workload at least and at most.
 const TIMED_VISITS: f64 = 100_000.0;
@@ -58,11 +59,40 @@ const TIMED_EFFORT: f64 = 1_000_000.0;
 const FEWEST: usize = 50;
 const FIRST: usize = 10;
 
+/// Of all requests that are followed those that fall to one of several regimes, which are put together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    number: usize,
+    regimes: usize,
+}
+
+impl Sample {
+    /// Where there is one regime.
+    pub const WHOLE: Sample = Sample { number: 0, regimes: 1 };
+
+    /// Those that fall to one of so many regimes within this one.
+    pub fn part(self, number: usize, regimes: usize) -> Sample {
+        Sample { number: self.number * regimes + number, regimes: self.regimes * regimes }
+    }
+
+    /// How many they are of so many, but never too few.
+    fn of(self, count: f64) -> f64 {
+        (count / self.regimes as f64).max(TIMED.0)
+    }
+
+    /// The number of its first request.
+    fn first(self) -> u64 {
+        self.number as u64 * TIMED.1 as u64
+    }
+}
+
 /// Waits that company makes no longer than this are those of visits alone.
 const ALONE: f64 = 1.01;
 
-/// Requests that wait for themselves no more than this part of their time are not timed; of so many it is seen whom they meet.
+/// Requests that wait for themselves no more than this part of their time are not timed, nor those that wait for anybody where they meet
+/// themselves no more than that: what was drawn is no closer. Of so many of them it is seen whom they meet.
 const FAINT: f64 = 0.003;
+const CALM: f64 = 0.01;
 const SEEN: f64 = 200.0;
 
 /// All random numbers come from this seed.
@@ -112,11 +142,27 @@ pub(super) struct Followed {
     pub company: Option<Company>,
 }
 
+/// What requests of a workload wait per second, for whomever, where they meet themselves; `None` where a queue grows without end.
+fn waited(solution: &Solution<'_>, company: &Company, w: usize) -> Option<f64> {
+    let Solution { network, flows, .. } = solution;
+    let class = network.workloads[w].class;
+    let meets = |place: usize| company.at_most(w, place) > 0.0;
+    let mut sum = 0.0;
+    for (visit, rates) in network.visits.iter().zip(flows.visits.iter()).filter(|(visit, _)| meets(visit.station)) {
+        sum += rates[w] * solution.stations[visit.station].classes[class].queueing(visit.time.mean())?;
+    }
+    for (id, asked) in flows.pools.iter().enumerate().filter(|(id, _)| meets(network.stations.len() + id)) {
+        sum += asked[w] * solution.gates[id].wait.as_ref()?.mean();
+    }
+    Some(sum)
+}
+
 /// Times requests whose branches wait for each other, and the operations in them that do; `met` is the law of the service of a
 /// visit of a class, `mean` what requests of a workload take that are not followed. `None` where nobody forks, or waits for that as much
 /// as would show, or a queue grows without end.
 pub(super) fn timed(
     solution: &Solution<'_>,
+    sample: Sample,
     met: &dyn Fn(VisitId, usize) -> Option<Law>,
     mean: &dyn Fn(usize) -> Option<Seconds>,
 ) -> Option<Followed> {
@@ -125,7 +171,11 @@ pub(super) fn timed(
     let came = solution.flows.came(network);
     let faint = |w: usize| {
         let own = came.iter().enumerate().map(|(place, came)| came[w] * company.at_most(w, place));
-        mean(w).is_some_and(|mean| own.sum::<f64>() <= FAINT * mean * solution.rates[w])
+        let own: f64 = own.sum();
+        let all = mean(w).map(|mean| mean * solution.rates[w]);
+        all.is_some_and(|all| {
+            own <= FAINT * all || waited(solution, company, w).is_some_and(|waits| waits <= CALM * all)
+        })
     };
     if (0..network.workloads.len()).all(faint) {
         return None;
@@ -134,26 +184,35 @@ pub(super) fn timed(
     // What does one thing after the other takes what it takes on average, whoever asks for it.
     let meeting = forking(network);
     let forking: Vec<bool> = meeting.iter().zip(&accompanied).map(|(a, b)| *a && *b).collect();
-    let (mut all, mut too_much) = (true, vec![false; network.workloads.len()]);
     let program = Program::new(network);
+    let visits: f64 = solution.flows.visits.iter().flatten().sum::<f64>() / solution.rates.iter().sum::<f64>();
+    let enough = sample.of((TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1)).round();
+    let asks = |w: usize, those: &[bool]| {
+        solution.rates[w] > 0.0 && network.workloads[w].mix.iter().any(|(operation, _)| those[*operation])
+    };
+    let (mut all, mut wanted) = (true, Vec::new());
+    for w in 0..network.workloads.len() {
+        if asks(w, &accompanied) {
+            let class = network.workloads[w].class;
+            let mut places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
+            places.come(network, &came, w, solution.rates[w]);
+            let mut machine = Machine::new(network, &program, places);
+            machine.wanted.clone_from(&forking);
+            machine.refusing = refusing(&solution.losses, class);
+            wanted.push((w, machine, if faint(w) { SEEN } else { enough }));
+        } else {
+            all &= !asks(w, &meeting);
+        }
+    }
+    let follow = |(w, machine, count): &mut (usize, Machine<'_>, f64)| {
+        drawn(machine, &network.workloads[*w], *w, sample.first(), *count)
+    };
+    let drawn: Vec<_> = wanted.par_iter_mut().map(follow).collect();
+    let mut too_much = vec![false; network.workloads.len()];
     let mut workloads = vec![None; network.workloads.len()];
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
     let mut met_again = Company::none(network);
-    let visits: f64 = solution.flows.visits.iter().flatten().sum::<f64>() / solution.rates.iter().sum::<f64>();
-    let enough = (TIMED_VISITS / visits.max(1.0)).clamp(TIMED.0, TIMED.1).round();
-    for (w, workload) in network.workloads.iter().enumerate() {
-        let class = workload.class;
-        if solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| accompanied[*operation]) {
-            all &= solution.rates[w] <= 0.0 || !workload.mix.iter().any(|(operation, _)| meeting[*operation]);
-            continue;
-        }
-        let mut places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
-        places.come(network, &came, w, solution.rates[w]);
-        let mut machine = Machine::new(network, &program, places);
-        machine.wanted.clone_from(&forking);
-        machine.refusing = refusing(&solution.losses, class);
-        let count = if faint(w) { SEEN } else { enough };
-        let times = drawn(&mut machine, workload, w, count);
+    for ((w, mut machine, count), times) in wanted.into_iter().zip(drawn) {
         too_much[w] = (times.len() as f64) < count && !faint(w);
         if times.len() < FEWEST {
             all = false;
@@ -165,7 +224,7 @@ pub(super) fn timed(
         }
         workloads[w] = times::timed(times.into_iter().flatten().collect());
         for (operation, times) in machine.runs.into_iter().enumerate() {
-            runs[operation * network.classes + class].extend(times);
+            runs[operation * network.classes + network.workloads[w].class].extend(times);
         }
     }
     met_again.finish(network, &solution.flows);
@@ -173,8 +232,9 @@ pub(super) fn timed(
     Some(Followed { workloads, too_much, operations: runs.into_iter().map(times::timed).collect(), company })
 }
 
-/// What so many requests of a workload take, each operation having its share of however many; fewer where too much comes of each.
-fn drawn(machine: &mut Machine<'_>, workload: &Workload, w: usize, count: f64) -> Vec<Option<Seconds>> {
+/// What so many requests of a workload take from this one on, each operation having its share of however many; fewer where too much
+/// comes of each.
+fn drawn(machine: &mut Machine<'_>, workload: &Workload, w: usize, first: u64, count: f64) -> Vec<Option<Seconds>> {
     let mut times = Vec::with_capacity(count as usize);
     let mut came = vec![0.0; workload.mix.len()];
     while (times.len() as f64) < count && (machine.effort() as f64) < TIMED_EFFORT {
@@ -182,7 +242,7 @@ fn drawn(machine: &mut Machine<'_>, workload: &Workload, w: usize, count: f64) -
         let missing = |i: &usize| workload.mix[*i].1 * number - came[*i];
         let Some(next) = (0..came.len()).max_by(|a, b| missing(a).total_cmp(&missing(b))) else { break };
         came[next] += 1.0;
-        times.push(machine.request(workload.mix[next].0, &mut Stream::new(SEED, times.len() as u64, w as u64)));
+        times.push(machine.request(workload.mix[next].0, &mut Stream::new(SEED, first + times.len() as u64, w as u64)));
         if times.len() == FIRST && machine.effort() as f64 / FIRST as f64 * FEWEST as f64 > TIMED_EFFORT {
             break;
         }

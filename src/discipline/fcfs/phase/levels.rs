@@ -20,6 +20,9 @@ pub(super) struct Levels {
     exit: Vec<f64>,
 }
 
+/// What is as small beside the largest of them is rounding.
+const ROUNDING: f64 = 1e-14;
+
 /// Moves between service states: from, to, and at which rate or with which chance.
 type Moves = Vec<(usize, usize, f64)>;
 
@@ -229,11 +232,15 @@ impl Levels {
         let c = self.servers;
         let m = self.arrivals.count();
         let mut folded = self.within(0, c + places == 0);
-        let mut folds = Vec::with_capacity(c + places);
-        for n in 1..=c + places {
-            let Fold { level, departures, stay } = self.fold(n, folded, n == c + places)?;
+        let mut folds: Vec<(Moves, DMatrix<f64>)> = Vec::with_capacity(c + places);
+        let (mut n, last) = (1, c + places);
+        while n <= last {
+            let Fold { level, departures, stay } = self.fold(n, folded, n == last)?;
+            // With all servers busy levels differ by what is far below alone, until that makes no difference.
+            let alike = n > c + 1 && folds.last().is_some_and(|(_, before)| is_near(before, &stay));
             folds.push((departures, stay));
             folded = level;
+            n = if alike && n < last { last } else { n + 1 };
         }
         let mut level = null_vector(&folded)?;
         let mut seen = vec![0.0; c + places + 1];
@@ -243,7 +250,7 @@ impl Levels {
             seen[n] = self.exit.iter().enumerate().map(|(a, rate)| rate * level.rows(a * size, size).sum()).sum();
             mass[n] = level.sum();
             if n > 0 {
-                let (departures, stay) = &folds[n - 1];
+                let (departures, stay) = &folds[(n - 1).min(folds.len() - 1)];
                 let under = self.size(n - 1);
                 let mut left = DVector::zeros(m * under);
                 for (from, to, rate) in departures {
@@ -261,6 +268,12 @@ impl Levels {
             queue_length: (c..=c + places).map(|n| (n - c) as f64 * mass[n]).sum::<f64>() / total,
         })
     }
+}
+
+/// Whether two matrices differ by no more than rounding.
+fn is_near(a: &DMatrix<f64>, b: &DMatrix<f64>) -> bool {
+    let apart = a.iter().zip(b.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    apart <= ROUNDING * a.amax()
 }
 
 /// The row vector `x` with `x M = 0`.
