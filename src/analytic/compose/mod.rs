@@ -22,14 +22,15 @@ mod sheet;
 
 use super::Solution;
 use super::follow::{self, Sample, Timed};
-use super::stations::{ClassState, Treatment, fast};
+use super::stations::{Treatment, fast};
 use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
+use crate::discipline::fcfs::Queue;
 use crate::discipline::{Delay, priority, ps};
 use crate::distribution::{Distribution, Law};
 use crate::math::ladder::Ladder;
 use crate::math::rows::Rows;
 use crate::network::flows::Losses;
-use crate::network::{Network, OperationId, Step, Visit, VisitId, flows};
+use crate::network::{Network, OperationId, Step, VisitId, flows};
 use again::Link;
 use chance::Notes;
 use course::Course;
@@ -357,7 +358,12 @@ fn reach(network: &Network, slot: usize, classes: usize, sent: bool, reached: &m
 
 /// What each visit meets, per class.
 fn meetings(solution: &Solution<'_>) -> Rows<Option<Meeting>> {
-    let meeting = |visit: &Visit, class: &ClassState| {
+    let network = solution.network;
+    // Of classes that share alike the first says what all meet.
+    let mut sharing: Option<(VisitId, &Queue, Option<ps::Visit>)> = None;
+    Rows::from_fn(network.visits.len(), network.classes, |id, class| {
+        let visit = &network.visits[id];
+        let class = &solution.stations[visit.station].classes[class];
         let wait = class.wait.clone()?;
         Some(match &class.treatment {
             Treatment::Plain => Meeting { wait, law: fast(visit.time.clone()) },
@@ -366,14 +372,13 @@ fn meetings(solution: &Solution<'_>) -> Rows<Option<Meeting>> {
                 Meeting { wait, law: priority::interrupted(&visit.time, interruptions) }
             }
             Treatment::Shared(queue) => {
-                let shared = ps::visit(queue, &visit.time)?;
-                Meeting { wait: shared.wait, law: shared.law }
+                let (_, _, shared) = match &sharing {
+                    Some(known) if (known.0, known.1) == (id, queue) => known,
+                    _ => sharing.insert((id, queue, ps::visit(queue, &visit.time))),
+                };
+                let ps::Visit { wait, law, .. } = shared.clone()?;
+                Meeting { wait, law }
             }
         })
-    };
-    let network = solution.network;
-    Rows::from_fn(network.visits.len(), network.classes, |visit, class| {
-        let visit = &network.visits[visit];
-        meeting(visit, &solution.stations[visit.station].classes[class])
     })
 }
