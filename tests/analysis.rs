@@ -108,6 +108,10 @@ fn who_waits_for_one_another_is_found_out() {
     let found = solve(deadlock);
     assert!(!found.stable);
     assert_eq!(found.deadlocked, ["a"]);
+    // Nothing gets through, and nothing is refused.
+    let stuck = &found.workloads[0];
+    assert_eq!((stuck.arrival_rate, stuck.throughput, stuck.error_rate), (400.0, 0.0, 0.0));
+    assert_eq!(found.services[0].utilization, Some(0.0));
     // Who gives up goes on.
     assert!(
         solve(&deadlock.replace("{ call = \"a.y\" }", "{ call = \"a.y\", timeout = \"50ms\" }")).deadlocked.is_empty()
@@ -129,6 +133,27 @@ fn a_second_state_is_found_from_its_load_on() {
 }
 
 #[test]
+fn copies_keep_a_queue_overloaded_too() {
+    let model =
+        |call: &str, rate: u32| front(&format!("{{ call = \"b.o\", {call} }}"), "", &format!("rate = \"{rate}/s\""));
+    // Two servers of 125 a second; two copies of each call.
+    assert_eq!(solve(&model("hedge = \"400ms\"", 120)).metastable, None);
+    let found = solve(&model("hedge = \"400ms\"", 180));
+    let state = found.metastable.as_ref().unwrap();
+    assert!(found.stable && (state.from - 250.0 / 360.0).abs() < 1e-3 && !state.given_up, "{state:?}");
+    assert!((state.waiting / 100.0 - 1.0).abs() < 1e-2, "{state:?}");
+    assert!((state.workloads[0].throughput - 125.0).abs() < 0.1 && state.workloads[0].error_rate < 1e-9, "{state:?}");
+    assert!(state.sentence().contains("second copies"));
+    // Of what nobody gives up only as much gets through an overloaded queue as can be done there, copies among it.
+    for (call, through) in [("retries = 2", 250.0), ("hedge = \"40ms\"", 125.0)] {
+        let found = solve(&model(call, 300));
+        let own = &found.workloads[0];
+        assert!(!found.stable && (own.throughput / through - 1.0).abs() < 1e-6, "{call} {}", own.throughput);
+        assert_eq!(own.error_rate, 0.0);
+    }
+}
+
+#[test]
 fn a_load_that_changes_piles_up_and_recovers() {
     let profile = "profile = [ { at = \"0s\", rate = \"100/s\" }, { at = \"100s\", rate = \"300/s\" }, { at = \"120s\", rate = \"100/s\" } ]\nperiod = \"300s\"\nshape = \"steps\"";
     let found = solve(&front("{ call = \"b.o\" }", "", profile));
@@ -140,6 +165,26 @@ fn a_load_that_changes_piles_up_and_recovers() {
     assert!((workload.arrival_rate - (280.0 * 100.0 + 20.0 * 300.0) / 300.0).abs() < 1e-6);
     // 20 s of arrivals at 300 and 6.7 s at 100 wait, of 34,000: the p95 lies among them.
     assert!(workload.response.p95().unwrap() > 2.0 && workload.response.percentile(0.5).unwrap() < 0.05);
+}
+
+#[test]
+fn who_passes_by_does_not_wait_for_what_has_piled_up() {
+    let profile = "profile = [ { at = \"0s\", rate = \"40/s\" }, { at = \"100s\", rate = \"130/s\" }, { at = \"120s\", rate = \"40/s\" } ]\nperiod = \"300s\"\nshape = \"steps\"";
+    let found = solve(&format!(
+        "[service.a]\ndiscipline = \"ps\"\noperations.o.work = \"10ms\"\n[service.b]\noperations.o.work = \"10ms\"\n\
+         operations.half.steps = [ {{ call = \"a.o\", probability = 0.5 }} ]\n[workload.all]\nentry = \"a.o\"\n{profile}\n\
+         [workload.none]\nentry = \"b.o\"\nrate = \"20/s\"\n[workload.half]\nentry = \"b.half\"\nrate = \"1/s\"\n"
+    ));
+    let [all, none, half] = [0, 1, 2].map(|w| found.workloads[w].response.mean.unwrap());
+    assert!((none / 0.0125 - 1.0).abs() < 0.01, "{none}");
+    // Most of all come when much has piled up, of the others as many at all times.
+    assert!(half > 0.1 && half < 0.5 * all, "{all} {half}");
+    let median = found.workloads[2].response.percentile(0.5).unwrap();
+    assert!(median < 0.02 && found.workloads[2].response.percentile(0.99).unwrap() > 1.0, "{median}");
+    // What requests wait the service says too.
+    let wait = found.services[0].wait.mean.unwrap();
+    let queueing = found.workloads[0].breakdown.iter().find(|share| share.service == "a").unwrap().queueing;
+    assert!(wait > 0.1 && queueing > wait, "{wait} {queueing}");
 }
 
 /// Five calls of a request at once wait for each other, whether or not others could fill the queue that they come to.

@@ -176,8 +176,8 @@ impl<'n> Feedback<'n> {
             for class in 0..solution.network.classes {
                 let next = composed.tries(guarded, class);
                 let tries = &mut self.losses.tries[guarded.id][class];
-                taken.extend([tries.attempt, tries.late, tries.copied, tries.again, tries.vain]);
-                led.extend([next.attempt, next.late, next.copied, next.again, next.vain]);
+                taken.extend(figures(tries));
+                led.extend(figures(&next));
                 tries.time = next.time;
             }
         }
@@ -206,14 +206,14 @@ impl<'n> Feedback<'n> {
 
     /// Takes these values, in the order in which they were gathered.
     fn take(&mut self, values: &[f64]) {
-        let (chances, differences) = values.split_at(5 * self.guarded.len() * self.network.classes);
-        let mut chances = chances.chunks_exact(5);
+        let (chances, differences) = values.split_at(FIGURES * self.guarded.len() * self.network.classes);
+        let mut chances = chances.chunks_exact(FIGURES);
         for guarded in &self.guarded {
             for tries in &mut self.losses.tries[guarded.id] {
-                let Some(&[attempt, late, copied, again, vain]) = chances.next() else { return };
-                let chance = |value: f64| value.clamp(0.0, 1.0);
-                let known = Tries { attempt: chance(attempt), late: chance(late), copied: chance(copied), ..*tries };
-                *tries = known.retried(chance(again), chance(vain), guarded.call.retries);
+                let Some(Ok(own)) = chances.next().map(<[f64; FIGURES]>::try_from) else { return };
+                let [attempt, late, copied, again, vain, through] = own.map(|value| value.clamp(0.0, 1.0));
+                let known = Tries { attempt, late, copied, through, ..*tries };
+                *tries = known.retried(again, vain, guarded.call.retries);
             }
         }
         let users = self.network.workloads.iter().zip(&mut self.beyond).filter(|(workload, _)| workload.is_closed());
@@ -221,6 +221,13 @@ impl<'n> Feedback<'n> {
             beyond.difference = difference * beyond.unit(workload);
         }
     }
+}
+
+/// What of a guarded call is found together with all others.
+const FIGURES: usize = 6;
+
+fn figures(tries: &Tries) -> [f64; FIGURES] {
+    [tries.attempt, tries.late, tries.copied, tries.again, tries.vain, tries.through]
 }
 
 /// Every guarded call of a network.

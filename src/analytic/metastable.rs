@@ -2,7 +2,8 @@
 //!
 //! Who gives up and tries again brings the more work the less of it is answered in time. Where all that could be tried again
 //! would overload a queue, that keeps it overloaded: no attempt is answered in time, and all are made. From which load on
-//! there is such a state is known from the work that all attempts bring, `L`: from `1 / L` times the load.
+//! there is such a state is known from the work that all attempts bring, `L`: from `1 / L` times the load. Who sends second copies of
+//! calls that take long keeps a queue overloaded in the same way.
 //!
 //! Source: Bronson, Aghayev, Charapko and Zhu, Metastable failures in distributed systems, HotOS (2021).
 
@@ -13,12 +14,13 @@ use crate::network::flows::{Losses, flows};
 use crate::network::tries::Tries;
 use crate::network::{Guarded, Network, OperationId, StationId, Step};
 use crate::prediction::{Metastable, Regime};
+use crate::unit::Seconds;
 
 /// The second regime of a solution whose first is stable; `None` where there is none.
 pub(super) fn find(solution: &Solution<'_>, composed: &Composed<'_>) -> Option<Metastable> {
     let network = solution.network;
     let mut late: Vec<&Guarded> = guarded_calls(network);
-    late.retain(|guarded| guarded.call.timeout.is_some() && (guarded.call.retries > 0 || guarded.call.hedge.is_some()));
+    late.retain(|guarded| copies(guarded) || guarded.call.timeout.is_some() && guarded.call.retries > 0);
     let mut losses = Losses { tries: solution.losses.tries.clone(), ..Losses::none(network) };
     // Only what comes to an overloaded queue stays late.
     loop {
@@ -27,9 +29,10 @@ pub(super) fn find(solution: &Solution<'_>, composed: &Composed<'_>) -> Option<M
         }
         for class in 0..network.classes {
             for guarded in &late {
-                let copied = if guarded.call.hedge.is_some() { 1.0 } else { 0.0 };
-                let none = Tries { attempt: 0.0, late: 1.0, copied, ..Tries::PLAIN };
-                losses.tries[guarded.id][class] = none.retried(1.0, 0.0, guarded.call.retries);
+                let copied = if copies(guarded) { 1.0 } else { 0.0 };
+                let late = if guarded.call.timeout.is_some() { 1.0 } else { 0.0 };
+                let none = Tries { attempt: 1.0 - late, late, copied, ..Tries::PLAIN };
+                losses.tries[guarded.id][class] = none.retried(late, 0.0, guarded.call.retries);
             }
         }
         let loads = loads(network, &losses, &solution.rates);
@@ -65,18 +68,25 @@ fn described(
 ) -> Metastable {
     let network = solution.network;
     let flows = flows(network, &solution.rates, losses);
+    let came = &flows.came(network)[station];
     let regime = |(w, workload): (usize, &crate::network::Workload)| {
         let passed: f64 = workload.mix.iter().map(|(o, share)| share * flows.success[*o][workload.class]).sum();
         let normal: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, workload.class)).sum();
+        // Where nobody gives up, what comes to the queue above what it can do is left there.
+        let rate = solution.rates[w];
+        let visits = if rate > 0.0 { (came[w] / rate).min(1.0) } else { 0.0 };
+        let through = 1.0 - visits * (1.0 - 1.0 / load);
         Regime {
             workload: workload.name.clone(),
-            throughput: solution.rates[w] * passed.min(normal),
+            throughput: rate * passed.min(normal) * through,
             error_rate: 1.0 - passed.min(normal),
         }
     };
-    // Once the queue is as long as the shortest timeout, all that comes is late.
-    let timeouts = late.iter().filter(|guarded| reached(network, guarded.call.target).contains(&station));
-    let shortest = timeouts.filter_map(|guarded| guarded.call.timeout).fold(f64::INFINITY, f64::min);
+    // Once the queue is as long as the shortest of them wait, all that comes is late.
+    let mut waiting = late.to_vec();
+    waiting.retain(|guarded| reached(network, guarded.call.target).contains(&station));
+    let given_up = waiting.iter().any(|guarded| guarded.call.timeout.is_some());
+    let shortest = waiting.iter().filter_map(|guarded| patience(guarded)).fold(f64::INFINITY, f64::min);
     let (rate, work) = solution.flows.brought(network)[station];
     let drain = if work > 0.0 { network.stations[station].capacity() * rate / work } else { 0.0 };
     let waiting = shortest * drain;
@@ -86,8 +96,20 @@ fn described(
         from: 1.0 / load,
         waiting,
         outage: if rate > 0.0 { waiting / rate } else { 0.0 },
+        given_up,
         workloads: network.workloads.iter().enumerate().map(regime).collect(),
     }
+}
+
+/// Whether a second copy of a call is sent before it is given up.
+fn copies(guarded: &Guarded) -> bool {
+    let latest = guarded.call.timeout.unwrap_or(f64::INFINITY);
+    guarded.call.hedge.is_some_and(|hedge| hedge < latest)
+}
+
+/// How long its caller waits before more is done.
+fn patience(guarded: &Guarded) -> Option<Seconds> {
+    guarded.call.timeout.or(guarded.call.hedge)
 }
 
 /// Work over capacity of each station.
@@ -101,10 +123,10 @@ fn loads(network: &Network, losses: &Losses, rates: &[f64]) -> Vec<f64> {
 fn keeps_late(network: &Network, loads: &[f64], station: StationId, guarded: &Guarded) -> bool {
     let place = &network.stations[station];
     let full = place.queue.map(|places| f64::from(places) / f64::from(place.servers));
-    let long = full.zip(guarded.call.timeout).is_none_or(|(each, timeout)| {
+    let long = full.zip(patience(guarded)).is_none_or(|(each, patience)| {
         let visits = network.visits.iter().filter(|visit| visit.station == station);
         let work = visits.map(|visit| visit.time.mean()).fold(0.0, f64::max);
-        each * work > timeout
+        each * work > patience
     });
     loads[station] > 1.0 && long
 }

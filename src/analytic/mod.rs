@@ -108,12 +108,14 @@ impl Solution<'_> {
 
     /// What is refused; what is stuck in a queue that grows without end is neither answer nor error.
     fn refusals(&self) -> Losses {
+        let mut tries = self.losses.tries.clone();
+        tries.cells_mut().iter_mut().for_each(|tries| tries.through = 1.0);
         Losses {
             stations: Rows::from_fn(self.stations.len(), self.network.classes, |station, class| {
                 self.stations[station].classes[class].refused
             }),
             pools: self.gates.iter().map(|gate| gate.refused).collect(),
-            tries: self.losses.tries.clone(),
+            tries,
         }
     }
 }
@@ -273,7 +275,7 @@ fn steady_state<'n>(
     let mut steps = Steps::default();
     let mut rounds = 0;
     loop {
-        let flows = flows(network, &rates, &losses);
+        let mut flows = flows(network, &rates, &losses);
         let memories = memory::memories(network, &flows, &rates);
         // Phases come and go faster than company is learned: what holds on average holds in each.
         let company = match within {
@@ -303,6 +305,13 @@ fn steady_state<'n>(
         *left = left.saturating_sub(1);
         if apart < TOLERANCES.flows || rounds == MAX_ROUNDS || *left == 0 {
             layers::find_dead(network, &flows, &losses, &mut gates);
+            if gates.iter().any(|gate| gate.dead) {
+                // Sooner or later nothing gets further than there.
+                let mut stopped = losses.clone();
+                stopped.pools.iter_mut().zip(&gates).filter(|(_, gate)| gate.dead).for_each(|(held, _)| *held = 1.0);
+                flows = self::flows(network, &rates, &stopped);
+                stations = stations::solve(network, &flows, &variability);
+            }
             let (company, beyond) = (company.cloned(), feedback.beyond().to_vec());
             let apart = if apart < TOLERANCES.flows { 0.0 } else { apart };
             return Solution {

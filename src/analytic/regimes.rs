@@ -164,21 +164,36 @@ fn mixture(parts: &[(f64, &Times)]) -> Times {
     Times { mean: Some(mean), percentiles, curve }
 }
 
-/// Times of a prediction after a wait for what has piled up before.
+/// A prediction with a wait for what has piled up before the bottleneck.
 pub(super) fn delayed(mut prediction: Prediction, delay: f64) -> Prediction {
     if delay <= 0.0 {
         return prediction;
     }
-    let later = |times: &mut Times| {
-        times.mean = times.mean.map(|mean| mean + delay);
-        times.percentiles = times.percentiles.map(|time| time.map(|time| time + delay));
-        times.curve.iter_mut().for_each(|(time, _)| *time += delay);
-    };
+    let bottleneck = prediction.bottleneck.clone().unwrap_or_default();
+    // Its devices, workers and limit are called after a service.
+    let is_there =
+        |name: &str| bottleneck.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    for service in prediction.services.iter_mut().filter(|service| is_there(&service.name)) {
+        service.wait = later(&service.wait, delay);
+        service.response = later(&service.response, delay);
+        service.queue_length = service.queue_length.map(|length| length + delay * service.throughput);
+    }
     for workload in &mut prediction.workloads {
-        later(&mut workload.response);
-        if let Some(share) = workload.breakdown.iter_mut().max_by(|a, b| a.service_time.total_cmp(&b.service_time)) {
-            share.queueing += delay;
-        }
+        let response = &mut workload.response;
+        let Some(share) = workload.breakdown.iter_mut().find(|share| is_there(&share.service)) else { continue };
+        share.queueing += delay * share.visits;
+        // Those that come there at all, once or several times.
+        let (come, times) = (share.visits.min(1.0), share.visits.max(1.0));
+        *response = mixture(&[(1.0 - come, response), (come, &later(response, delay * times))]);
     }
     prediction
+}
+
+/// Times that are so much longer.
+fn later(times: &Times, delay: f64) -> Times {
+    Times {
+        mean: times.mean.map(|mean| mean + delay),
+        percentiles: times.percentiles.map(|time| time.map(|time| time + delay)),
+        curve: times.curve.iter().map(|(time, tail)| (time + delay, *tail)).collect(),
+    }
 }

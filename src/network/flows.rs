@@ -148,7 +148,7 @@ fn step_success(network: &Network, step: &Step, class: usize, success: &Rows<f64
         Step::Delay(_) | Step::Send(_) => 1.0,
         Step::Fail(chance) => 1.0 - chance,
         Step::Call(call) => made(call, success[call.target][class]),
-        Step::Guarded(guarded) => made(&guarded.call, losses.tries(guarded.id, class).success),
+        Step::Guarded(guarded) => made(&guarded.call, losses.tries(guarded.id, class).answered()),
         Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
         Step::Hold { pool, steps } => losses.pool(*pool) * inner(steps),
         Step::Repeat { times, steps } => all_of(inner(steps), *times),
@@ -236,9 +236,9 @@ impl Walk<'_> {
             }
             Step::Guarded(guarded) => {
                 let tries = self.losses.tries(guarded.id, self.class);
-                let calls = rate * guarded.call.probability * geometric_sum(tries.success, guarded.call.times);
+                let calls = rate * guarded.call.probability * geometric_sum(tries.answered(), guarded.call.times);
                 flows.in_vain[guarded.call.target][self.workload] += calls * tries.in_vain();
-                self.call(&guarded.call, tries.success, tries.runs(), rate, flows)
+                self.call(&guarded.call, tries.answered(), tries.runs(), rate, flows)
             }
             Step::Choose { ways, .. } => {
                 ways.iter().map(|(weight, steps)| self.steps(steps, rate * weight, flows)).sum()

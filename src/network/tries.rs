@@ -17,8 +17,10 @@ pub struct Tries {
     /// The chance that it then fails because what had no room for the one before still has none: such an attempt is made in vain, and
     /// nobody who comes at any time would be refused more often because of it.
     pub vain: f64,
-    /// Chance that the call succeeds.
+    /// Chance that the call succeeds, or would if no queue grew without end.
     pub success: f64,
+    /// Chance that it is not left in such a queue.
+    pub through: f64,
     /// Attempts that are made, on average.
     pub attempts: f64,
     /// Mean time until the call succeeds or fails, in seconds.
@@ -27,8 +29,17 @@ pub struct Tries {
 
 impl Tries {
     /// A call that is answered at once.
-    pub const PLAIN: Tries =
-        Tries { attempt: 1.0, late: 0.0, copied: 0.0, again: 0.0, vain: 0.0, success: 1.0, attempts: 1.0, time: 0.0 };
+    pub const PLAIN: Tries = Tries {
+        attempt: 1.0,
+        late: 0.0,
+        copied: 0.0,
+        again: 0.0,
+        vain: 0.0,
+        success: 1.0,
+        through: 1.0,
+        attempts: 1.0,
+        time: 0.0,
+    };
 
     /// These with as many retries, which fail with the chance `again`, in vain with the chance `vain`.
     pub fn retried(self, again: f64, vain: f64, retries: u32) -> Tries {
@@ -36,6 +47,11 @@ impl Tries {
         let success = 1.0 - failed * all_of(again, retries);
         let attempts = 1.0 + failed * geometric_sum(again, retries);
         Tries { again, vain: vain.min(again), success, attempts, ..self }
+    }
+
+    /// Chance that the call is answered, and not by a failure.
+    pub fn answered(&self) -> f64 {
+        self.success * self.through
     }
 
     /// Attempts that are not made in vain, on average.

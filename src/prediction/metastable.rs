@@ -2,7 +2,7 @@
 
 use crate::unit::{PerSecond, Seconds, duration, number, ratio};
 
-/// A second state at the same load: overloaded by what is tried again, and kept so.
+/// A second state at the same load: overloaded by what is tried again or copied, and kept so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metastable {
     /// The resource that is overloaded then.
@@ -15,6 +15,8 @@ pub struct Metastable {
     pub waiting: f64,
     /// How long it has to stand still for that, in seconds.
     pub outage: Seconds,
+    /// Whether calls are given up then, and made again; else they have second copies.
+    pub given_up: bool,
     /// What each workload gets then.
     pub workloads: Vec<Regime>,
 }
@@ -34,11 +36,16 @@ impl Metastable {
     /// It in a sentence or two.
     pub fn sentence(&self) -> String {
         let worst = self.workloads.iter().max_by(|a, b| a.error_rate.total_cmp(&b.error_rate));
-        let worst = worst.map_or_else(String::new, |worst| {
+        let worst = worst.filter(|_| self.given_up).map_or_else(String::new, |worst| {
             format!(", {} of {} fail", ratio::print(worst.error_rate), worst.workload)
         });
+        let held = if self.given_up {
+            "calls are given up before they are answered, and trying again keeps it"
+        } else {
+            "calls take so long that second copies of them are made, which keeps it"
+        };
         format!(
-            "{} is metastable: once about {} requests wait for it, as after an outage of {}, calls are given up before they are answered, and trying again keeps it at {} of what it can do{worst}; possible from {} times this load on",
+            "{} is metastable: once about {} requests wait for it, as after an outage of {}, {held} at {} of what it can do{worst}; possible from {} times this load on",
             self.resource,
             number::print_digits(self.waiting.ceil(), 3),
             duration::print(self.outage),

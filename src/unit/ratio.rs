@@ -11,10 +11,16 @@ pub fn parse(text: &str) -> Result<f64, Mistake> {
     }
 }
 
+/// Less than this is nothing to anybody.
+const NOTHING: f64 = 1e-12;
+
 /// Prints a ratio in percent with three significant digits: `0.6123` is `61.2%`.
 pub fn print(ratio: f64) -> String {
     if !ratio.is_finite() {
         return "–".to_string();
+    }
+    if ratio.abs() < NOTHING {
+        return "0%".to_string();
     }
     // Close to one, what is missing matters: 99.95% is not 100%.
     let digits = if ratio < 1.0 && ratio > 0.9995 { 6 } else { 3 };
@@ -31,5 +37,6 @@ mod tests {
         assert!(parse("70 apples").is_err());
         assert_eq!(print(0.6123), "61.2%");
         assert_eq!(print(0.9999), "99.99%");
+        assert_eq!((print(1e-171), print(1.8e-6)), ("0%".to_string(), "0.00018%".to_string()));
     }
 }

@@ -17,7 +17,7 @@
 
 use super::rough::{Failure, Rough};
 use super::sheet::{Sheet, made_by_chance, multiply_law, product, repeated};
-use super::{Composed, Mean, Tail, knots, mean_of};
+use super::{Composed, Mean, Solution, Tail, knots, mean_of};
 use crate::distribution::{Distribution, Gamma, Law, Table, Uniform};
 use crate::math::erlang;
 use crate::network::Guarded;
@@ -338,6 +338,16 @@ impl Composed<'_> {
             let (each, (failed, before, _)) = attempt.each(guarded);
             each.iter().map(|(chance, before, _)| chance * (before + attempt.mean)).sum::<f64>() + failed * before
         });
-        Tries { time, ..tries }
+        Tries { time, through: self.through(guarded, class), ..tries }
+    }
+
+    /// The chance that an attempt that nobody gives up is not left in a queue that grows without end.
+    fn through(&self, guarded: &Guarded, class: usize) -> f64 {
+        let Solution { network, flows, losses, .. } = self.solution;
+        let answered = self.sequence_success(&guarded.attempt, class);
+        if guarded.call.timeout.is_some() || self.solution.is_stable() || answered <= 0.0 {
+            return 1.0;
+        }
+        (flows::sequence_success(network, &guarded.attempt, class, &flows.success, losses) / answered).min(1.0)
     }
 }
