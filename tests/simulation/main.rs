@@ -298,3 +298,21 @@ fn users_are_predicted_as_they_are_simulated() {
         assert!((got / p95.value - 1.0).abs() < 0.03 + 3.5 * p95.half_width / p95.value, "{got} {p95:?}\n{model}");
     }
 }
+
+#[test]
+fn what_is_too_much_is_not_said_to_multiply() {
+    // With these random numbers a first look takes a little more than twice as many events as one before it may.
+    let model = "[external.x0]\nlatency = { dist = \"uniform\", min = \"10.4879ms\", max = \"41.9516ms\" }\n\
+                 [external.x1]\nlatency = \"18.7959ms\"\n[service.s2]\ninstances = 2\n\
+                 operations.o.steps = [ { work = { p50 = \"5.6787ms\", p99 = \"30.2863ms\" } }, { call = \"x0\" } ]\n\
+                 [service.s1]\noperations.o.steps = [ { work = { dist = \"erlang\", mean = \"1.9245ms\", k = 4 } }, { fail = 0.0063 } ]\n\
+                 [service.s0]\ninstances = 4\ncores = 2\n\
+                 operations.o.steps = [ { work = { constant = \"3.8250ms\" } }, { call = \"s1.o\" } ]\n\
+                 [workload.w0]\nmix = { \"s0.o\" = 0.5, \"s2.o\" = 0.5 }\nrate = \"706.837046/s\"\n";
+    let effort = Effort { requests: Some(5_000), replications: Some(2), ..Effort::default() };
+    let found = simulate(&compiled(model), &effort, &|_| true).prediction;
+    assert!(!found.stable && found.simulation.unwrap().notes.is_empty());
+    assert!(found.overloads.iter().any(|overload| overload.station == "s2"), "{:?}", found.overloads);
+    let own = &found.workloads[0];
+    assert!((own.throughput / own.arrival_rate - 0.88).abs() < 0.05, "{} {}", own.throughput, own.arrival_rate);
+}
