@@ -154,6 +154,21 @@ fn copies_keep_a_queue_overloaded_too() {
 }
 
 #[test]
+fn branches_are_left_in_a_queue_together() {
+    // Three calls at once to a queue that does 250 a second: as many requests get through as it does of one of them.
+    let calls = ["{ call = \"b.o\" }"; 3].join(", ");
+    for (needed, after) in [(3, ""), (1, ""), (2, ", { call = \"b.o\" }")] {
+        let found =
+            solve(&front(&format!("{{ parallel = [ {calls} ], wait = {needed} }}{after}"), "", "rate = \"120/s\""));
+        let through = found.services[1].throughput / found.services[1].arrival_rate;
+        let own = found.workloads[0].throughput / 120.0;
+        let passes = if after.is_empty() { 1 } else { 2 };
+        assert!(!found.stable && (own / through.powi(passes) - 1.0).abs() < 1e-6, "{needed} {own} {through}");
+        assert_eq!(found.workloads[0].error_rate, 0.0);
+    }
+}
+
+#[test]
 fn a_load_that_changes_piles_up_and_recovers() {
     let profile = "profile = [ { at = \"0s\", rate = \"100/s\" }, { at = \"100s\", rate = \"300/s\" }, { at = \"120s\", rate = \"100/s\" } ]\nperiod = \"300s\"\nshape = \"steps\"";
     let found = solve(&front("{ call = \"b.o\" }", "", profile));

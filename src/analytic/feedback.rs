@@ -171,6 +171,7 @@ impl<'n> Feedback<'n> {
     pub fn is_settled(&mut self, solution: &Solution<'_>, composed: &Composed<'_>) -> bool {
         self.losses.stations = solution.losses.stations.clone();
         self.losses.pools.clone_from(&solution.losses.pools);
+        self.losses.clear.clone_from(&solution.losses.clear);
         let (mut taken, mut led) = (Vec::new(), Vec::new());
         for guarded in &self.guarded {
             for class in 0..solution.network.classes {

@@ -40,7 +40,7 @@ pub use explain::parts;
 
 use crate::math::fixed_point::Steps;
 use crate::math::rows::Rows;
-use crate::network::flows::{Flows, Losses, flows};
+use crate::network::flows::{Clear, Flows, Losses, flows};
 use crate::network::{Network, Workload};
 use crate::prediction::{Prediction, laws};
 use crate::system::Load;
@@ -102,22 +102,26 @@ struct Solution<'n> {
 impl Solution<'_> {
     /// Whether no queue grows without end.
     fn is_stable(&self) -> bool {
-        self.stations.iter().all(|state| state.classes.iter().all(|class| class.wait.is_some()))
-            && self.gates.iter().all(|gate| gate.wait.is_some())
+        is_stable(&self.stations, &self.gates)
     }
 
     /// What is refused; what is stuck in a queue that grows without end is neither answer nor error.
     fn refusals(&self) -> Losses {
-        let mut tries = self.losses.tries.clone();
-        tries.cells_mut().iter_mut().for_each(|tries| tries.through = 1.0);
-        Losses {
-            stations: Rows::from_fn(self.stations.len(), self.network.classes, |station, class| {
-                self.stations[station].classes[class].refused
-            }),
-            pools: self.gates.iter().map(|gate| gate.refused).collect(),
-            tries,
-        }
+        refusals(self.network, &self.stations, &self.gates, &self.losses)
     }
+}
+
+fn refusals(network: &Network, stations: &[StationState], gates: &[Gate], losses: &Losses) -> Losses {
+    let mut tries = losses.tries.clone();
+    tries.cells_mut().iter_mut().for_each(|tries| tries.through = 1.0);
+    let stations = Rows::from_fn(stations.len(), network.classes, |id, class| stations[id].classes[class].refused);
+    Losses { stations, pools: gates.iter().map(|gate| gate.refused).collect(), tries, clear: None }
+}
+
+/// Whether no queue grows without end.
+fn is_stable(stations: &[StationState], gates: &[Gate]) -> bool {
+    stations.iter().all(|state| state.classes.iter().all(|class| class.wait.is_some()))
+        && gates.iter().all(|gate| gate.wait.is_some())
 }
 
 /// From so many operations on a network is solved on several threads; the figures are the same.
@@ -328,6 +332,8 @@ fn steady_state<'n>(
                 apart,
             };
         }
+        let grows = !is_stable(&stations, &gates);
+        losses.clear = grows.then(|| Box::new(Clear::of(network, refusals(network, &stations, &gates, &losses))));
         let mut next = steps.next(&taken, &led).into_iter();
         let held = losses.stations.cells_mut().iter_mut().chain(&mut losses.pools);
         held.zip(&mut next).for_each(|(held, next)| *held = next.clamp(0.0, 1.0));

@@ -29,6 +29,23 @@ pub struct Losses {
     pub pools: Vec<f64>,
     /// What becomes of guarded calls: `[guard][class]`.
     pub tries: Rows<Tries>,
+    /// The same without what is left in queues that grow without end, where some do.
+    pub clear: Option<Box<Clear>>,
+}
+
+/// What is lost where no queue grows without end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clear {
+    losses: Losses,
+    /// Success probability of each operation then.
+    success: Rows<f64>,
+}
+
+impl Clear {
+    /// What these losses are, and lead to.
+    pub fn of(network: &Network, losses: Losses) -> Clear {
+        Clear { success: successes(network, &losses), losses }
+    }
 }
 
 impl Losses {
@@ -38,6 +55,7 @@ impl Losses {
             stations: Rows::of(0.0, network.stations.len(), network.classes),
             pools: vec![0.0; network.pools.len()],
             tries: Rows::of(Tries::PLAIN, network.guards, network.classes),
+            clear: None,
         }
     }
 
@@ -152,11 +170,30 @@ fn step_success(network: &Network, step: &Step, class: usize, success: &Rows<f64
         Step::Choose { ways, .. } => ways.iter().map(|(weight, steps)| weight * inner(steps)).sum(),
         Step::Hold { pool, steps } => losses.pool(*pool) * inner(steps),
         Step::Repeat { times, steps } => all_of(inner(steps), *times),
-        Step::Parallel { branches, needed, .. } => {
-            let each: Vec<f64> = branches.iter().map(|steps| inner(steps)).collect();
-            at_least(&each, *needed)
-        }
+        Step::Parallel { branches, needed, .. } => parallel_success(network, branches, *needed, class, success, losses),
     }
+}
+
+/// Chance that as many branches succeed as are needed. Refusals and failures of branches are independent; but in a queue that grows
+/// without end those of a request are left together, or not, so that the worst of those that are needed says how many get through.
+fn parallel_success(
+    network: &Network,
+    branches: &[Vec<Step>],
+    needed: usize,
+    class: usize,
+    success: &Rows<f64>,
+    losses: &Losses,
+) -> f64 {
+    let each = |success: &Rows<f64>, losses: &Losses| -> Vec<f64> {
+        branches.iter().map(|steps| sequence_success(network, steps, class, success, losses)).collect()
+    };
+    let all = each(success, losses);
+    let Some(clear) = &losses.clear else { return at_least(&all, needed) };
+    let open = each(&clear.success, &clear.losses);
+    let through = |(all, open): (&f64, &f64)| if *open > 0.0 { (all / open).min(1.0) } else { 1.0 };
+    let mut through: Vec<f64> = all.iter().zip(&open).map(through).collect();
+    through.sort_by(|a, b| b.total_cmp(a));
+    at_least(&open, needed) * needed.checked_sub(1).and_then(|last| through.get(last)).unwrap_or(&1.0)
 }
 
 /// Probability that at least `needed` of independent events happen.
@@ -256,11 +293,7 @@ impl Walk<'_> {
                 for steps in branches {
                     self.steps(steps, rate, flows);
                 }
-                let each: Vec<f64> = branches
-                    .iter()
-                    .map(|steps| sequence_success(self.network, steps, self.class, &flows.success, self.losses))
-                    .collect();
-                rate * at_least(&each, *needed)
+                rate * parallel_success(self.network, branches, *needed, self.class, &flows.success, self.losses)
             }
         }
     }
