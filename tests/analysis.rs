@@ -153,6 +153,39 @@ fn copies_keep_a_queue_overloaded_too() {
     }
 }
 
+/// What retries and copies bring, at the service that is called again and at those behind it.
+#[test]
+fn calls_made_again_are_told_apart() {
+    let model = |call: &str| {
+        let fails = if call.contains("hedge") { 0.0 } else { 0.3 };
+        format!(
+            "[service.a]\ncores = 4\noperations.o.steps = [ {{ work = \"1ms\" }}, {{ call = \"b.o\", {call} }}, {{ call = \"d.o\" }} ]\n\
+             [service.b]\ncores = 2\noperations.o.steps = [ {{ work = \"8ms\" }}, {{ parallel = [ {{ call = \"c.o\" }} ] }}, {{ send = \"e.o\" }}, {{ fail = {fails} }} ]\n\
+             [service.c]\noperations.o.work = \"1ms\"\n[service.d]\noperations.o.work = \"1ms\"\n[service.e]\noperations.o.work = \"1ms\"\n\
+             [workload.w]\nentry = \"a.o\"\nrate = \"60/s\"\n"
+        )
+    };
+    let times = |found: &Prediction| found.services.iter().map(|service| service.amplification).collect::<Vec<_>>();
+    // 0.3 of the first attempts fail, and 0.3 of the second.
+    let found = solve(&model("retries = 2"));
+    let exact = [1.0, 1.39, 1.39, 1.0, 1.39];
+    assert!(
+        times(&found).iter().zip(exact).all(|(own, exact)| (own.unwrap() - exact).abs() < 1e-6),
+        "{:?}",
+        times(&found)
+    );
+    let found = solve(&model("timeout = \"60ms\""));
+    assert_eq!(times(&found), [None; 5]);
+    for call in ["retries = 2", "hedge = \"12ms\"", "timeout = \"20ms\", retries = 1, backoff = \"5ms\""] {
+        let computed = times(&solve(&model(call)));
+        let effort = Effort { requests: Some(40_000), replications: Some(4), ..Effort::default() };
+        let simulated = times(&simulate(&compile(&read(&model(call))), &effort, &|_| true).prediction);
+        for (own, run) in computed.iter().zip(&simulated) {
+            assert!((own.unwrap() / run.unwrap() - 1.0).abs() < 0.03, "{call} {computed:?} {simulated:?}");
+        }
+    }
+}
+
 #[test]
 fn branches_are_left_in_a_queue_together() {
     // Three calls at once to a queue that does 250 a second: as many requests get through as it does of one of them.

@@ -6,7 +6,7 @@ use super::compose::Composed;
 use crate::math::fixed_point::Steps;
 use crate::network::flows::Losses;
 use crate::network::tries::Tries;
-use crate::network::{Guarded, Network, Step, Workload};
+use crate::network::{Guarded, Network, Workload};
 use crate::system::Load;
 use crate::unit::Seconds;
 
@@ -89,7 +89,7 @@ pub(super) struct Feedback<'n> {
 impl<'n> Feedback<'n> {
     /// Before anything is known every call succeeds at once; else what becomes of them is about as in this solution.
     pub fn of(network: &'n Network, near: Option<&Solution<'_>>) -> Feedback<'n> {
-        let guarded = guarded_calls(network);
+        let guarded = network.guarded();
         let workloads = network.workloads.len();
         Feedback {
             network,
@@ -229,20 +229,4 @@ const FIGURES: usize = 6;
 
 fn figures(tries: &Tries) -> [f64; FIGURES] {
     [tries.attempt, tries.late, tries.copied, tries.again, tries.vain, tries.through]
-}
-
-/// Every guarded call of a network.
-pub(super) fn guarded_calls(network: &Network) -> Vec<&Guarded> {
-    let mut guarded = Vec::with_capacity(network.guards);
-    network.operations.iter().for_each(|operation| find(&operation.steps, &mut guarded));
-    guarded
-}
-
-fn find<'n>(steps: &'n [Step], guarded: &mut Vec<&'n Guarded>) {
-    for step in steps {
-        if let Step::Guarded(found) = step {
-            guarded.push(found);
-        }
-        step.inner(|steps| find(steps, guarded));
-    }
 }

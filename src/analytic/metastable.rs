@@ -9,7 +9,6 @@
 
 use super::Solution;
 use super::compose::Composed;
-use super::feedback::guarded_calls;
 use crate::network::flows::{Losses, flows};
 use crate::network::tries::Tries;
 use crate::network::{Guarded, Network, OperationId, StationId, Step};
@@ -19,7 +18,7 @@ use crate::unit::Seconds;
 /// The second regime of a solution whose first is stable; `None` where there is none.
 pub(super) fn find(solution: &Solution<'_>, composed: &Composed<'_>) -> Option<Metastable> {
     let network = solution.network;
-    let mut late: Vec<&Guarded> = guarded_calls(network);
+    let mut late: Vec<&Guarded> = network.guarded();
     late.retain(|guarded| copies(guarded) || guarded.call.timeout.is_some() && guarded.call.retries > 0);
     let mut losses = Losses { tries: solution.losses.tries.clone(), ..Losses::none(network) };
     // Only what comes to an overloaded queue stays late.

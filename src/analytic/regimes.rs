@@ -101,6 +101,12 @@ fn of_service(base: &ServiceResult, parts: &[(f64, &ServiceResult)]) -> ServiceR
     };
     ServiceResult {
         arrival_rate: arrivals,
+        amplification: parts
+            .iter()
+            .map(|(share, part)| part.amplification.map(|more| share * part.arrival_rate / more))
+            .sum::<Option<f64>>()
+            .filter(|first| *first > 0.0)
+            .map(|first| arrivals / first),
         throughput: sum(parts, |part| part.throughput),
         error_rate: if arrivals > 0.0 { failed / arrivals } else { base.error_rate },
         // What is put off while more comes than can be done is done later.

@@ -9,6 +9,8 @@ use super::tails::{Tail, mixed_curve, mixed_times};
 use super::trust;
 use super::waits::waits;
 use super::{Solution, each};
+use crate::network::flows::{Flows, flows};
+use crate::network::tries::Tries;
 use crate::network::{Network, OperationId, Pool, PoolId, PoolKind, ServiceId};
 use crate::prediction::{Accuracy, Overload, Prediction, ServiceResult, Times, WorkloadResult};
 use crate::system::Metric;
@@ -19,10 +21,11 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
     let workloads: Vec<usize> = (0..network.workloads.len()).collect();
     let services: Vec<ServiceId> = (0..network.services.len()).collect();
     let together = offered.together();
+    let first = first_attempts(solution);
     Prediction {
         stable: solution.is_stable(),
         workloads: each(network, &workloads, |w| workload(solution, composed, &offered, *w)),
-        services: each(network, &services, |id| service(solution, composed, &offered, *id)),
+        services: each(network, &services, |id| service(solution, composed, &offered, first.as_ref(), *id)),
         bottleneck: together.map(|(_, resource)| resource_name(network, resource)),
         headroom: together.map(|(factor, _)| factor),
         overloads: overloads(solution, &offered),
@@ -123,11 +126,29 @@ pub(super) fn distribution(parts: &[(f64, &Tail)], mean: f64) -> Times {
     Times { curve: mixed_curve(parts, highest), ..times }
 }
 
-fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, id: ServiceId) -> ServiceResult {
+/// What comes of first attempts alone; `None` where no call is ever tried again or copied.
+fn first_attempts(solution: &Solution<'_>) -> Option<Flows> {
+    if !solution.network.makes_calls_again() {
+        return None;
+    }
+    let mut losses = solution.losses.clone();
+    let once = |tries: &mut Tries| (tries.attempts, tries.copied) = (1.0, 0.0);
+    losses.tries.cells_mut().iter_mut().for_each(once);
+    Some(flows(solution.network, &solution.rates, &losses))
+}
+
+fn service(
+    solution: &Solution<'_>,
+    composed: &Composed<'_>,
+    offered: &Offered,
+    first: Option<&Flows>,
+    id: ServiceId,
+) -> ServiceResult {
     let network = solution.network;
     let service = &network.services[id];
+    let asked = |flows: &Flows| service.operations.iter().map(|o| flows.asked(*o).sum::<f64>()).sum::<f64>();
     let flows = &solution.flows;
-    let arrival_rate: f64 = service.operations.iter().map(|o| flows.asked(*o).sum::<f64>()).sum();
+    let arrival_rate = asked(flows);
     // Runs of each operation and class, of which the successful ones have a response time.
     let mut runs: Vec<(f64, usize, usize)> = Vec::new();
     for &operation in &service.operations {
@@ -159,6 +180,7 @@ fn service(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered, 
         instances: service.instances,
         utilization: service.cores.map(|s| solution.stations[s].utilization),
         arrival_rate,
+        amplification: first.map(asked).filter(|first| *first > 0.0).map(|first| arrival_rate / first),
         throughput,
         error_rate: if arrival_rate > 0.0 { (1.0 - succeeded / arrival_rate).clamp(0.0, 1.0) } else { 0.0 },
         queue_length: service

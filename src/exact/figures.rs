@@ -226,6 +226,7 @@ impl<'m> Figures<'m> {
             instances: service.instances,
             utilization: service.cores.map(|station| self.utilization(station)),
             arrival_rate: came,
+            amplification: None,
             throughput: succeeded,
             error_rate: if came > 0.0 { (failed / came).clamp(0.0, 1.0) } else { 0.0 },
             queue_length: Some(cores + self.admissions[id]),

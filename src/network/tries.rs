@@ -1,6 +1,7 @@
 //! What becomes of a call that is given up, made again, or made twice.
 
 use super::flows::{all_of, geometric_sum};
+use super::{Guarded, Network, Step};
 use crate::unit::Seconds;
 
 /// What becomes of a guarded call.
@@ -67,5 +68,28 @@ impl Tries {
     /// Times that the operation runs which is asked, those in vain left out.
     pub fn runs(&self) -> f64 {
         self.met() * (1.0 + self.copied)
+    }
+}
+
+impl Network {
+    /// Every guarded call.
+    pub fn guarded(&self) -> Vec<&Guarded> {
+        let mut guarded = Vec::with_capacity(self.guards);
+        self.operations.iter().for_each(|operation| find(&operation.steps, &mut guarded));
+        guarded
+    }
+
+    /// Whether calls are ever made again, or copied.
+    pub fn makes_calls_again(&self) -> bool {
+        self.guarded().iter().any(|guarded| guarded.call.retries > 0 || guarded.call.hedge.is_some())
+    }
+}
+
+fn find<'n>(steps: &'n [Step], guarded: &mut Vec<&'n Guarded>) {
+    for step in steps {
+        if let Step::Guarded(found) = step {
+            guarded.push(found);
+        }
+        step.inner(|steps| find(steps, guarded));
     }
 }

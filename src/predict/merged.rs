@@ -84,6 +84,8 @@ fn correct(own: &mut ServiceResult, run: ServiceResult) {
     let flows =
         within(own.arrival_rate, run.arrival_rate, arrival_rate) && within(own.error_rate, run.error_rate, error_rate);
     if !flows {
+        // First attempts are as many.
+        own.amplification = own.amplification.map(|more| (more * run.arrival_rate / own.arrival_rate).max(1.0));
         (own.arrival_rate, own.throughput, own.error_rate) = (run.arrival_rate, run.throughput, run.error_rate);
     }
     let both =

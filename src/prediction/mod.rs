@@ -91,6 +91,9 @@ pub struct ServiceResult {
     pub utilization: Option<f64>,
     /// Attempts it receives, per second.
     pub arrival_rate: PerSecond,
+    /// These over those that come of first attempts alone: what trying again and copies bring, here or anywhere on the way; `None` where
+    /// nothing does that, or it is not known.
+    pub amplification: Option<f64>,
     /// Successful answers, per second.
     pub throughput: PerSecond,
     /// Share of attempts that fail.

@@ -5,7 +5,7 @@ use super::compared::{agreed, compared};
 use super::explained::explained;
 use super::{Block, Cell, Manifest, Report, Table, Tone, manifest_line};
 use crate::plan::{Explanation, Verdict};
-use crate::prediction::{Accuracy, Agreement, Bounds, Prediction, Simulation, WorkloadResult};
+use crate::prediction::{Accuracy, Agreement, Bounds, Prediction, ServiceResult, Simulation, WorkloadResult};
 use crate::system::{Metric, System};
 use crate::unit::{duration, number, price, rate, ratio};
 
@@ -44,6 +44,9 @@ pub fn solved(
     }
     report.push(Block::Heading("Services".to_string()));
     report.push(Block::Table(services(prediction)));
+    if let Some(more) = amplified(prediction) {
+        report.push(Block::Paragraph(more));
+    }
     if let Some((computed, agreement)) = computed {
         compared(computed, prediction, &mut report);
         agreed(agreement, &mut report);
@@ -58,6 +61,21 @@ pub fn solved(
     report.list("Assumptions", &system.assumptions);
     report.push(Block::Paragraph(manifest_line(manifest)));
     report
+}
+
+/// Less than this part more is not worth a word.
+const MORE: f64 = 0.005;
+
+/// What trying again and copies bring, in a sentence.
+fn amplified(prediction: &Prediction) -> Option<String> {
+    let more = |service: &ServiceResult| {
+        let times = service.amplification.filter(|times| *times > 1.0 + MORE)?;
+        Some(format!("{} {} times", service.name, number::print_digits(times, 3)))
+    };
+    let found: Vec<String> = prediction.services.iter().filter_map(more).collect();
+    (!found.is_empty()).then(|| {
+        format!("Calls that are made again bring {} as many calls as first attempts alone.", enumerate(&found))
+    })
 }
 
 /// How it was simulated, in a sentence or two.

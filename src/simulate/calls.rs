@@ -64,12 +64,13 @@ impl Engine<'_> {
             Some(law) => 0.5 * self.program.samplers[law as usize].draw(&mut self.laws[law as usize]),
             None => 0.0,
         };
-        let Frame { workload, stamp, ledger, span, .. } = self.frames[number];
+        let Frame { workload, stamp, ledger, span, is_again, tries, copies, .. } = self.frames[number];
         let copy = self.run_of(call.operation, workload);
         let ledger = if ledger == NONE || call.is_plain { ledger } else { self.ledgers.open() };
         let frame = &mut self.frames[copy];
         (frame.below, frame.below_stamp, frame.way) = (number, stamp, way);
         (frame.ledger, frame.span, frame.is_awaited) = (ledger, span, call.is_plain && way == 0.0);
+        frame.is_again = is_again || !call.is_plain && (tries > 1 || copies > 1);
         if way > 0.0 {
             frame.phase = Phase::Sent;
             self.later(way, copy);
@@ -91,7 +92,9 @@ impl Engine<'_> {
         frame.began = self.now;
         frame.phase = Phase::Running;
         let service = frame.service as usize;
-        self.record.services[service].arrivals += 1;
+        let requests = &mut self.record.services[service];
+        requests.arrivals += 1;
+        requests.again += u64::from(frame.is_again);
         self.record.visits[service * self.network.workloads.len() + frame.workload as usize] += 1;
         if frame.span != NONE
             && let Some(spans) = &mut self.spans

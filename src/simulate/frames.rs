@@ -58,6 +58,8 @@ pub(super) struct Frame {
     pub first: bool,
     /// Whether its caller waits for it and nothing else.
     pub is_awaited: bool,
+    /// Whether it is there because some call was made again, or copied.
+    pub is_again: bool,
     /// Whether it was sent to an instance.
     pub is_placed: bool,
     /// Whether it holds a worker of its service.
@@ -96,6 +98,7 @@ const BLANK: Frame = Frame {
     phase: Phase::Running,
     first: false,
     is_awaited: false,
+    is_again: false,
     is_placed: false,
     has_worker: false,
     copies: 0,
@@ -130,7 +133,7 @@ impl Frames {
         (frame.kind, frame.phase) = (kind, Phase::Running);
         (frame.first, frame.is_awaited, frame.is_placed, frame.has_worker) = (false, false, false, false);
         (frame.below, frame.ledger, frame.span) = (NONE, NONE, NONE);
-        (frame.waited, frame.way) = (0.0, 0.0);
+        (frame.waited, frame.way, frame.is_again) = (0.0, 0.0, false);
         (number, frame)
     }
 

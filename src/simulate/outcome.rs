@@ -179,6 +179,7 @@ fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdu
     let service = &network.services[id];
     let requests = &together.services[id];
     let own = &figures.services[id];
+    let first = Some((requests.arrivals - requests.again) as f64).filter(|first| *first > 0.0);
     let of = |sample: &Sample, from: usize| if overdue { Times::default() } else { times(sample, &own[from..]) };
     let number = |at: usize| Some(own[at]).filter(|value| value.is_finite());
     let mut confidence = figures::confidence(&collected.service(id).widths());
@@ -195,6 +196,7 @@ fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdu
         instances: service.instances,
         utilization: number(UTILIZATION),
         arrival_rate: existing(own[0]),
+        amplification: first.filter(|_| network.makes_calls_again()).map(|first| requests.arrivals as f64 / first),
         throughput: existing(own[1]),
         error_rate: existing(own[2]),
         queue_length: number(QUEUE_LENGTH).filter(|_| !overdue),

@@ -40,6 +40,9 @@ impl Sample {
 pub struct Requests {
     /// Those that came.
     pub arrivals: u64,
+    /// Those of them that came because some call was made again, or copied.
+    #[serde(default)]
+    pub again: u64,
     /// Those that failed.
     pub failures: u64,
     /// Response times of those that succeeded.
@@ -61,6 +64,7 @@ impl Requests {
 
     fn merge(&mut self, other: &Requests) {
         self.arrivals += other.arrivals;
+        self.again += other.again;
         self.failures += other.failures;
         self.response.merge(&other.response);
         self.wait.merge(&other.wait);

@@ -41,10 +41,10 @@ impl Engine<'_> {
             Instruction::Call { call } => self.call(number, call),
             Instruction::Send { operation } => {
                 frame.place += 1;
-                let (workload, span) = (frame.workload, frame.span);
+                let Frame { workload, span, is_again, .. } = *frame;
                 let sent = self.run_of(operation as usize, workload);
                 let sent_frame = &mut self.frames[sent];
-                (sent_frame.phase, sent_frame.span) = (Phase::Sent, span);
+                (sent_frame.phase, sent_frame.span, sent_frame.is_again) = (Phase::Sent, span, is_again);
                 self.ready.push_back(sent);
                 Then::Goes(number)
             }
@@ -175,11 +175,11 @@ impl Engine<'_> {
 
     /// A frame within another one, for as much of its program.
     pub fn inner(&mut self, kind: Kind, below: u32, like: u32, place: Place, left: u32) -> u32 {
-        let Frame { operation, service, instance, workload, ledger, span, .. } = self.frames[like];
+        let Frame { operation, service, instance, workload, ledger, span, is_again, .. } = self.frames[like];
         let (number, frame) = self.frames.put(kind);
         (frame.place, frame.below, frame.left) = (place, below, left);
         (frame.operation, frame.service, frame.instance) = (operation, service, instance);
-        (frame.workload, frame.ledger, frame.span) = (workload, ledger, span);
+        (frame.workload, frame.ledger, frame.span, frame.is_again) = (workload, ledger, span, is_again);
         number
     }
 

@@ -380,6 +380,9 @@ pub(super) fn service(s: &ServiceResult) -> Value {
         "workers_utilization": number(s.workers_utilization),
         "saturation_rate": number(s.saturation_rate),
     });
+    if let Some(amplification) = s.amplification {
+        value = with(value, "amplification", json!(amplification));
+    }
     if !devices.is_empty() {
         value = with(value, "devices", Value::Object(devices));
     }
