@@ -10,7 +10,6 @@
 use super::Solution;
 use super::compose::Composed;
 use crate::network::flows::{Losses, flows};
-use crate::network::tries::Tries;
 use crate::network::{Guarded, Network, OperationId, StationId, Step};
 use crate::prediction::{Metastable, Regime};
 use crate::unit::Seconds;
@@ -19,7 +18,7 @@ use crate::unit::Seconds;
 pub(super) fn find(solution: &Solution<'_>, composed: &Composed<'_>) -> Option<Metastable> {
     let network = solution.network;
     let mut late: Vec<&Guarded> = network.guarded();
-    late.retain(|guarded| copies(guarded) || guarded.call.timeout.is_some() && guarded.call.retries > 0);
+    late.retain(|guarded| guarded.is_copied() || guarded.call.timeout.is_some() && guarded.call.retries > 0);
     let mut losses = Losses { tries: solution.losses.tries.clone(), ..Losses::none(network) };
     // Only what comes to an overloaded queue stays late.
     loop {
@@ -28,10 +27,7 @@ pub(super) fn find(solution: &Solution<'_>, composed: &Composed<'_>) -> Option<M
         }
         for class in 0..network.classes {
             for guarded in &late {
-                let copied = if copies(guarded) { 1.0 } else { 0.0 };
-                let late = if guarded.call.timeout.is_some() { 1.0 } else { 0.0 };
-                let none = Tries { attempt: 1.0 - late, late, copied, ..Tries::PLAIN };
-                losses.tries[guarded.id][class] = none.retried(late, 0.0, guarded.call.retries);
+                losses.tries[guarded.id][class] = guarded.endless();
             }
         }
         let loads = loads(network, &losses, &solution.rates);
@@ -98,12 +94,6 @@ fn described(
         given_up,
         workloads: network.workloads.iter().enumerate().map(regime).collect(),
     }
-}
-
-/// Whether a second copy of a call is sent before it is given up.
-fn copies(guarded: &Guarded) -> bool {
-    let latest = guarded.call.timeout.unwrap_or(f64::INFINITY);
-    guarded.call.hedge.is_some_and(|hedge| hedge < latest)
 }
 
 /// How long its caller waits before more is done.

@@ -310,10 +310,7 @@ fn steady_state<'n>(
         if apart < TOLERANCES.flows || rounds == MAX_ROUNDS || *left == 0 {
             layers::find_dead(network, &flows, &losses, &mut gates);
             if gates.iter().any(|gate| gate.dead) {
-                // Sooner or later nothing gets further than there.
-                let mut stopped = losses.clone();
-                stopped.pools.iter_mut().zip(&gates).filter(|(_, gate)| gate.dead).for_each(|(held, _)| *held = 1.0);
-                flows = self::flows(network, &rates, &stopped);
+                flows = stopped(network, &rates, &losses, &gates);
                 stations = stations::solve(network, &flows, &variability);
             }
             let (company, beyond) = (company.cloned(), feedback.beyond().to_vec());
@@ -340,4 +337,11 @@ fn steady_state<'n>(
         let of_users = rates.iter_mut().zip(users).filter(|(_, came)| came.is_some());
         of_users.zip(next).for_each(|((rate, _), next)| *rate = next.exp());
     }
+}
+
+/// Flows where sooner or later nothing gets further than what is deadlocked.
+fn stopped(network: &Network, rates: &[f64], losses: &Losses, gates: &[Gate]) -> Flows {
+    let mut losses = losses.clone();
+    losses.pools.iter_mut().zip(gates).filter(|(_, gate)| gate.dead).for_each(|(held, _)| *held = 1.0);
+    flows(network, rates, &losses)
 }

@@ -71,6 +71,20 @@ impl Tries {
     }
 }
 
+impl Guarded {
+    /// Whether a second copy is sent before it is given up.
+    pub fn is_copied(&self) -> bool {
+        self.call.hedge.is_some_and(|hedge| self.call.timeout.is_none_or(|timeout| hedge < timeout))
+    }
+
+    /// What becomes of it where attempts never end: whoever gives up or asks again after a while does.
+    pub fn endless(&self) -> Tries {
+        let late = if self.call.timeout.is_some() { 1.0 } else { 0.0 };
+        let copied = if self.is_copied() { 1.0 } else { 0.0 };
+        Tries { attempt: 1.0 - late, late, copied, ..Tries::PLAIN }.retried(late, 0.0, self.call.retries)
+    }
+}
+
 impl Network {
     /// Every guarded call.
     pub fn guarded(&self) -> Vec<&Guarded> {

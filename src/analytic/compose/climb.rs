@@ -89,17 +89,19 @@ impl<'s> Composed<'s> {
         }
     }
 
-    /// The rungs on which each operation's transform is needed to read the tails of a level: for itself and for all that call it.
-    fn needed_rungs(&self, own: &[Rungs], level: usize) -> Vec<Rungs> {
+    /// The rungs on which each operation's transform is needed to read the tails of a level: for itself, for these branches, and for all that
+    /// call it.
+    fn needed_rungs(&self, own: &[Rungs], level: usize, branches: &[Branch<'_>]) -> Vec<Rungs> {
         let network = self.solution.network;
         let mut needed = vec![Rungs::NONE; self.rough.len()];
+        branches.iter().for_each(|branch| self.mark(branch.steps, branch.class, branch.rungs, &mut needed));
         for &operation in &network.order {
             for class in 0..self.classes {
                 let slot = self.slot(operation, class);
                 if self.rough[slot].is_some_and(|rough| rough.level == level) {
                     needed[slot].join(own[slot]);
                 }
-                self.mark(&network.operations[operation].steps, class, (needed[slot], level), &mut needed);
+                self.mark(&network.operations[operation].steps, class, needed[slot], &mut needed);
             }
         }
         needed
@@ -115,28 +117,15 @@ impl<'s> Composed<'s> {
         }
     }
 
-    fn mark(&self, steps: &[Step], class: usize, (rungs, level): (Rungs, usize), needed: &mut [Rungs]) {
+    fn mark(&self, steps: &[Step], class: usize, rungs: Rungs, needed: &mut [Rungs]) {
         for step in steps {
             match step {
                 Step::Call(call) => needed[self.slot(call.target, class)].join(rungs),
-                Step::Guarded(guarded) => {
-                    let mut own = rungs;
-                    if guarded.is_decided_by_time() {
-                        self.read(&[&guarded.attempt], class, level).iter().for_each(|read| own.join(*read));
-                    }
-                    self.mark(&guarded.attempt, class, (own, level), needed);
-                }
-                Step::Choose { ways, .. } => {
-                    ways.iter().for_each(|(_, steps)| self.mark(steps, class, (rungs, level), needed));
-                }
-                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => {
-                    self.mark(steps, class, (rungs, level), needed);
-                }
-                Step::Parallel { branches, .. } => {
-                    let each: Vec<&[Step]> = branches.iter().map(Vec::as_slice).collect();
-                    let read = self.read(&each, class, level);
-                    each.iter().zip(read).for_each(|(steps, read)| self.mark(steps, class, (read, level), needed));
-                }
+                Step::Guarded(guarded) => self.mark(&guarded.attempt, class, rungs, needed),
+                Step::Choose { ways, .. } => ways.iter().for_each(|(_, steps)| self.mark(steps, class, rungs, needed)),
+                Step::Repeat { steps, .. } | Step::Hold { steps, .. } => self.mark(steps, class, rungs, needed),
+                // Its law is made of what its branches are by themselves.
+                Step::Parallel { .. } => {}
                 Step::Visit(_) | Step::Delay(_) | Step::Send(_) | Step::Fail(_) => {}
             }
         }
@@ -147,22 +136,10 @@ impl<'s> Composed<'s> {
         if self.single_formula(steps, class).is_some() { Rungs::NONE } else { Rungs::of(rough, &self.ladder) }
     }
 
-    /// The rungs on which branches are read at a level: all of them with the last that can be.
-    fn read(&self, branches: &[&[Step]], class: usize, level: usize) -> Vec<Rungs> {
-        let alone: Option<Vec<Rough>> =
-            branches.iter().map(|steps| self.alone(steps, class).map(|(rough, _)| rough)).collect();
-        match alone {
-            Some(alone) if alone.iter().map(|rough| rough.level).max() == Some(level) => {
-                branches.iter().zip(&alone).map(|(steps, rough)| self.rungs_of(steps, class, rough)).collect()
-            }
-            _ => vec![Rungs::NONE; branches.len()],
-        }
-    }
-
     /// Reads the tails of all operations and branches of a level, and with them the parallel steps above.
     fn climb_level(&mut self, level: usize, extent: Extent, own: &[Rungs]) {
-        let needed = self.needed_rungs(own, level);
         let branches = self.branches_of(level);
+        let needed = self.needed_rungs(own, level, &branches);
         let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
         let slots: Vec<usize> = self.slots_callees_first().filter(of_level).collect();
         // All slots, then the branches.

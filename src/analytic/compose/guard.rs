@@ -315,22 +315,14 @@ impl Composed<'_> {
 
     /// What becomes of a guarded call, as these response times have it.
     pub(in crate::analytic) fn tries(&self, guarded: &Guarded, class: usize) -> Tries {
-        let call = &guarded.call;
         let tries = match &self.guards[guarded.id * self.classes + class] {
             Some(law) => law.tries,
-            None if guarded.is_decided_by_time() => {
-                // It never ends: whoever gives up or asks again after a while does.
-                let late = if call.timeout.is_some() { 1.0 } else { 0.0 };
-                let patience = call.timeout.unwrap_or(f64::INFINITY);
-                let copied = if call.hedge.is_some_and(|hedge| hedge < patience) { 1.0 } else { 0.0 };
-                let tries = Tries { attempt: 1.0 - late, late, copied, ..Tries::PLAIN };
-                tries.retried(late, 0.0, call.retries)
-            }
+            None if guarded.is_decided_by_time() => guarded.endless(),
             None => {
                 let attempt = self.sequence_success(&guarded.attempt, class);
                 let until = self.rough_steps(&guarded.attempt, class).map_or(0.0, |rough| rough.failure.mean);
                 let (again, vain) = self.tried_again(guarded, class, 1.0 - attempt, until);
-                Tries { attempt, ..Tries::PLAIN }.retried(again, vain, call.retries)
+                Tries { attempt, ..Tries::PLAIN }.retried(again, vain, guarded.call.retries)
             }
         };
         let time = self.attempt(guarded, class).map_or(ENDLESS, |attempt| {

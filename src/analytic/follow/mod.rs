@@ -157,6 +157,12 @@ fn waited(solution: &Solution<'_>, company: &Company, w: usize) -> Option<f64> {
     Some(sum)
 }
 
+/// Whether requests of a workload, which take so much time in all per second, wait where they meet themselves as little as would not show.
+fn is_faint(solution: &Solution<'_>, company: &Company, came: &[Vec<f64>], w: usize, all: f64) -> bool {
+    let own: f64 = came.iter().enumerate().map(|(place, came)| came[w] * company.at_most(w, place)).sum();
+    own <= FAINT * all || waited(solution, company, w).is_some_and(|waits| waits <= CALM * all)
+}
+
 /// Times requests whose branches wait for each other, and the operations in them that do; `met` is the law of the service of a
 /// visit of a class, `mean` what requests of a workload take that are not followed. `None` where nobody forks, or waits for that as much
 /// as would show, or a queue grows without end.
@@ -169,15 +175,10 @@ pub(super) fn timed(
     let network = solution.network;
     let company = solution.company.as_ref()?;
     let came = solution.flows.came(network);
-    let faint = |w: usize| {
-        let own = came.iter().enumerate().map(|(place, came)| came[w] * company.at_most(w, place));
-        let own: f64 = own.sum();
-        let all = mean(w).map(|mean| mean * solution.rates[w]);
-        all.is_some_and(|all| {
-            own <= FAINT * all || waited(solution, company, w).is_some_and(|waits| waits <= CALM * all)
-        })
-    };
-    if (0..network.workloads.len()).all(faint) {
+    let mean = |w: usize| mean(w).map(|mean| mean * solution.rates[w]);
+    let is_faint = |w: usize| mean(w).is_some_and(|all| is_faint(solution, company, &came, w, all));
+    let faint: Vec<bool> = (0..network.workloads.len()).map(is_faint).collect();
+    if !faint.contains(&false) {
         return None;
     }
     let accompanied = accompanied(solution, company);
@@ -191,7 +192,7 @@ pub(super) fn timed(
         solution.rates[w] > 0.0 && network.workloads[w].mix.iter().any(|(operation, _)| those[*operation])
     };
     let (mut all, mut wanted) = (true, Vec::new());
-    for w in 0..network.workloads.len() {
+    for (w, is_faint) in faint.iter().enumerate() {
         if asks(w, &accompanied) {
             let class = network.workloads[w].class;
             let mut places = Places::settled(solution, company, class, &program.visits, &|visit| met(visit, class))?;
@@ -199,7 +200,7 @@ pub(super) fn timed(
             let mut machine = Machine::new(network, &program, places);
             machine.wanted.clone_from(&forking);
             machine.refusing = refusing(&solution.losses, class);
-            wanted.push((w, machine, if faint(w) { SEEN } else { enough }));
+            wanted.push((w, machine, if *is_faint { SEEN } else { enough }));
         } else {
             all &= !asks(w, &meeting);
         }
@@ -213,13 +214,13 @@ pub(super) fn timed(
     let mut runs: Vec<Vec<Seconds>> = vec![Vec::new(); network.operations.len() * network.classes];
     let mut met_again = Company::none(network);
     for ((w, mut machine, count), times) in wanted.into_iter().zip(drawn) {
-        too_much[w] = (times.len() as f64) < count && !faint(w);
+        too_much[w] = (times.len() as f64) < count && !faint[w];
         if times.len() < FEWEST {
             all = false;
             continue;
         }
         met_again.count(&mut machine.places, w, solution.rates[w] / times.len().max(1) as f64);
-        if faint(w) {
+        if faint[w] {
             continue;
         }
         workloads[w] = times::timed(times.into_iter().flatten().collect());
