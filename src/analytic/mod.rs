@@ -208,6 +208,7 @@ impl Setting<'_> {
 fn settled<'n>(network: &'n Network, rates: Vec<f64>, setting: Setting<'_>) -> (Solution<'n>, Prediction) {
     settle(network, rates, setting, |solution, composed, apart| {
         let mut prediction = results::predict(solution, composed);
+        let apart = apart.max(trust::beyond_users(network, &prediction));
         trust::unsettled(&mut prediction, apart);
         if prediction.stable {
             prediction.metastable = metastable::find(solution, composed);

@@ -7,9 +7,9 @@
 use super::Solution;
 use super::breakdown::Breakdown;
 use crate::discipline::Knowledge;
-use crate::network::{OperationId, StationId, Step, VisitId, Workload};
+use crate::network::{Network, OperationId, StationId, Step, VisitId, Workload};
 use crate::prediction::{Accuracy, Prediction};
-use crate::system::ArrivalLaw;
+use crate::system::{ArrivalLaw, Load};
 use crate::unit::ratio;
 use std::collections::HashSet;
 
@@ -40,6 +40,19 @@ const LEFT: f64 = 10.0;
 
 /// What moves by more than this grows, or falls, without end.
 const FAR: f64 = 10.0;
+
+/// By how much requests of users that are answered take longer than there are users for, by Little's law.
+pub(super) fn beyond_users(network: &Network, prediction: &Prediction) -> f64 {
+    let each = network.workloads.iter().zip(&prediction.workloads).map(|(workload, own)| {
+        let Load::Closed { users, .. } = workload.load else { return 0.0 };
+        own.response.mean.map_or(0.0, |mean| own.throughput * mean / f64::from(users) - 1.0)
+    });
+    // What is drawn is known no better than that.
+    Some(each.fold(0.0, f64::max)).filter(|beyond| *beyond > DRAWN).unwrap_or(0.0)
+}
+
+/// Times of requests that are drawn may be so much too long.
+const DRAWN: f64 = 0.05;
 
 /// Says of a prediction that its fixed points are so far from where they lead.
 pub(super) fn unsettled(prediction: &mut Prediction, apart: f64) {

@@ -98,6 +98,7 @@ impl Solve {
         };
         let verdicts = plan::assess(&system, prediction);
         warnings.extend(self::warnings(&model, prediction));
+        warnings.extend(beside.iter().flat_map(|computed| &computed.notes).map(|note| format!("analysis: {note}")));
         let scenario = &self.model.scenario;
         let agreement = beside.map(|computed| agreement(&network, computed, prediction));
         let beside = beside.zip(agreement.as_ref());

@@ -34,9 +34,14 @@ pub struct Ladder {
 }
 
 impl Ladder {
+    /// The time of a lattice point, counted from rung 0.
+    pub fn point(&self, step: i32) -> Seconds {
+        self.unit * (STEP * f64::from(step)).exp()
+    }
+
     /// The time of a rung.
     pub fn time(&self, rung: i32) -> Seconds {
-        self.unit * (STEP * f64::from(STEPS_PER_RUNG * rung)).exp()
+        self.point(STEPS_PER_RUNG * rung)
     }
 
     /// Where a time lies between the rungs.

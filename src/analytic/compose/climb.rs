@@ -8,7 +8,7 @@ use super::rough::Rough;
 use super::sheet::Sheet;
 use super::{Composed, Extent, Tail};
 use crate::analytic::{each, each_in};
-use crate::math::ladder::{EULER, Ladder, NODES};
+use crate::math::ladder::{EULER, Ladder, NODES, STEPS_PER_RUNG};
 use crate::network::Step;
 use num_complex::Complex64;
 
@@ -63,10 +63,16 @@ const SEEN: f64 = 0.55;
 const LOWER: i32 = 4;
 const MOST_ROUNDS: usize = 16;
 
+/// Where the logarithm of a tail falls from one rung to the next by so much more or less than its slopes there say, and by so much of it,
+/// something begins or ends in between: it is looked at on each point of the lattice, unless it is far below what people ask for.
+const UNLIKE: f64 = 0.03;
+const UNLIKE_PART: f64 = 0.15;
+const LEAST: f64 = 1e-4;
+
 /// A point of a tail: time, probability to exceed it, density there.
 pub(super) type Point = (f64, f64, f64);
 
-/// The points of all tails on a rung, where they are wanted.
+/// The points of all tails at one time, where they are wanted.
 type Look = Vec<Option<Point>>;
 
 impl<'s> Composed<'s> {
@@ -145,15 +151,15 @@ impl<'s> Composed<'s> {
         // All slots, then the branches.
         let roughs: Vec<Option<Rough>> =
             slots.iter().map(|slot| self.rough[*slot]).chain(branches.iter().map(|b| Some(b.rough))).collect();
-        // On a rung the points of those that are wanted there.
-        let look = |sheet: &mut Sheet, rung: i32, wanted: &[Rungs], needed: &dyn Fn(usize) -> bool| {
-            let t = self.ladder.time(rung);
-            self.fill(sheet, self.ladder.line(rung), level, needed);
+        // At a point of the lattice what is wanted there.
+        let look = |sheet: &mut Sheet, step: i32, wanted: &dyn Fn(usize) -> bool, needed: &dyn Fn(usize) -> bool| {
+            let t = self.ladder.point(step);
+            self.fill(sheet, EULER.line(t, 0.0), level, needed);
             let of_branches: Vec<Option<Point>> = branches
                 .iter()
-                .zip(&wanted[slots.len()..])
-                .map(|(branch, wanted)| {
-                    wanted.contains(rung).then(|| {
+                .enumerate()
+                .map(|(i, branch)| {
+                    wanted(slots.len() + i).then(|| {
                         let mut values = sheet.take();
                         self.multiply(branch.steps, branch.class, &self.chances, sheet, &mut values);
                         self.link(&branch.links, branch.class, sheet, &mut values);
@@ -164,22 +170,37 @@ impl<'s> Composed<'s> {
                 })
                 .collect();
             // Last, because they leave no row as callers want it.
-            let of_slots = slots.iter().zip(wanted).map(|(slot, wanted)| {
-                let success = self.rough[*slot].map(|rough| rough.success).filter(|_| wanted.contains(rung))?;
+            let of_slots = slots.iter().enumerate().map(|(i, slot)| {
+                let success = self.rough[*slot].map(|rough| rough.success).filter(|_| wanted(i))?;
                 Some(point(t, success, self.linked_row(*slot, sheet)?))
             });
             of_slots.chain(of_branches).collect()
         };
         let wanted: Vec<Rungs> = slots.iter().map(|slot| own[*slot]).chain(branches.iter().map(|b| b.rungs)).collect();
-        // What is looked at once more was not expected there.
-        let round = |rounds: usize, rungs: &[i32], wanted: &[Rungs]| {
+        let looks = |steps: &[i32],
+                     wanted: &(dyn Fn(usize, i32) -> bool + Sync),
+                     needed: &(dyn Fn(usize, i32) -> bool + Sync)| {
             let sheet = || Sheet::new(self.rough.len(), NODES);
-            let seen = |slot: usize, rung: i32| needed[slot].contains(rung) || rounds > 0 && !needed[slot].is_empty();
-            each_in(self.solution.network, rungs, sheet, |sheet, rung| {
-                look(sheet, *rung, wanted, &|slot| seen(slot, *rung))
+            each_in(self.solution.network, steps, sheet, |sheet, step| {
+                look(sheet, *step, &|i| wanted(i, *step), &|slot| needed(slot, *step))
             })
         };
-        let points = climb_down(&roughs, wanted, round);
+        let asked = |slot: usize, _: i32| !needed[slot].is_empty();
+        let mut points = climb_down(&roughs, wanted, |rounds, rungs, wanted| {
+            let steps: Vec<i32> = rungs.iter().map(|rung| STEPS_PER_RUNG * rung).collect();
+            let wanted = |i: usize, step: i32| wanted[i].contains(step / STEPS_PER_RUNG);
+            let expected = |slot: usize, step: i32| needed[slot].contains(step / STEPS_PER_RUNG);
+            // What is looked at once more was not expected there.
+            if rounds == 0 { looks(&steps, &wanted, &expected) } else { looks(&steps, &wanted, &asked) }
+        });
+        let between: Vec<Vec<i32>> = points.iter().map(|points| between(points, &self.ladder)).collect();
+        let mut steps = between.concat();
+        steps.sort_unstable();
+        steps.dedup();
+        for look in looks(&steps, &|i, step| between[i].contains(&step), &asked) {
+            points.iter_mut().zip(look).for_each(|(points, point)| points.extend(point));
+        }
+        points.iter_mut().for_each(|points| points.sort_by(|a, b| a.0.total_cmp(&b.0)));
         for slot in &slots {
             self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }
@@ -231,6 +252,23 @@ fn climb_down(
         }
     }
     points
+}
+
+/// The points of the lattice between the rungs of a tail where it is no smooth curve.
+fn between(points: &[Point], ladder: &Ladder) -> Vec<i32> {
+    let slope = |(t, tail, density): Point| t * density / tail;
+    let mut steps = Vec::new();
+    for pair in points.windows(2).filter(|pair| pair[1].1 > LEAST) {
+        let [(first, before, _), (second, after, _)] = [pair[0], pair[1]];
+        let (length, fall) = ((second / first).ln(), (before / after).ln());
+        // Of a smooth curve the slopes at both ends say how far it falls in between.
+        let said = 0.5 * length * (slope(pair[0]) + slope(pair[1]));
+        if (said - fall).abs() > UNLIKE.max(UNLIKE_PART * said) {
+            let rung = ladder.position(first).round() as i32;
+            steps.extend((1..STEPS_PER_RUNG).map(|step| STEPS_PER_RUNG * rung + step));
+        }
+    }
+    steps
 }
 
 /// Whether half of all, or nearly all that take any time, lie below the lowest point of a tail: a long way that some take

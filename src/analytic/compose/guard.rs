@@ -162,7 +162,7 @@ impl Composed<'_> {
         let last = match (known, whole) {
             (Some(mean), Some(whole)) if whole.all > 0.0 => Mean::default().and(whole, mean / whole.all),
             (None, Some(whole)) if !guarded.is_decided_by_time() => whole,
-            _ => Mean { all: attempt.mean, forked: 0.0 },
+            _ => Mean { all: attempt.mean, ..Mean::default() },
         };
         Some((if success > 0.0 { runs * lost / success } else { 0.0 }, Mean::default().and(last, runs)))
     }

@@ -34,6 +34,7 @@ use crate::network::{Network, OperationId, Step, VisitId, flows};
 use again::Link;
 use chance::Notes;
 use course::Course;
+use fork::Forked;
 use guard::GuardLaw;
 use parallel::ParallelLaw;
 use refused::Refusals;
@@ -45,17 +46,17 @@ struct Meeting {
     law: Law,
 }
 
-/// A mean time, and the part of it that is queueing among requests that arrived together.
+/// A mean time, and what of it is waiting among requests that arrived together.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mean {
     pub all: f64,
-    forked: f64,
+    forked: Forked,
 }
 
 impl Mean {
     /// This and so many times another.
     fn and(self, other: Mean, times: f64) -> Mean {
-        Mean { all: self.all + times * other.all, forked: self.forked + times * other.forked }
+        Mean { all: self.all + times * other.all, forked: self.forked.and(other.forked, times) }
     }
 }
 
@@ -259,12 +260,17 @@ impl<'s> Composed<'s> {
     }
 
     fn mean_of_step(&self, step: &Step, class: usize) -> Option<Mean> {
-        let plain = |all: f64| Mean { all, forked: 0.0 };
+        let plain = |all: f64| Mean { all, forked: Forked::default() };
         Some(match step {
             Step::Visit(visit) => {
                 let (wait, law) = self.met(*visit, class)?;
-                let share = self.simultaneous[self.solution.network.visits[*visit].station];
-                Mean { all: wait.mean() + law.mean(), forked: share * self.queueing(*visit, class)? }
+                let station = self.solution.network.visits[*visit].station;
+                let share = self.simultaneous[station];
+                let forked = match share > 0.0 {
+                    true => Forked::of(self.variance(*visit, class), share, &self.solution.memories[station]),
+                    false => Forked::default(),
+                };
+                Mean { all: wait.mean() + law.mean(), forked }
             }
             Step::Delay(law) => plain(law.mean()),
             Step::Send(_) | Step::Fail(_) => Mean::default(),

@@ -115,7 +115,8 @@ impl<'s> Composed<'s> {
                 }
             };
             let parts: Vec<(f64, Tail)> = branches.iter().map(|b| b.rough.success).zip(tails.by_ref()).collect();
-            let mean = |b: &Branch<'_>| self.mean_of(b.steps, class).unwrap_or(Mean { all: b.rough.mean, forked: 0.0 });
+            let mean =
+                |b: &Branch<'_>| self.mean_of(b.steps, class).unwrap_or(Mean { all: b.rough.mean, ..Mean::default() });
             let means: Vec<Mean> = branches.iter().map(mean).collect();
             let steps: Vec<&[Step]> = branches.iter().map(|b| b.steps).collect();
             let together = self.together(&steps, class);
@@ -146,6 +147,6 @@ fn parallel_law(statistic: &OrderStatistic, means: &[Mean], roughs: &[Rough]) ->
         .zip(means)
         .map(|(chance, own)| if own.all > 0.0 { chance * mean / own.all } else { 0.0 })
         .collect();
-    let forked = critical.iter().zip(means).map(|(weight, own)| weight * own.forked).sum();
-    ParallelLaw { law, success, mean: Mean { all: mean, forked }, critical }
+    let within = critical.iter().zip(means).fold(Mean::default(), |sum, (weight, own)| sum.and(*own, *weight));
+    ParallelLaw { law, success, mean: Mean { all: mean, ..within }, critical }
 }
