@@ -10,7 +10,7 @@ use crate::unit::Seconds;
 
 /// Error of waits for others of the same request, of exponential work and of any other.
 const EXPONENTIAL: Knowledge = Knowledge::Approximate { p95_error: 0.11 };
-const OTHER: Knowledge = Knowledge::Approximate { p95_error: 0.14 };
+const OTHER: Knowledge = Knowledge::Approximate { p95_error: 0.18 };
 
 /// Of what is waited for others' requests so much is left, however regular they come.
 const LEAST: f64 = 0.05;

@@ -12,17 +12,16 @@ use crate::system::ArrivalLaw;
 const FORK_ALL: f64 = 0.04;
 
 /// Error where the first of them are: that they are slow together counts for more.
-const FORK_SOME: f64 = 0.12;
+const FORK_SOME: f64 = 0.08;
 
-/// Error for each attempt of a request that is late or made twice, and at most.
+/// Error for each attempt of a request that is late or made twice, and at most; the less the further from this load all is that it may wait
+/// for, because only where attempts make queues longer do they come to those that they have made.
 const LATE: f64 = 3.0;
 const MOST_LATE: f64 = 0.4;
+const BUSY: f64 = 0.6;
 
 /// Where no call is late more often than this none matters.
 const SELDOM: f64 = 0.01;
-
-/// The tail of a response is made of its waits more than its mean is.
-const TAIL: f64 = 1.5;
 
 /// Error of the waits at a station that a request visits very often: that they depend on each other is known, that those
 /// at different stations then do too is not.
@@ -77,6 +76,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         fork: 0.0,
         late: 0.0,
         refused: 0.0,
+        loads: loads(solution),
         stations: vec![(0.0, 0.0); network.stations.len()],
         in_a_run: vec![0.0; network.stations.len()],
     };
@@ -132,7 +132,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
     let unsteady = unsteady * walk.queueing.iter().sum::<f64>();
     let again = REFUSED * (walk.refused / SHOWS).min(1.0);
     let late = (walk.late + again).min(MOST_LATE);
-    let doubt = share(TAIL * (walk.doubt + unsteady) + repeated);
+    let doubt = share(walk.doubt + unsteady + repeated);
     let mut shares = walk.shares(w);
     if composed.followed(w).is_some() {
         add_up(&mut shares, mean);
@@ -156,6 +156,31 @@ fn add_up(shares: &mut [Share], mean: f64) {
     }
 }
 
+/// For each operation the highest load of what it and those that it calls may wait for; nothing where no call is guarded.
+fn loads(solution: &Solution<'_>) -> Vec<f64> {
+    let network = solution.network;
+    let mut loads = vec![0.0; network.operations.len()];
+    for &operation in network.order.iter().rev().filter(|_| network.guards > 0) {
+        loads[operation] = load_of(solution, &network.operations[operation].steps, &loads);
+    }
+    loads
+}
+
+/// The highest load of what some steps may wait for.
+fn load_of(solution: &Solution<'_>, steps: &[Step], loads: &[f64]) -> f64 {
+    let each = |step: &Step| {
+        let mut most = match step {
+            Step::Visit(visit) => solution.stations[solution.network.visits[*visit].station].load,
+            Step::Call(call) => loads[call.target],
+            Step::Hold { pool, .. } => solution.gates[*pool].load,
+            _ => 0.0,
+        };
+        step.inner(|steps| most = most.max(load_of(solution, steps, loads)));
+        most
+    };
+    steps.iter().map(each).fold(0.0, f64::max)
+}
+
 struct Walk<'a> {
     solution: &'a Solution<'a>,
     composed: &'a Composed<'a>,
@@ -175,6 +200,8 @@ struct Walk<'a> {
     late: f64,
     /// How often an attempt is refused by what has changed until the next, or by what urgency makes of a limit.
     refused: f64,
+    /// The highest load at which each operation may wait.
+    loads: Vec<f64>,
     /// For each station how often it is visited, and the time in its queue.
     stations: Vec<(f64, f64)>,
     /// For each station the most visits that one run of an operation makes.
@@ -259,7 +286,8 @@ impl Walk<'_> {
         let parts = self.composed.parts_of_guarded(guarded, self.class);
         let Some((lost, last)) = parts.filter(|(lost, last)| lost + last.all > 0.0) else { return };
         let tries = &self.solution.losses.tries[guarded.id][self.class];
-        self.late += LATE * runs * (tries.late + tries.copied);
+        let busy = load_of(self.solution, &guarded.attempt, &self.loads) / BUSY;
+        self.late += LATE * runs * (tries.late + tries.copied) * busy.min(1.0);
         self.retries += runs * lost;
         self.refused += runs * self.composed.forgotten(guarded, self.class);
         let once = self.composed.mean_of(&guarded.attempt, self.class).map_or(0.0, |mean| mean.all);

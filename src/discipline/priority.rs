@@ -101,9 +101,9 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
         let wait = if probability <= 0.0 || law.mean() <= 0.0 {
             Delay::None
         } else {
-            // Arrivals more variable than Poisson wait longer by as much as in heavy traffic.
-            let scv = pool(met, 1.0).service.scv();
-            let mut factor = (arrivals.scv() + scv) / (1.0 + scv);
+            // Behind arrivals more variable than Poisson waits are longer by as much as in heavy traffic; how those below arrive does
+            // not matter.
+            let mut factor = 1.0 + (arrivals.scv() - 1.0) * lumps(&classes[..=k]) / squares(met);
             if waited > 0.0 && above > 0.0 {
                 // What interruptions take is waited for before the service.
                 factor *= waited / (probability * law.mean());
@@ -172,6 +172,16 @@ fn equal_exponentials(classes: &[Class]) -> bool {
     first.service.is_exponential() && busy.all(|class| class.service == first.service)
 }
 
+/// What arrivals of classes bring to the variance of the work that comes, were they Poisson and each work its mean: `Σ λ E[S]²`.
+fn lumps(classes: &[Class]) -> f64 {
+    classes.iter().map(|class| class.arrival_rate * class.service.mean().powi(2)).sum()
+}
+
+/// And with works as they are: `Σ λ E[S²]`.
+fn squares(classes: &[Class]) -> f64 {
+    classes.iter().map(|class| class.arrival_rate * class.service.moment(2)).sum()
+}
+
 /// All work of some classes, with services `factor` times as long.
 fn pool(classes: &[Class], factor: f64) -> Interruptions {
     let busy = || classes.iter().filter(|class| class.arrival_rate > 0.0 && class.service.mean() > 0.0);
@@ -206,6 +216,12 @@ impl UrgentWait {
         if self.rest.arrival_rate > 0.0 { (1.0 - self.own.load() - self.idle).max(0.0) } else { 0.0 }
     }
 
+    /// Of several servers the share that is busy with work from below while some wait: these are not served by all of them, but one after
+    /// the other by whichever is free.
+    fn stuck(&self) -> f64 {
+        if self.idle < 1.0 { self.below() / (1.0 - self.idle) } else { 0.0 }
+    }
+
     /// Moments of the work an arrival finds before it: residual services of its own kind and above, as many as
     /// geometric, and with some chance one from below.
     fn work(&self) -> (f64, f64) {
@@ -218,7 +234,12 @@ impl UrgentWait {
             }
         };
         let load = self.own.load();
-        let (own, own_square) = residual(&self.own);
+        let (mut own, mut own_square) = residual(&self.own);
+        if let Some(soonest) = &self.soonest {
+            let longer = self.stuck();
+            own += longer * (soonest.mean() - own);
+            own_square += longer * (soonest.moment(2) - own_square);
+        }
         let queued = load * own / (1.0 - load);
         let queued_square = 2.0 * queued * queued + load * own_square / (1.0 - load);
         if let Some(soonest) = &self.soonest {
@@ -256,7 +277,8 @@ impl Transformed for UrgentWait {
             let theta = self.first.exponent(s);
             let waiting = if load > 0.0 { load * residual(&self.own, theta) } else { Complex64::ZERO };
             if let Some(soonest) = &self.soonest {
-                return soonest.value(theta) * (1.0 - load) / (1.0 - waiting);
+                let (longer, soonest) = (self.stuck(), soonest.value(theta));
+                return soonest * (1.0 - load) / (1.0 - (1.0 - longer) * waiting - longer * load * soonest);
             }
             let met = if below > 0.0 { below * residual(&self.rest, theta) } else { Complex64::ZERO };
             ((self.idle + met) / (1.0 - waiting) - self.idle) / (1.0 - self.idle)

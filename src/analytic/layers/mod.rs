@@ -39,8 +39,9 @@ use covered::{inner_first, uncovered};
 use limited::Limited;
 use section::{Section, sections};
 
-/// Error of the wait for something that is held.
+/// Error of the wait for something that is held, at least; and that of how often it can be, which counts the more the fuller it is.
 const HELD: Knowledge = Knowledge::Approximate { p95_error: 0.15 };
+const CAPACITY: f64 = 0.03;
 
 /// More tokens of a limit of calls do not change how long there is none.
 const MOST_TOKENS: f64 = 1e3;
@@ -213,7 +214,8 @@ impl Solver<'_> {
         let own_capacity = self.own_capacity(section, groups, most);
         let (load, own_load) = (rate / capacity, rate / own_capacity);
         let (gate, inside) = entered(rate, groups, &part.throughput, queue, factor);
-        let mut gate = Gate { load, own_load, knowledge: HELD, ..gate };
+        let nearly_full = Knowledge::Approximate { p95_error: (CAPACITY / (1.0 - load).max(CAPACITY)) };
+        let mut gate = Gate { load, own_load, knowledge: HELD.and(nearly_full), ..gate };
         let passed = rate * (1.0 - gate.held());
         let time = if passed > 0.0 { mean(&inside) / passed } else { most as f64 / capacity };
         let least_time = (most as f64 / own_capacity.max(f64::MIN_POSITIVE)).min(time);
