@@ -14,11 +14,12 @@ const FORK_ALL: f64 = 0.04;
 /// Error where the first of them are: that they are slow together counts for more.
 const FORK_SOME: f64 = 0.08;
 
-/// Error for each attempt of a request that is late or made twice, and at most; the less the further from this load all is that it may wait
-/// for, because only where attempts make queues longer do they come to those that they have made.
+/// Error for each attempt of a request that is late or made twice, and at most. At this load of what it may wait for while all attempts are
+/// late; less below, and so many times as much above, because attempts that make a queue longer come to the one that they have made.
 const LATE: f64 = 3.0;
 const MOST_LATE: f64 = 0.4;
 const BUSY: f64 = 0.6;
+const MOST_BUSY: f64 = 3.0;
 
 /// Where no call is late more often than this none matters.
 const SELDOM: f64 = 0.01;
@@ -76,7 +77,7 @@ pub(super) fn breakdown(solution: &Solution<'_>, composed: &Composed<'_>, w: usi
         fork: 0.0,
         late: 0.0,
         refused: 0.0,
-        loads: loads(solution),
+        busiest: Busiest::each(solution),
         stations: vec![(0.0, 0.0); network.stations.len()],
         in_a_run: vec![0.0; network.stations.len()],
     };
@@ -156,29 +157,48 @@ fn add_up(shares: &mut [Share], mean: f64) {
     }
 }
 
-/// For each operation the highest load of what it and those that it calls may wait for; nothing where no call is guarded.
-fn loads(solution: &Solution<'_>) -> Vec<f64> {
-    let network = solution.network;
-    let mut loads = vec![0.0; network.operations.len()];
-    for &operation in network.order.iter().rev().filter(|_| network.guards > 0) {
-        loads[operation] = load_of(solution, &network.operations[operation].steps, &loads);
-    }
-    loads
+/// The highest load of what some steps may wait for; and of that by the chance to meet the same queue again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Busiest {
+    load: f64,
+    same: f64,
 }
 
-/// The highest load of what some steps may wait for.
-fn load_of(solution: &Solution<'_>, steps: &[Step], loads: &[f64]) -> f64 {
-    let each = |step: &Step| {
-        let mut most = match step {
-            Step::Visit(visit) => solution.stations[solution.network.visits[*visit].station].load,
-            Step::Call(call) => loads[call.target],
-            Step::Hold { pool, .. } => solution.gates[*pool].load,
-            _ => 0.0,
+impl Busiest {
+    fn or(self, other: Busiest) -> Busiest {
+        Busiest { load: self.load.max(other.load), same: self.same.max(other.same) }
+    }
+
+    /// That of some steps, those of the callees being known.
+    fn of(solution: &Solution<'_>, steps: &[Step], callees: &[Busiest]) -> Busiest {
+        let each = |step: &Step| {
+            let mut most = match step {
+                Step::Visit(visit) => {
+                    let station = solution.network.visits[*visit].station;
+                    let load = solution.stations[station].load;
+                    Busiest { load, same: load * solution.memories[station].same }
+                }
+                Step::Call(call) => callees[call.target],
+                Step::Hold { pool, .. } => {
+                    Busiest { load: solution.gates[*pool].load, same: solution.gates[*pool].load }
+                }
+                _ => Busiest::default(),
+            };
+            step.inner(|steps| most = most.or(Busiest::of(solution, steps, callees)));
+            most
         };
-        step.inner(|steps| most = most.max(load_of(solution, steps, loads)));
-        most
-    };
-    steps.iter().map(each).fold(0.0, f64::max)
+        steps.iter().map(each).fold(Busiest::default(), Busiest::or)
+    }
+
+    /// Those of all operations; nothing where no call is guarded.
+    fn each(solution: &Solution<'_>) -> Vec<Busiest> {
+        let network = solution.network;
+        let mut each = vec![Busiest::default(); network.operations.len()];
+        for &operation in network.order.iter().rev().filter(|_| network.guards > 0) {
+            each[operation] = Busiest::of(solution, &network.operations[operation].steps, &each);
+        }
+        each
+    }
 }
 
 struct Walk<'a> {
@@ -200,8 +220,7 @@ struct Walk<'a> {
     late: f64,
     /// How often an attempt is refused by what has changed until the next, or by what urgency makes of a limit.
     refused: f64,
-    /// The highest load at which each operation may wait.
-    loads: Vec<f64>,
+    busiest: Vec<Busiest>,
     /// For each station how often it is visited, and the time in its queue.
     stations: Vec<(f64, f64)>,
     /// For each station the most visits that one run of an operation makes.
@@ -286,8 +305,11 @@ impl Walk<'_> {
         let parts = self.composed.parts_of_guarded(guarded, self.class);
         let Some((lost, last)) = parts.filter(|(lost, last)| lost + last.all > 0.0) else { return };
         let tries = &self.solution.losses.tries[guarded.id][self.class];
-        let busy = load_of(self.solution, &guarded.attempt, &self.loads) / BUSY;
-        self.late += LATE * runs * (tries.late + tries.copied) * busy.min(1.0);
+        // So busy is what is waited for while all that comes is late, and made again.
+        let Busiest { load, same } = Busiest::of(self.solution, &guarded.attempt, &self.busiest);
+        let more = f64::from(guarded.call.hedge.is_some()) + f64::from(guarded.call.retries);
+        let busy = ((load + more * same) / BUSY).powi(2).min(MOST_BUSY);
+        self.late += LATE * runs * (tries.late + tries.copied) * busy;
         self.retries += runs * lost;
         self.refused += runs * self.composed.forgotten(guarded, self.class);
         let once = self.composed.mean_of(&guarded.attempt, self.class).map_or(0.0, |mean| mean.all);

@@ -55,10 +55,12 @@ fn taken(mut simulated: Prediction, computed: Prediction, why: &str) -> Predicti
 fn settle(own: &mut WorkloadResult, run: WorkloadResult) -> Option<String> {
     let Accuracy::Approximate { p95_error } = own.accuracy else { return None };
     let error = NEAR + half_width(&run)?;
-    if error >= p95_error {
+    let Accuracy::Simulated(confidence) = &run.accuracy else { return None };
+    // What is contradicted is further off than it was expected to be.
+    let contradicted = !within_known(own.response.p95(), run.response.p95(), confidence.response.p95());
+    if error >= p95_error && !contradicted {
         return None;
     }
-    let Accuracy::Simulated(confidence) = &run.accuracy else { return None };
     // Where its times are not known, neither is how many of its requests fail.
     if confidence.error_rate.is_some_and(|width| (own.error_rate - run.error_rate).abs() > width) {
         (own.error_rate, own.throughput) = (run.error_rate, own.arrival_rate * (1.0 - run.error_rate));
@@ -68,12 +70,15 @@ fn settle(own: &mut WorkloadResult, run: WorkloadResult) -> Option<String> {
         (own.arrival_rate, own.throughput) = (run.arrival_rate, run.throughput.min(run.arrival_rate));
     }
     (own.response, own.breakdown, own.accuracy) = (run.response, run.breakdown, Accuracy::approximate(error));
-    (p95_error > super::TRUSTED).then(|| {
-        format!(
-            "{}: analysis expects its p95 to be off by {}, so its times are those of a brief simulation",
-            own.name,
-            ratio::print(p95_error)
-        )
+    let name = &own.name;
+    if p95_error > super::TRUSTED {
+        let expected = ratio::print(p95_error);
+        return Some(format!(
+            "{name}: analysis expects its p95 to be off by {expected}, so its times are those of a brief simulation"
+        ));
+    }
+    contradicted.then(|| {
+        format!("{name}: a brief simulation contradicts the p95 of analysis, so its times are those of the simulation")
     })
 }
 
@@ -88,12 +93,10 @@ fn correct(own: &mut ServiceResult, run: ServiceResult) {
         own.amplification = own.amplification.map(|more| (more * run.arrival_rate / own.arrival_rate).max(1.0));
         (own.arrival_rate, own.throughput, own.error_rate) = (run.arrival_rate, run.throughput, run.error_rate);
     }
-    let both =
-        |own: Option<f64>, run: Option<f64>, width| own.zip(run).is_some_and(|(own, run)| !within(own, run, width));
-    if both(own.utilization, run.utilization, utilization) {
+    if !within_known(own.utilization, run.utilization, utilization) {
         (own.utilization, own.devices) = (run.utilization, run.devices);
     }
-    if both(own.workers_utilization, run.workers_utilization, workers_utilization) {
+    if !within_known(own.workers_utilization, run.workers_utilization, workers_utilization) {
         own.workers_utilization = run.workers_utilization;
     }
     if !alike(&own.wait, &run.wait, &confidence.wait) || !alike(&own.response, &run.response, &confidence.response) {
@@ -106,12 +109,17 @@ fn within(own: f64, run: f64, width: Option<f64>) -> bool {
     width.is_none_or(|width| (own - run).abs() <= APART * width)
 }
 
+/// The same of figures that may not exist.
+fn within_known(own: Option<f64>, run: Option<f64>, width: Option<f64>) -> bool {
+    own.zip(run).is_none_or(|(own, run)| within(own, run, width))
+}
+
 /// Whether simulated times do not contradict mean and percentiles.
 fn alike(own: &Times, run: &Times, widths: &Widths) -> bool {
     let own = std::iter::once(own.mean).chain(own.percentiles);
     let run = std::iter::once(run.mean).chain(run.percentiles);
     let widths = std::iter::once(widths.mean).chain(widths.percentiles);
-    own.zip(run).zip(widths).all(|((own, run), width)| own.zip(run).is_none_or(|(own, run)| within(own, run, width)))
+    own.zip(run).zip(widths).all(|((own, run), width)| within_known(own, run, width))
 }
 
 #[cfg(test)]
@@ -163,9 +171,13 @@ mod tests {
         assert_eq!(taken.services[0].wait, run.services[0].wait);
         assert_eq!(taken.services[0].utilization, run.services[0].utilization);
         assert_eq!(taken.headroom, computed.headroom);
-        let kept = merged(doubted(computed.clone(), NEAR), run);
+        let kept = merged(doubted(computed.clone(), NEAR), simulated("20/s"));
         assert_eq!(kept.workloads[0].response, computed.workloads[0].response);
         assert!(kept.notes.is_empty());
+        // However sure analysis is: what is contradicted does not stand.
+        let contradicted = merged(doubted(computed, NEAR), run.clone());
+        assert_eq!(contradicted.workloads[0].response, run.workloads[0].response);
+        assert!(contradicted.notes[0].starts_with("w: a brief simulation contradicts"), "{:?}", contradicted.notes);
     }
 
     #[test]
