@@ -72,6 +72,7 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
     let m = f64::from(servers);
     let load = |class: &Class| class.arrival_rate * class.service.mean() / m;
     let total: f64 = classes.iter().map(load).sum();
+    let all: f64 = classes.iter().map(|class| class.arrival_rate).sum();
     let alike = equal_exponentials(classes) && (servers == 1 || !preemptive);
     let poisson = matches!(arrivals, Arrivals::Poisson) && (servers == 1 || alike);
     let closed = |class: &Class| class.arrival_rate == 0.0 || class.service.has_closed_transform();
@@ -101,9 +102,11 @@ pub fn solve(classes: &[Class], arrivals: &Arrivals, servers: u32, preemptive: b
         let wait = if probability <= 0.0 || law.mean() <= 0.0 {
             Delay::None
         } else {
-            // Behind arrivals more variable than Poisson waits are longer by as much as in heavy traffic; how those below arrive does
-            // not matter.
-            let mut factor = 1.0 + (arrivals.scv() - 1.0) * lumps(&classes[..=k]) / squares(met);
+            // Behind arrivals more variable than Poisson waits are longer by as much as in heavy traffic, by those of the class and above:
+            // of all arrivals these are as many as are drawn at random.
+            let more = (arrivals.scv() - 1.0) * (up_to * m).powi(2) / all;
+            let squares: f64 = met.iter().map(|class| class.arrival_rate * class.service.moment(2)).sum();
+            let mut factor = 1.0 + more / squares;
             if waited > 0.0 && above > 0.0 {
                 // What interruptions take is waited for before the service.
                 factor *= waited / (probability * law.mean());
@@ -170,16 +173,6 @@ fn equal_exponentials(classes: &[Class]) -> bool {
     let mut busy = classes.iter().filter(|class| class.arrival_rate > 0.0);
     let Some(first) = busy.next() else { return true };
     first.service.is_exponential() && busy.all(|class| class.service == first.service)
-}
-
-/// What arrivals of classes bring to the variance of the work that comes, were they Poisson and each work its mean: `Σ λ E[S]²`.
-fn lumps(classes: &[Class]) -> f64 {
-    classes.iter().map(|class| class.arrival_rate * class.service.mean().powi(2)).sum()
-}
-
-/// And with works as they are: `Σ λ E[S²]`.
-fn squares(classes: &[Class]) -> f64 {
-    classes.iter().map(|class| class.arrival_rate * class.service.moment(2)).sum()
 }
 
 /// All work of some classes, with services `factor` times as long.

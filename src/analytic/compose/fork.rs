@@ -138,6 +138,7 @@ impl Branch {
         let r = both(|forked| forked.arriving) / waits;
         let rho = 1.0 - idle / waits;
         let alike = r * (1.0 - (1.0 - r * r) * (8.0 - 7.0 * rho) / (6.0 * (2.0 - rho)));
+        // Where branches fork again their waits may vary more than they do.
         let waits = (one.variance.min(self.variance) * two.variance.min(other.variance)).sqrt();
         let v = alike * waits / (least.powf(0.7) * most.powf(0.3));
         1.0 - (1.0 - v).max(0.0).sqrt()
