@@ -277,9 +277,11 @@ mod tests {
         assert!((together(&[visit(0.6, 0.0, 1.0), visit(0.3, 0.0, 0.1)]) - 1.0).abs() < 1e-12);
     }
 
-    /// Utilization, variability of the work and variance of the wait of two queues at which a request arrives in every unit of time; and the
-    /// weight that gives the mean of the last. Simulated for 20 million requests.
-    const SIMULATED: [([(f64, f64, f64); 2], f64); 20] = [
+    /// Utilization, variability of the work, and variance of the wait of a queue.
+    type Simulated = (f64, f64, f64);
+
+    /// Two queues at which a request arrives in every unit of time; and the weight that gives the mean of the last. Simulated for 20 million requests.
+    const SIMULATED: [([Simulated; 2], f64); 20] = [
         ([(0.3, 1.0, 0.0938), (0.3, 1.0, 0.0938)], 0.074),
         ([(0.6, 1.0, 1.89), (0.6, 1.0, 1.89)], 0.149),
         ([(0.85, 1.0, 31.5), (0.85, 1.0, 31.5)], 0.211),
