@@ -564,3 +564,18 @@ fn who_always_finds_room_is_not_refused() {
         0.08,
     );
 }
+
+/// A call in nine is given up after 60 ms and made again 10 ms later: no request takes between 62 and 74 ms.
+#[test]
+fn a_service_takes_as_long_as_the_requests_that_ask_nothing_else() {
+    let prediction = solve(
+        "[service.front]\ncores = 2\noperations.ask.steps = [ { work = \"2ms\" }, { call = \"back.answer\", timeout = \"60ms\", \
+         retries = 1, backoff = \"10ms\", network = \"2ms\" } ]\n[service.back]\ncores = \"unlimited\"\n\
+         operations.answer.work = \"25ms\"\n[workload.w]\nentry = \"front.ask\"\nrate = \"300/s\"\n",
+    );
+    let (service, workload) = (&prediction.services[0].response, &prediction.workloads[0].response);
+    for (own, right) in service.percentiles.iter().zip(&workload.percentiles) {
+        let (own, right) = own.zip(*right).unwrap();
+        assert!((own / right - 1.0).abs() < 0.02, "{service:?} {workload:?}");
+    }
+}

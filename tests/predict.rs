@@ -48,6 +48,18 @@ fn what_analysis_is_unsure_of_is_simulated_briefly() {
     assert!((both / FAN_P95 - 1.0).abs() < 2.0 * error && error < 0.1, "{both} ± {error}");
 }
 
+/// A copy that is sent after four times the work finds the queue that made the first one late, and makes it longer: the p95 of 30 million
+/// requests is 53.4 ms, right to 2.4%. Without copies it would be 18 ms.
+#[test]
+fn copies_that_come_back_to_one_queue_are_simulated() {
+    let network = network(
+        "[service.api]\ncores = \"unlimited\"\noperations.get.steps = [ { call = \"kv.get\", hedge = \"20ms\" } ]\n\
+         [service.kv]\noperations.get.work = { mean = \"5ms\", cv = 0.5 }\n[workload.w]\nentry = \"api.get\"\nrate = \"90/s\"\n",
+    );
+    let (p95, error) = p95(&predict::solve(&network));
+    assert!((p95 / 0.0534 - 1.0).abs() < 2.0 * error && error < 0.25, "{p95} ± {error}");
+}
+
 /// Fan-outs four levels deep, 1,339 calls of each request: more than can be followed one by one.
 #[test]
 fn requests_too_large_to_be_followed_are_simulated() {

@@ -165,3 +165,27 @@ impl Way {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+    use crate::network::compile;
+
+    #[test]
+    fn times_of_users_are_no_longer_than_there_are_users_for() {
+        let model =
+            "[service.s]\noperations.o.work = \"10ms\"\n[workload.w]\nentry = \"s.o\"\nusers = 5\nthink = \"1ms\"\n";
+        let no_files = |_: &str| Err("none".to_string());
+        let network =
+            compile(&document::read(model, &no_files).unwrap_or_else(|wrong| panic!("{:?}", wrong.first())).system);
+        let mut prediction = super::super::solve(&network);
+        assert_eq!(beyond_users(&network, &prediction), 0.0);
+        let response = &mut prediction.workloads[0].response;
+        response.mean = response.mean.map(|mean| 3.0 * mean);
+        let beyond = beyond_users(&network, &prediction);
+        assert!(beyond > 1.9 && beyond < 2.1, "{beyond}");
+        unsettled(&mut prediction, beyond);
+        assert!(prediction.notes[0].starts_with("not settled"), "{:?}", prediction.notes);
+    }
+}

@@ -40,7 +40,7 @@ pub fn limited(queue: &Queue, capacity: u32) -> Limited {
             blocking: phases.blocking,
             wait: stages(phases.ahead, mean, drain),
             queue_length: phases.queue_length,
-            knowledge: Knowledge::Approximate { p95_error: 0.05 },
+            knowledge: Knowledge::Approximate { p95_error: 0.1 },
         };
     }
     by_formula(queue, places, drain)
@@ -93,7 +93,7 @@ fn by_formula(queue: &Queue, places: usize, drain: f64) -> Limited {
         blocking,
         queue_length: mean * queue.arrival_rate * (1.0 - blocking),
         wait: stages(weights, mean, drain),
-        knowledge: Knowledge::Approximate { p95_error: 0.15 },
+        knowledge: Knowledge::Approximate { p95_error: 0.2 },
     }
 }
 
