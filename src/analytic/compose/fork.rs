@@ -280,7 +280,8 @@ mod tests {
     /// Utilization, variability of the work, and variance of the wait of a queue.
     type Simulated = (f64, f64, f64);
 
-    /// Two queues at which a request arrives in every unit of time; and the weight that gives the mean of the last. Simulated for 20 million requests.
+    /// Two queues at which a request arrives in every unit of time; and the weight that gives the mean of the last. Simulated for 20
+    /// million requests.
     const SIMULATED: [([Simulated; 2], f64); 20] = [
         ([(0.3, 1.0, 0.0938), (0.3, 1.0, 0.0938)], 0.074),
         ([(0.6, 1.0, 1.89), (0.6, 1.0, 1.89)], 0.149),
