@@ -180,7 +180,8 @@ impl Busiest {
                 }
                 Step::Call(call) => callees[call.target],
                 Step::Hold { pool, .. } => {
-                    Busiest { load: solution.gates[*pool].load, same: solution.gates[*pool].load }
+                    let load = solution.gates[*pool].load;
+                    Busiest { load, same: load }
                 }
                 _ => Busiest::default(),
             };

@@ -266,9 +266,10 @@ impl<'s> Composed<'s> {
                 let (wait, law) = self.met(*visit, class)?;
                 let station = self.solution.network.visits[*visit].station;
                 let share = self.simultaneous[station];
-                let forked = match share > 0.0 {
-                    true => Forked::of(self.variance(*visit, class), share, &self.solution.memories[station]),
-                    false => Forked::default(),
+                let forked = if share > 0.0 {
+                    Forked::of(self.variance(*visit, class), share, &self.solution.memories[station])
+                } else {
+                    Forked::default()
                 };
                 Mean { all: wait.mean() + law.mean(), forked }
             }
