@@ -361,7 +361,7 @@ fn worst(rows: &[(Row, Model)], busy: &[(f64, u64, String)]) {
     }
     let mut busy: Vec<_> = busy.iter().collect();
     busy.sort_by(|a, b| b.0.total_cmp(&a.0));
-    for (error, number, text) in busy.iter().take(12) {
+    for (error, number, text) in busy.iter().take_while(|(error, ..)| *error > 0.005) {
         println!("{number:4} {:6.2}% {text}", 100.0 * error);
     }
 }

@@ -11,7 +11,7 @@ use crate::system::Load;
 use crate::unit::Seconds;
 
 /// Chances that move less than this have settled.
-const SETTLED: f64 = 1e-6;
+const SETTLED: f64 = 1e-5;
 
 /// And the time of users' requests that were followed, or by no more than so many of its standard errors.
 const TIMED: f64 = 2e-3;
@@ -101,7 +101,8 @@ impl<'n> Feedback<'n> {
             followed: 0,
             rounds: 0,
             apart: 0.0,
-            next: f64::INFINITY,
+            // What begins near is expected to settle at once.
+            next: if near.is_some() { 0.0 } else { f64::INFINITY },
         }
     }
 

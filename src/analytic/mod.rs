@@ -54,7 +54,7 @@ use memory::Memory;
 use prepared::prepared;
 use rayon::prelude::*;
 use regimes::Regime;
-use stations::StationState;
+use stations::{Solved, StationState};
 
 /// Rounds of the fixed point over refusals and overload. Flows settle one station after the other along a path, so a
 /// few rounds more than the longest chain of overloaded or limited stations is enough; most models need one.
@@ -230,18 +230,19 @@ fn settle<'n, T>(
 ) -> (Solution<'n>, T) {
     let near = within.map(|(_, base)| base).filter(|base| base.is_stable());
     let mut feedback = Feedback::of(network, near);
-    let mut companions = Companions::default();
+    let mut before = Before { companions: Companions::of(network), stations: Solved::default() };
     // What is given up or copied after a while is met far more often by who waits longer.
     let mut met = within.is_some() || feedback.is_timed();
     let mut left = ALL_ROUNDS;
     loop {
-        let solution = steady_state(network, rates.clone(), &feedback, &mut companions, within, &mut left);
+        let solution = steady_state(network, rates.clone(), &feedback, &mut before, within, &mut left);
         // What is about to settle is composed whole at once.
         let extent = if feedback.settles_next() { Extent::Whole } else { Extent::Chances };
         let looked = feedback.is_open().then(|| Composed::new(&solution, extent));
         let settled = looked.as_ref().is_none_or(|composed| feedback.is_settled(&solution, composed)) || left == 0;
         // Whom requests meet need not wait for the last digits of how often calls are made.
-        if left > 0 && within.is_none() && feedback.is_near() && companions.is_outdated(&solution) {
+        let enough = feedback.is_near() || settled && before.companions.is_unknown();
+        if left > 0 && within.is_none() && enough && before.companions.is_outdated(&solution) {
             feedback.restart();
         } else if settled {
             let whole = looked.filter(|_| extent == Extent::Whole);
@@ -259,7 +260,7 @@ fn settle<'n, T>(
             if let Some(company) = seen {
                 // Whom branches meet depends on how long they wait, which is known now.
                 met = true;
-                companions.meet(company);
+                before.companions.meet(company);
             }
             feedback.restart();
         }
@@ -267,12 +268,18 @@ fn settle<'n, T>(
     }
 }
 
+/// What was found in earlier rounds, and holds where nothing has changed since.
+struct Before {
+    companions: Companions,
+    stations: Solved,
+}
+
 /// The fixed point of flows, variability, stations and pools, given what becomes of guarded calls; `left` rounds are left.
 fn steady_state<'n>(
     network: &'n Network,
     mut rates: Vec<f64>,
     feedback: &Feedback<'_>,
-    companions: &mut Companions,
+    before: &mut Before,
     within: Within<'_>,
     left: &mut usize,
 ) -> Solution<'n> {
@@ -285,10 +292,10 @@ fn steady_state<'n>(
         // Phases come and go faster than company is learned: what holds on average holds in each.
         let company = match within {
             Some((_, base)) => base.company.as_ref(),
-            None => companions.known(network, &flows, &losses, &memories, &rates),
+            None => before.companions.known(network, &flows, &losses, &memories, &rates),
         };
         let variability = traffic::variability(network, &rates, &flows, &memories, &losses.stations, company);
-        let mut stations = stations::solve(network, &flows, &variability);
+        let mut stations = stations::solve(network, &flows, &variability, &mut before.stations);
         let (mut gates, users) =
             layers::solve(network, &rates, (feedback.beyond(), company), &flows, &losses, &variability, &mut stations);
         if let Some((phase, base)) = within {
@@ -312,7 +319,7 @@ fn steady_state<'n>(
             layers::find_dead(network, &flows, &losses, &mut gates);
             if gates.iter().any(|gate| gate.dead) {
                 flows = stopped(network, &rates, &losses, &gates);
-                stations = stations::solve(network, &flows, &variability);
+                stations = stations::solve(network, &flows, &variability, &mut before.stations);
             }
             let (company, beyond) = (company.cloned(), feedback.beyond().to_vec());
             let apart = if apart < TOLERANCES.flows { 0.0 } else { apart };

@@ -213,7 +213,7 @@ pub(super) fn mean_of(exceeding: impl Fn(f64) -> f64, scale: f64, end: f64) -> f
         if to >= end || (exceeding(to) < 1e-8 && to > scale) || to > scale * 1e6 {
             return sum;
         }
-        (from, to) = (to, (to * 1.15 + scale / 64.0).min(end));
+        (from, to) = (to, (to * 1.3 + scale / 64.0).min(end));
     }
 }
 

@@ -227,7 +227,7 @@ impl<'r> Run<'r> {
             }
             Instruction::Choose { choice } => self.choose(id, choice as usize),
             Instruction::Lookup { cache, hit } => {
-                let hits = form.network.caches[cache as usize].hits.ratio();
+                let hits = form.network.caches[cache as usize].ratio;
                 let hit = self.dice.chance(hits).then_some(hit);
                 let frame = &mut self.state.frames[id];
                 frame.place = hit.unwrap_or(frame.place + 1);

@@ -14,7 +14,8 @@ use rayon::prelude::*;
 
 /// Compiles a system that [`crate::system::check`] found nothing wrong with. Targets that lead nowhere are left out.
 pub fn compile(system: &System) -> Network {
-    let mut compiler = Compiler::new(system);
+    let ratios: Vec<f64> = system.caches.iter().map(|cache| cache.hits.ratio()).collect();
+    let mut compiler = Compiler::new(system, &ratios);
     compiler.declare();
     let mut operations: Vec<Operation> = Vec::with_capacity(compiler.ids.len());
     for (id, service) in system.services.iter().enumerate() {
@@ -44,7 +45,8 @@ pub fn compile(system: &System) -> Network {
         caches: system
             .caches
             .iter()
-            .map(|cache| Cache { name: cache.name.clone(), hits: cache.hits.clone() })
+            .zip(ratios)
+            .map(|(cache, ratio)| Cache { name: cache.name.clone(), hits: cache.hits.clone(), ratio })
             .collect(),
         workloads,
         classes,
@@ -148,12 +150,13 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(system: &'a System) -> Self {
+    fn new(system: &'a System, ratios: &[f64]) -> Self {
         let caches = system
             .caches
             .iter()
+            .zip(ratios)
             .enumerate()
-            .map(|(id, cache)| (cache.name.as_str(), (id, cache.hits.ratio())))
+            .map(|(id, (cache, ratio))| (cache.name.as_str(), (id, *ratio)))
             .collect();
         let pools = system.pools.iter().enumerate().map(|(id, pool)| (pool.name.as_str(), id)).collect();
         Compiler {

@@ -136,6 +136,8 @@ pub struct Cache {
     pub name: String,
     /// How its hit ratio is known.
     pub hits: Hits,
+    /// The share of lookups that hit, in the long run.
+    pub ratio: f64,
 }
 
 /// A queue with servers.

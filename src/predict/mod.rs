@@ -39,7 +39,7 @@ pub fn solve(network: &Network) -> Prediction {
         }
     }
     let Some(simulated) = simulated else { return computed };
-    let prediction = merged::merged(computed, simulated);
+    let prediction = merged::merged(network, computed, simulated);
     debug_assert!(laws::broken(&prediction, 1e-6).is_empty(), "{:?}", laws::broken(&prediction, 1e-6));
     prediction
 }

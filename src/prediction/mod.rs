@@ -275,6 +275,8 @@ pub struct Confidence {
     pub queue_length: Option<f64>,
     /// Of the busy share of its workers.
     pub workers_utilization: Option<f64>,
+    /// Of how many calls it receives for each first one.
+    pub amplification: Option<f64>,
     /// Of the time in its queues.
     pub wait: Widths,
 }

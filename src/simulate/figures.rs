@@ -23,8 +23,8 @@ const OF_TIME: usize = 1 + Metric::PERCENTILES.len();
 /// Figures of a workload: arrival rate, throughput, error rate, response.
 pub(super) type OfWorkload = [f64; 3 + OF_TIME];
 
-/// Figures of a service: the same, then utilization, queue length, busy workers, wait.
-pub(super) type OfService = [f64; 6 + 2 * OF_TIME];
+/// Figures of a service: the same, then utilization, queue length, busy workers, amplification, wait.
+pub(super) type OfService = [f64; 7 + 2 * OF_TIME];
 
 /// All figures of a run; no number where one does not exist.
 #[derive(Debug, Clone)]
@@ -35,9 +35,10 @@ pub(super) struct Figures {
 
 impl Figures {
     pub fn new(network: &Network, record: &Record) -> Figures {
+        let again = network.makes_calls_again();
         Figures {
             workloads: record.workloads.iter().map(|requests| of_requests(requests, record.time)).collect(),
-            services: (0..network.services.len()).map(|id| of_service(network, record, id)).collect(),
+            services: (0..network.services.len()).map(|id| of_service(network, record, id, again)).collect(),
         }
     }
 }
@@ -63,11 +64,15 @@ fn of_requests(requests: &Requests, time: f64) -> OfWorkload {
     figures
 }
 
-fn of_service(network: &Network, record: &Record, id: ServiceId) -> OfService {
+/// Figures of a service, in a network that makes calls again or not.
+fn of_service(network: &Network, record: &Record, id: ServiceId, again: bool) -> OfService {
     let service = &network.services[id];
-    let mut figures = [f64::NAN; 6 + 2 * OF_TIME];
-    figures[..3 + OF_TIME].copy_from_slice(&of_requests(&record.services[id], record.time));
-    let [utilization, queue_length, busy_workers, wait @ ..] = &mut figures[3 + OF_TIME..] else { return figures };
+    let requests = &record.services[id];
+    let mut figures = [f64::NAN; 7 + 2 * OF_TIME];
+    figures[..3 + OF_TIME].copy_from_slice(&of_requests(requests, record.time));
+    let [utilization, queue_length, busy_workers, amplification, wait @ ..] = &mut figures[3 + OF_TIME..] else {
+        return figures;
+    };
     if let Some(cores) = service.cores {
         *utilization = self::utilization(&network.stations[cores], &record.stations[cores], record.time);
     }
@@ -76,7 +81,11 @@ fn of_service(network: &Network, record: &Record, id: ServiceId) -> OfService {
     if let Some(workers) = service.workers {
         *busy_workers = record.workers[id].busy / (record.time * f64::from(workers) * f64::from(service.instances));
     }
-    wait.copy_from_slice(&of_time(&record.services[id].wait));
+    let first = requests.arrivals - requests.again;
+    if first > 0 && again {
+        *amplification = requests.arrivals as f64 / first as f64;
+    }
+    wait.copy_from_slice(&of_time(&requests.wait));
     figures
 }
 
@@ -90,7 +99,8 @@ pub(super) const RESPONSE: usize = 3;
 pub(super) const UTILIZATION: usize = 3 + OF_TIME;
 pub(super) const QUEUE_LENGTH: usize = 4 + OF_TIME;
 pub(super) const BUSY_WORKERS: usize = 5 + OF_TIME;
-pub(super) const WAIT: usize = 6 + OF_TIME;
+pub(super) const AMPLIFICATION: usize = 6 + OF_TIME;
+pub(super) const WAIT: usize = 7 + OF_TIME;
 
 /// Figures of a workload or service: those of all runs together, and those of each.
 #[derive(Debug)]
@@ -146,6 +156,7 @@ pub(super) fn confidence(widths: &[Option<f64>]) -> Confidence {
         utilization: of_service(UTILIZATION),
         queue_length: of_service(QUEUE_LENGTH),
         workers_utilization: of_service(BUSY_WORKERS),
+        amplification: of_service(AMPLIFICATION),
         wait: of_time(WAIT),
     }
 }
@@ -191,6 +202,7 @@ pub(super) fn name_of(figure: usize) -> String {
         UTILIZATION => "utilization".to_string(),
         QUEUE_LENGTH => "queue length".to_string(),
         BUSY_WORKERS => "busy workers".to_string(),
+        AMPLIFICATION => "amplification".to_string(),
         _ if figure >= WAIT => format!("{} wait", of_time(figure - WAIT)),
         _ => of_time(figure - RESPONSE).to_string(),
     }

@@ -4,7 +4,7 @@ use super::collected::Collected;
 use super::deadlock;
 use super::effort::Effort;
 use super::engine::Engine;
-use super::figures::{self, BUSY_WORKERS, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
+use super::figures::{self, AMPLIFICATION, BUSY_WORKERS, QUEUE_LENGTH, RESPONSE, UTILIZATION, WAIT};
 use super::queue::Usage;
 use super::record::{Elsewhere, Record, Sample, place_of};
 use crate::discipline::Discipline;
@@ -179,7 +179,6 @@ fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdu
     let service = &network.services[id];
     let requests = &together.services[id];
     let own = &figures.services[id];
-    let first = Some((requests.arrivals - requests.again) as f64).filter(|first| *first > 0.0);
     let of = |sample: &Sample, from: usize| if overdue { Times::default() } else { times(sample, &own[from..]) };
     let number = |at: usize| Some(own[at]).filter(|value| value.is_finite());
     let mut confidence = figures::confidence(&collected.service(id).widths());
@@ -196,7 +195,7 @@ fn service(collected: &Collected<'_>, capacity: &Capacity, id: ServiceId, overdu
         instances: service.instances,
         utilization: number(UTILIZATION),
         arrival_rate: existing(own[0]),
-        amplification: first.filter(|_| network.makes_calls_again()).map(|first| requests.arrivals as f64 / first),
+        amplification: number(AMPLIFICATION),
         throughput: existing(own[1]),
         error_rate: existing(own[2]),
         queue_length: number(QUEUE_LENGTH).filter(|_| !overdue),

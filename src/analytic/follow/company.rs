@@ -228,9 +228,16 @@ pub(in crate::analytic) struct Companions {
     at: Vec<PerSecond>,
     company: Option<Company>,
     learned: usize,
+    /// Whether how often users come, and so whom visits meet, is to be found first.
+    later: bool,
 }
 
 impl Companions {
+    /// Nothing is known yet.
+    pub fn of(network: &Network) -> Companions {
+        Companions { later: network.workloads.iter().any(Workload::is_closed), ..Companions::default() }
+    }
+
     /// Takes it from now on as it was met by requests that were timed.
     pub fn meet(&mut self, company: Company) {
         self.company = Some(company);
@@ -246,18 +253,23 @@ impl Companions {
         memories: &[Memory],
         rates: &[PerSecond],
     ) -> Option<&Company> {
-        if self.learned == 0 {
+        if self.learned == 0 && !self.later {
             self.learn(network, flows, losses, memories, rates);
         }
         self.company.as_ref()
+    }
+
+    /// Whether nothing was looked for yet.
+    pub fn is_unknown(&self) -> bool {
+        self.learned == 0
     }
 
     /// Whether flows have become others than those at which that is known; then it is found anew.
     pub fn is_outdated(&mut self, solution: &Solution<'_>) -> bool {
         let Solution { network, flows, losses, memories, rates, .. } = solution;
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
-        let known = self.company.is_none() || self.learned >= MOST_LEARNED;
-        if known || arrivals(network, flows).iter().zip(&self.at).all(same) {
+        let known = self.learned > 0 && self.company.is_none() || self.learned >= MOST_LEARNED;
+        if known || self.learned > 0 && arrivals(network, flows).iter().zip(&self.at).all(same) {
             return false;
         }
         self.learn(network, flows, losses, memories, rates);

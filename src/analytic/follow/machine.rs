@@ -57,7 +57,7 @@ impl<'n> Machine<'n> {
             operation_of[*place as usize..].fill(operation as u32);
         }
         Machine {
-            hits: network.caches.iter().map(|cache| cache.hits.ratio()).collect(),
+            hits: network.caches.iter().map(|cache| cache.ratio).collect(),
             program,
             places,
             refusing: vec![0.0; network.stations.len()],

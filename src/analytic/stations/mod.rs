@@ -97,7 +97,7 @@ impl StationState {
 }
 
 /// Work that one class brings to one station.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Demand {
     rate: f64,
     parts: Vec<(f64, Law)>,
@@ -127,8 +127,17 @@ impl Demand {
     }
 }
 
-/// Solves every station.
-pub(super) fn solve(network: &Network, flows: &Flows, variability: &[Variability]) -> Vec<StationState> {
+/// Stations as they were solved last: on the way to a fixed point most of a network has come to rest before all has.
+#[derive(Debug, Default)]
+pub(super) struct Solved(Vec<(Vec<Demand>, Variability, StationState)>);
+
+/// Solves every station; what was solved last with the same arrivals need not be again.
+pub(super) fn solve(
+    network: &Network,
+    flows: &Flows,
+    variability: &[Variability],
+    last: &mut Solved,
+) -> Vec<StationState> {
     let mut demands = vec![vec![Demand::default(); network.classes]; network.stations.len()];
     for (visit, rates) in network.visits.iter().zip(flows.visits.iter()) {
         for (rate, workload) in rates.iter().zip(&network.workloads) {
@@ -137,8 +146,17 @@ pub(super) fn solve(network: &Network, flows: &Flows, variability: &[Variability
             }
         }
     }
-    let stations: Vec<_> = network.stations.iter().zip(demands).zip(variability).collect();
-    each(network, &stations, |((station, demands), variability)| solve_station(station, demands, variability))
+    let stations: Vec<_> = network.stations.iter().zip(demands).zip(variability).enumerate().collect();
+    let states = each(network, &stations, |(id, ((station, demands), variability))| match last.0.get(*id) {
+        Some((before, varied, state)) if before == demands && varied == *variability => state.clone(),
+        _ => solve_station(station, demands, variability),
+    });
+    last.0 = stations
+        .into_iter()
+        .zip(&states)
+        .map(|((_, ((_, demands), variability)), state)| (demands, variability.clone(), state.clone()))
+        .collect();
+    states
 }
 
 fn solve_station(station: &Station, demands: &[Demand], variability: &Variability) -> StationState {

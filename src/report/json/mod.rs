@@ -358,6 +358,7 @@ fn confidence(confidence: &Confidence) -> Value {
     put("utilization", confidence.utilization);
     put("queue_length", confidence.queue_length);
     put("workers_utilization", confidence.workers_utilization);
+    put("amplification", confidence.amplification);
     if confidence.wait.mean.is_some() {
         map.insert("wait".to_string(), widths(&confidence.wait));
     }
