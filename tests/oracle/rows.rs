@@ -452,6 +452,7 @@ fn without_widths(mut prediction: Prediction) -> Prediction {
         utilization: Some(0.0),
         queue_length: Some(0.0),
         workers_utilization: None,
+        amplification: None,
         wait: none,
     };
     for workload in &mut prediction.workloads {
