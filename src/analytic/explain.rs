@@ -39,7 +39,7 @@ pub fn parts(network: &Network, percentile: usize) -> Vec<Vec<Part>> {
 
 fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, percentile: usize) -> Vec<Part> {
     let network = solution.network;
-    let response = results::response(solution, composed, w);
+    let response = results::response(solution, composed, w, true);
     let Some((whole, mean)) = response.percentiles[percentile].zip(response.mean) else { return Vec::new() };
     let breakdown = super::breakdown::breakdown(solution, composed, w, mean);
     let mut places: Vec<(f64, &str)> = breakdown
@@ -53,7 +53,7 @@ fn of_workload(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, perce
     let grown = |changed: &Solution<'_>| {
         let mut composed = Composed::new(changed, Extent::Whole);
         composed.follow(Sample::WHOLE);
-        let longer = results::response(changed, &composed, w).percentiles[percentile];
+        let longer = results::response(changed, &composed, w, true).percentiles[percentile];
         longer.map_or(0.0, |longer| (longer - whole) / LONGER)
     };
     let mut found: Vec<Part> = Vec::new();

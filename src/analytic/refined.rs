@@ -1,4 +1,5 @@
-//! Percentiles with all the digits there are, from those that a ladder of times gives.
+//! Percentiles with all the digits there are, from those that a ladder of times gives: where theory is exact, so that more digits mean
+//! more, and where rungs say little.
 
 use super::compose::Composed;
 use super::tails::{Tail, mixed_exceeding};
@@ -11,21 +12,26 @@ use crate::system::Metric;
 /// Above this many operations the ladder's percentiles, right to 0.05%, are not refined any further.
 pub(super) const REFINED: usize = 64;
 
-/// Percentiles of a mix of operations asked by a class with all the digits there are, where the model is small enough.
+/// Percentiles of a mix of operations asked by a class with all the digits there are, where the model is small enough, and these digits
+/// are `wanted` or those of the ladder few.
 pub(super) fn refined(
     solution: &Solution<'_>,
     composed: &Composed<'_>,
-    mix: &[(OperationId, f64)],
-    class: usize,
+    (mix, class): (&[(OperationId, f64)], usize),
     parts: &[(f64, &Tail)],
+    wanted: bool,
     times: &mut Times,
 ) {
     let curved = parts.iter().any(|(_, tail)| matches!(tail, Tail::Curve { .. }));
-    let tabulated = || {
-        mix.iter().any(|(o, _)| composed.is_tabulated(*o, class))
-            && !mix.iter().any(|(o, _)| composed.is_narrow(*o, class))
-    };
-    if !curved || solution.network.operations.len() > REFINED || tabulated() {
+    if !curved || solution.network.operations.len() > REFINED {
+        return;
+    }
+    let any = |is: &dyn Fn(OperationId) -> bool| mix.iter().any(|(operation, _)| is(*operation));
+    let narrow = any(&|operation| composed.is_narrow(operation, class));
+    // Between rungs a tail is smooth, but for what is given up or tried again after a while, and where densities jump.
+    let stepped = solution.network.guards > 0 || any(&|operation| composed.jumps(operation, class));
+    let tabulated = || any(&|operation| composed.is_tabulated(operation, class));
+    if !narrow && (!wanted && !stepped || tabulated()) {
         return;
     }
     let total: f64 = parts.iter().map(|(weight, _)| weight).sum();
@@ -40,9 +46,6 @@ pub(super) fn refined(
         let coarse = || (mixed_exceeding(parts, t * 1.002) / mixed_exceeding(parts, t * 0.998)).ln() / 0.004;
         Some((tail, density.map_or_else(coarse, |density| -t * density / tail)))
     };
-    // Between rungs a tail is smooth, but for what is given up or tried again after a while, and where densities jump.
-    let jumping = mix.iter().any(|(operation, _)| composed.jumps(*operation, class));
-    let stepped = solution.network.guards > 0 || jumping;
     for (slot, (_, level)) in times.percentiles.iter_mut().zip(Metric::PERCENTILES) {
         if let Some(start) = *slot {
             let found = if stepped { search(start, 1.0 - level, &look) } else { polish(start, 1.0 - level, &look) };

@@ -39,8 +39,8 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
 /// An operation that succeeds less often has no answers to speak of.
 const NEVER: f64 = 1e-9;
 
-/// Response time of a workload's successful requests.
-pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usize) -> Times {
+/// Response time of a workload's successful requests; `fine` is with all the digits there are.
+pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, fine: bool) -> Times {
     let workload = &solution.network.workloads[w];
     let (class, rate) = (workload.class, solution.rates[w]);
     if let Some(timed) = composed.followed(w) {
@@ -59,7 +59,7 @@ pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usiz
             let mean: f64 = parts.iter().zip(&means).map(|((p, _), mean)| p * mean).sum::<f64>() / total;
             if total > 0.0 {
                 let mut times = distribution(&parts, mean);
-                refined(solution, composed, &mix, class, &parts, &mut times);
+                refined(solution, composed, (&mix, class), &parts, fine, &mut times);
                 drawn_together(solution, composed, &mix, class, times)
             } else {
                 Times::default()
@@ -78,7 +78,7 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
         workload.mix.iter().map(|(operation, share)| share * solution.flows.success[*operation][class]).sum();
     // Errors are what is refused or fails; what is stuck in an overloaded queue is neither answer nor error.
     let succeeded: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();
-    let response = response(solution, composed, w);
+    let mut response = self::response(solution, composed, w, false);
     let (shares, accuracy) = match response.mean {
         Some(mean) => {
             let breakdown = breakdown(solution, composed, w, mean);
@@ -87,6 +87,9 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
         }
         None => (Vec::new(), Accuracy::Overloaded),
     };
+    if accuracy == Accuracy::Exact {
+        response = self::response(solution, composed, w, true);
+    }
     WorkloadResult {
         name: workload.name.clone(),
         arrival_rate: rate,
