@@ -10,6 +10,7 @@ pub mod bulk;
 pub mod cache;
 pub mod classes;
 pub mod curve;
+pub mod entrance;
 pub mod equivalent;
 pub mod erlang;
 pub mod estimate;
