@@ -37,8 +37,8 @@ pub(super) fn merged(network: &Network, mut computed: Prediction, simulated: Pre
         computed.notes.extend(settle(own, run));
     }
     let after: Vec<PerSecond> = computed.workloads.iter().map(|own| own.arrival_rate).collect();
-    let calls = calls(network, &before).into_iter().zip(calls(network, &after));
-    for ((own, run), (before, after)) in computed.services.iter_mut().zip(simulated.services).zip(calls) {
+    let asked = calls(network, &before).into_iter().zip(calls(network, &after));
+    for ((own, run), (before, after)) in computed.services.iter_mut().zip(simulated.services).zip(asked) {
         let more = if before > 0.0 { after / before } else { 1.0 };
         correct(own, run, more);
     }
