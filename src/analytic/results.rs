@@ -78,18 +78,16 @@ fn workload(solution: &Solution<'_>, composed: &Composed<'_>, offered: &Offered,
         workload.mix.iter().map(|(operation, share)| share * solution.flows.success[*operation][class]).sum();
     // Errors are what is refused or fails; what is stuck in an overloaded queue is neither answer nor error.
     let succeeded: f64 = workload.mix.iter().map(|(o, share)| share * composed.success(*o, class)).sum();
-    let mut response = self::response(solution, composed, w, false);
+    let exact = trust::is_exact(solution, w);
+    let response = response(solution, composed, w, exact);
     let (shares, accuracy) = match response.mean {
         Some(mean) => {
             let breakdown = breakdown(solution, composed, w, mean);
-            let accuracy = trust::accuracy(solution, w, &breakdown);
+            let accuracy = if exact { Accuracy::Exact } else { trust::approximate(solution, w, &breakdown) };
             (breakdown.shares, accuracy)
         }
         None => (Vec::new(), Accuracy::Overloaded),
     };
-    if accuracy == Accuracy::Exact {
-        response = self::response(solution, composed, w, true);
-    }
     WorkloadResult {
         name: workload.name.clone(),
         arrival_rate: rate,

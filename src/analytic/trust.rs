@@ -16,15 +16,16 @@ use std::collections::HashSet;
 /// Error of a composition whose parts are exact but not independent.
 const DEPENDENCE: f64 = 0.02;
 
-/// How the figures of workload `w` are known, whose mean response time is made up like this.
-pub(super) fn accuracy(solution: &Solution<'_>, w: usize, breakdown: &Breakdown) -> Accuracy {
+/// Whether the figures of workload `w` are exact by theory.
+pub(super) fn is_exact(solution: &Solution<'_>, w: usize) -> bool {
     let workload = &solution.network.workloads[w];
-    if let [(operation, _)] = workload.mix.as_slice()
-        && Way::of(solution, *operation, workload.class).is_some_and(|way| way.is_exact(solution))
-    {
-        return Accuracy::Exact;
-    }
-    let closed = workload.is_closed() && breakdown.fork > 0.0;
+    let [(operation, _)] = workload.mix.as_slice() else { return false };
+    Way::of(solution, *operation, workload.class).is_some_and(|way| way.is_exact(solution))
+}
+
+/// How the figures of workload `w` are known that are not exact, its mean response time being made up like this.
+pub(super) fn approximate(solution: &Solution<'_>, w: usize, breakdown: &Breakdown) -> Accuracy {
+    let closed = solution.network.workloads[w].is_closed() && breakdown.fork > 0.0;
     let users = if closed { FORKED_USERS } else { 0.0 };
     let error = DEPENDENCE + breakdown.doubt.min(1.0) + breakdown.fork + breakdown.late + users;
     // Where requests hold things, try again, or come in bursts or as users, errors above what is small add up to more.

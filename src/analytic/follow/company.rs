@@ -253,7 +253,7 @@ impl Companions {
         memories: &[Memory],
         rates: &[PerSecond],
     ) -> Option<&Company> {
-        if self.learned == 0 && !self.later {
+        if self.is_unknown() && !self.later {
             self.learn(network, flows, losses, memories, rates);
         }
         self.company.as_ref()
@@ -268,8 +268,8 @@ impl Companions {
     pub fn is_outdated(&mut self, solution: &Solution<'_>) -> bool {
         let Solution { network, flows, losses, memories, rates, .. } = solution;
         let same = |(now, then): (&f64, &f64)| (now - then).abs() <= SAME * then;
-        let known = self.learned > 0 && self.company.is_none() || self.learned >= MOST_LEARNED;
-        if known || self.learned > 0 && arrivals(network, flows).iter().zip(&self.at).all(same) {
+        let holds = || self.company.is_none() || arrivals(network, flows).iter().zip(&self.at).all(same);
+        if !self.is_unknown() && (self.learned >= MOST_LEARNED || holds()) {
             return false;
         }
         self.learn(network, flows, losses, memories, rates);
