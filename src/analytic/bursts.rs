@@ -14,7 +14,7 @@ use crate::discipline::{Delay, Discipline, Knowledge};
 use crate::math::erlang;
 use crate::network::{Network, Pool, PoolId, PoolKind, Station, StationId};
 use crate::system::{ArrivalLaw, Balancer, Load};
-use crate::unit::Seconds;
+use crate::unit::{PerSecond, Seconds};
 
 /// Workloads that are told apart by phase; more of them are taken as they are on average.
 const MOST: usize = 3;
@@ -66,15 +66,20 @@ pub(super) struct Phase {
     knowledge: Knowledge,
 }
 
-/// The regimes of a network whose workloads come in bursts, around its solution at mean rates; none where no workload does.
+/// The workloads that come in bursts at these mean rates, as far as they are told apart.
+fn bursts(network: &Network, rates: &[PerSecond]) -> Vec<Burst> {
+    let each = (0..network.workloads.len()).filter_map(|w| Burst::of(network, w));
+    each.filter(|burst| rates[burst.workload] > 0.0 && burst.rates[0] != burst.rates[1]).take(MOST).collect()
+}
+
+/// Whether workloads come in bursts at these mean rates.
+pub(super) fn come(network: &Network, rates: &[PerSecond]) -> bool {
+    !bursts(network, rates).is_empty()
+}
+
+/// The regimes of a network whose workloads come in bursts, around its solution at mean rates.
 pub(super) fn regimes(base: &Solution<'_>) -> Vec<Regime> {
-    let network = base.network;
-    let mut bursts: Vec<Burst> = (0..network.workloads.len()).filter_map(|w| Burst::of(network, w)).collect();
-    bursts.retain(|burst| base.rates[burst.workload] > 0.0 && burst.rates[0] != burst.rates[1]);
-    bursts.truncate(MOST);
-    if bursts.is_empty() {
-        return Vec::new();
-    }
+    let bursts = bursts(base.network, &base.rates);
     (0..1usize << bursts.len())
         .map(|number| {
             let phases: Vec<usize> = (0..bursts.len()).map(|b| number >> b & 1).collect();

@@ -165,18 +165,20 @@ pub fn solve(network: &Network) -> Prediction {
 
 /// The solution where workloads come at these mean rates, and the prediction, in bursts or not.
 fn at_rates(network: &Network, rates: Vec<f64>, sample: Sample) -> (Solution<'_>, Prediction) {
-    let (solution, prediction) = settled(network, rates, Setting { within: None, sample });
-    let regimes = bursts::regimes(&solution);
-    if regimes.is_empty() || !prediction.stable {
+    let phased = bursts::come(network, &rates);
+    let (solution, prediction) = settled(network, rates, Setting { within: None, sample, phased });
+    if !phased || !prediction.stable {
         return (solution, prediction);
     }
+    let regimes = bursts::regimes(&solution);
     let count = regimes.len();
     let parts: Vec<(f64, Prediction)> = regimes
         .into_par_iter()
         .enumerate()
         .map(|(number, Regime { share, rates, phase })| {
             let within = phase.as_ref().map(|phase| (phase, &solution));
-            (share, settled(network, rates, Setting { within, sample: sample.part(number, count) }).1)
+            let setting = Setting { within, sample: sample.part(number, count), phased: false };
+            (share, settled(network, rates, setting).1)
         })
         .collect();
     (solution, regimes::mixed(prediction, &parts))
@@ -198,10 +200,12 @@ type Within<'w> = Option<(&'w Phase, &'w Solution<'w>)>;
 struct Setting<'w> {
     within: Within<'w>,
     sample: Sample,
+    /// Whether it is solved for its phases, of which times are put together afterwards: its own need no more than means.
+    phased: bool,
 }
 
 impl Setting<'_> {
-    const PLAIN: Setting<'static> = Setting { within: None, sample: Sample::WHOLE };
+    const PLAIN: Setting<'static> = Setting { within: None, sample: Sample::WHOLE, phased: false };
 }
 
 /// The settled solution and its prediction.
@@ -225,7 +229,7 @@ const LONG: f64 = 0.6;
 fn settle<'n, T>(
     network: &'n Network,
     mut rates: Vec<f64>,
-    Setting { within, sample }: Setting<'_>,
+    Setting { within, sample, phased }: Setting<'_>,
     made: impl Fn(&Solution<'_>, &Composed<'_>, f64) -> T,
 ) -> (Solution<'n>, T) {
     let near = within.map(|(_, base)| base).filter(|base| base.is_stable());
@@ -237,7 +241,8 @@ fn settle<'n, T>(
     loop {
         let solution = steady_state(network, rates.clone(), &feedback, &mut before, within, &mut left);
         // What is about to settle is composed whole at once.
-        let extent = if feedback.settles_next() { Extent::Whole } else { Extent::Chances };
+        let wanted = if phased && solution.is_stable() { Extent::Chances } else { Extent::Whole };
+        let extent = if feedback.settles_next() { wanted } else { Extent::Chances };
         let looked = feedback.is_open().then(|| Composed::new(&solution, extent));
         let settled = looked.as_ref().is_none_or(|composed| feedback.is_settled(&solution, composed)) || left == 0;
         // Whom requests meet need not wait for the last digits of how often calls are made.
@@ -245,8 +250,8 @@ fn settle<'n, T>(
         if left > 0 && within.is_none() && enough && before.companions.is_outdated(&solution) {
             feedback.restart();
         } else if settled {
-            let whole = looked.filter(|_| extent == Extent::Whole);
-            let mut composed = whole.unwrap_or_else(|| Composed::new(&solution, Extent::Whole));
+            let looked = looked.filter(|_| extent == wanted);
+            let mut composed = looked.unwrap_or_else(|| Composed::new(&solution, wanted));
             composed.follow(sample);
             let longer = left > 0 && feedback.apart() == 0.0 && feedback.is_longer(&composed);
             let long = |station: &StationState| station.company > 1.0 && station.load > LONG;

@@ -119,7 +119,7 @@ pub(super) fn predict(network: &Network) -> Prediction {
     let loads: Vec<f64> = came.iter().map(|place| load(known.at(*place))).collect();
     let (delays, left) = pile_up(&slices, &loads, repeats);
     let stretches: Vec<(Seconds, &[f64])> = slices.iter().map(|slice| (slice.length, slice.came.as_slice())).collect();
-    let bursts = !bursts::regimes(&steady).is_empty();
+    let bursts = bursts::come(network, &steady.rates);
     let busiest = steady.network.stations.iter().position(|station| Some(&station.name) == base.bottleneck.as_ref());
     let phases = busiest
         .filter(|_| !bursts)
@@ -136,7 +136,7 @@ pub(super) fn predict(network: &Network) -> Prediction {
         let slice = &slices[i];
         let mut part = match phases.get(i) {
             Some(phase) => {
-                let setting = Setting { within: Some((phase, &steady)), sample: known.sample(i) };
+                let setting = Setting { within: Some((phase, &steady)), sample: known.sample(i), phased: false };
                 settled(network, slice.times((PASSED / load(known.at(met[i]))).min(1.0)), setting).1
             }
             None => delayed(known.at(calm[i]).clone(), delays[i]),

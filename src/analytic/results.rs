@@ -39,7 +39,7 @@ pub(super) fn predict(solution: &Solution<'_>, composed: &Composed<'_>) -> Predi
 /// An operation that succeeds less often has no answers to speak of.
 const NEVER: f64 = 1e-9;
 
-/// Response time of a workload's successful requests; `fine` is with all the digits there are.
+/// Response time of a workload's successful requests, or its mean where there are no tails; `fine` is with all the digits there are.
 pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usize, fine: bool) -> Times {
     let workload = &solution.network.workloads[w];
     let (class, rate) = (workload.class, solution.rates[w]);
@@ -48,6 +48,12 @@ pub(super) fn response(solution: &Solution<'_>, composed: &Composed<'_>, w: usiz
     }
     let mix: Vec<(OperationId, f64)> =
         workload.mix.iter().copied().filter(|(o, _)| composed.success(*o, class) > NEVER).collect();
+    if !composed.has_tails() {
+        let weight = |(o, share): &(OperationId, f64)| share * composed.success(*o, class);
+        let total: f64 = mix.iter().map(weight).sum();
+        let sum = mix.iter().map(|part| Some(weight(part) * composed.mean(part.0, class)?)).sum::<Option<f64>>();
+        return Times { mean: sum.map(|sum| sum / total).filter(|mean| mean.is_finite()), ..Times::default() };
+    }
     let means: Option<Vec<f64>> = mix.iter().map(|(o, _)| composed.mean(*o, class)).collect();
     let parts: Vec<(f64, &Tail)> = mix
         .iter()
@@ -167,10 +173,16 @@ fn service(
     }
     let throughput: f64 = runs.iter().map(|(rate, o, class)| rate * flows.success[*o][*class]).sum();
     let succeeded: f64 = runs.iter().map(|(rate, o, class)| rate * composed.success(*o, *class)).sum();
-    let response = responses(composed, &runs, network.operations.len() <= REFINED);
-    let mix: Vec<(OperationId, f64)> = runs.iter().map(|(rate, o, _)| (*o, rate / arrival_rate)).collect();
-    // Of several workloads each is drawn together in its own way.
-    let response = if network.classes == 1 { drawn_together(solution, composed, &mix, 0, response) } else { response };
+    let (wait, response) = if composed.has_tails() {
+        let response = responses(composed, &runs, network.operations.len() <= REFINED);
+        let mix: Vec<(OperationId, f64)> = runs.iter().map(|(rate, o, _)| (*o, rate / arrival_rate)).collect();
+        // Of several workloads each is drawn together in its own way.
+        let alone = network.classes == 1;
+        let response = if alone { drawn_together(solution, composed, &mix, 0, response) } else { response };
+        (waits(solution, composed, id, &runs), response)
+    } else {
+        Default::default()
+    };
     let stations: Vec<usize> = service.cores.iter().chain(&service.devices).copied().collect();
     let workers = workers(network, id);
     let gate = workers.map(|pool| network.stations.len() + pool);
@@ -189,7 +201,7 @@ fn service(
             .map_or(Some(0.0), |s| solution.stations[s].queue_length)
             .zip(workers.map_or(Some(0.0), |pool| solution.gates[pool].waiting))
             .map(|(cores, workers)| cores + workers),
-        wait: waits(solution, composed, id, &runs),
+        wait,
         response,
         workers_utilization: workers.map(|pool| solution.gates[pool].utilization),
         saturation_rate: (highest > 0.0 && arrival_rate > 0.0).then(|| arrival_rate / highest),

@@ -77,12 +77,12 @@ type Look = Vec<Option<Point>>;
 
 impl<'s> Composed<'s> {
     /// Every operation and branch on the rungs it is needed on, level by level.
-    pub(super) fn climb(&mut self, extent: Extent) {
+    pub(super) fn climb(&mut self) {
         let slots: Vec<usize> = (0..self.rough.len()).collect();
         // Tails with a formula need no rungs.
         let formulas =
             |slot: &usize| self.rough[*slot].and_then(|_| self.closed_tail(self.steps_of(*slot), slot % self.classes));
-        let own: Vec<Rungs> = match extent {
+        let own: Vec<Rungs> = match self.extent {
             Extent::Whole => {
                 self.tails = each(self.solution.network, &slots, formulas);
                 slots.iter().map(|slot| self.own_rungs(*slot)).collect()
@@ -91,7 +91,7 @@ impl<'s> Composed<'s> {
         };
         let deepest = self.rough.iter().flatten().map(|rough| rough.level).max().unwrap_or(0);
         for level in 0..=deepest {
-            self.climb_level(level, extent, &own);
+            self.climb_level(level, &own);
         }
     }
 
@@ -143,7 +143,7 @@ impl<'s> Composed<'s> {
     }
 
     /// Reads the tails of all operations and branches of a level, and with them the parallel steps above.
-    fn climb_level(&mut self, level: usize, extent: Extent, own: &[Rungs]) {
+    fn climb_level(&mut self, level: usize, own: &[Rungs]) {
         let branches = self.branches_of(level);
         let needed = self.needed_rungs(own, level, &branches);
         let of_level = |slot: &usize| self.rough[*slot].is_some_and(|rough| rough.level == level);
@@ -204,7 +204,7 @@ impl<'s> Composed<'s> {
         for slot in &slots {
             self.means[*slot] = self.mean_of(self.steps_of(*slot), slot % self.classes);
         }
-        if extent == Extent::Whole {
+        if self.has_tails() {
             let numbered: Vec<(usize, usize)> =
                 slots.iter().copied().enumerate().filter(|(_, slot)| self.tails[*slot].is_none()).collect();
             let curve = |(i, slot): &(usize, usize)| Some(self.rough[*slot]?.tail(&points[*i]));

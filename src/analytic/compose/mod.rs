@@ -63,6 +63,7 @@ impl Mean {
 /// The response-time laws of all operations, per class.
 pub(super) struct Composed<'s> {
     solution: &'s Solution<'s>,
+    extent: Extent,
     classes: usize,
     ladder: Ladder,
     /// `[visit][class]`; `None` where the station is overloaded.
@@ -116,6 +117,7 @@ impl<'s> Composed<'s> {
         let refusals = solution.refusals();
         let mut composed = Composed {
             solution,
+            extent,
             classes: network.classes,
             ladder: Ladder { unit: network.unit },
             meetings: meetings(solution),
@@ -139,7 +141,7 @@ impl<'s> Composed<'s> {
             longer: Vec::new(),
         };
         composed.look_ahead();
-        composed.climb(extent);
+        composed.climb();
         composed
     }
 
@@ -164,6 +166,11 @@ impl<'s> Composed<'s> {
         self.followed = followed.workloads;
         self.too_much = followed.too_much;
         self.company = followed.company;
+    }
+
+    /// Whether there are tails of operations.
+    pub(super) fn has_tails(&self) -> bool {
+        self.extent == Extent::Whole
     }
 
     /// Mean time of the requests of a workload, as it was composed.
