@@ -95,7 +95,7 @@ struct Solution<'n> {
     gates: Vec<Gate>,
     /// Those who wait for their answers, where all do.
     users: Option<Users<'n>>,
-    /// How far what has not settled is from where the last round led; zero where all has.
+    /// How far flows are from where the last round led.
     apart: f64,
 }
 
@@ -289,6 +289,7 @@ fn steady_state<'n>(
     left: &mut usize,
 ) -> Solution<'n> {
     let mut losses = feedback.losses();
+    let tolerance = feedback.tolerance();
     let mut steps = Steps::default();
     let mut rounds = 0;
     loop {
@@ -320,14 +321,13 @@ fn steady_state<'n>(
         let apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
         rounds += 1;
         *left = left.saturating_sub(1);
-        if apart < TOLERANCES.flows || rounds == MAX_ROUNDS || *left == 0 {
+        if apart < tolerance || rounds == MAX_ROUNDS || *left == 0 {
             layers::find_dead(network, &flows, &losses, &mut gates);
             if gates.iter().any(|gate| gate.dead) {
                 flows = stopped(network, &rates, &losses, &gates);
                 stations = stations::solve(network, &flows, &variability, &mut before.stations);
             }
             let (company, beyond) = (company.cloned(), feedback.beyond().to_vec());
-            let apart = if apart < TOLERANCES.flows { 0.0 } else { apart };
             return Solution {
                 network,
                 rates,

@@ -14,6 +14,9 @@ use std::sync::LazyLock;
 /// Knots of the law of a parallel step.
 const KNOTS: usize = 72;
 
+/// Below the time that this part exceeds a tail is drawn straight.
+const MOST_EXCEED: f64 = 0.6;
+
 /// A sojourn is looked at on no more rungs than this below and above its mean.
 const MOST_RUNGS: i32 = 60;
 
@@ -91,11 +94,12 @@ impl Tail {
             let (tail, density) = EULER.upright_tail_and_density(t, 1.0, &values);
             (t, tail.max(0.0), density.max(0.0))
         };
-        // Downwards until most exceed it, upwards until hardly any does.
+        let start = if law.is_constant() { wait.probability() } else { 1.0 };
+        // Downwards until most of those who wait at all exceed it, upwards until hardly any does.
         let mut points = Vec::with_capacity(16);
         for rung in (middle - MOST_RUNGS..=middle).rev() {
             points.push(point(rung));
-            if points[points.len() - 1].1 > 0.6 {
+            if points[points.len() - 1].1 > MOST_EXCEED * start {
                 break;
             }
         }
@@ -106,7 +110,6 @@ impl Tail {
                 break;
             }
         }
-        let start = if law.is_constant() { wait.probability() } else { 1.0 };
         Tail::Curve { shift, curve: Curve::with_density(start, &points) }
     }
 }
@@ -180,13 +183,7 @@ pub(super) fn is_formula(wait: &Delay, law: &Law) -> bool {
 
 /// Knots of a law with this tail and about this mean, all below `end`.
 pub(super) fn knots(exceeding: impl Fn(f64) -> f64, mean: f64, end: f64) -> Vec<(f64, f64)> {
-    let (mut low, mut high) = (mean, mean);
-    while exceeding(low) < 0.999 && low > 1e-6 * mean {
-        low *= 0.7;
-    }
-    while exceeding(high) > 1e-6 && high < (1e6 * mean).min(end) {
-        high = (high * 1.3).min(end);
-    }
+    let (low, high) = ends(&exceeding, mean, end);
     let ratio = (high / low).powf(1.0 / (KNOTS - 1) as f64);
     let mut knots: Vec<(f64, f64)> = vec![(0.0, 1.0)];
     for i in 0..KNOTS {
@@ -196,6 +193,18 @@ pub(super) fn knots(exceeding: impl Fn(f64) -> f64, mean: f64, end: f64) -> Vec<
     }
     knots[KNOTS].1 = 0.0;
     knots
+}
+
+/// Times that nearly all exceed and that next to none do, around a mean and below `end`.
+fn ends(mut exceeding: impl FnMut(f64) -> f64, mean: f64, end: f64) -> (f64, f64) {
+    let (mut low, mut high) = (mean, mean);
+    while exceeding(low) < 0.999 && low > 1e-6 * mean {
+        low *= 0.7;
+    }
+    while exceeding(high) > 1e-6 && high < (1e6 * mean).min(end) {
+        high = (high * 1.3).min(end);
+    }
+    (low, high)
 }
 
 /// The mean of a time with this tail, of which `scale` is the order, looked at up to `end`.
@@ -218,10 +227,6 @@ pub(super) fn mean_of(exceeding: impl Fn(f64) -> f64, scale: f64, end: f64) -> f
 }
 
 impl OrderStatistic {
-    fn chances(&self, t: f64) -> Vec<f64> {
-        self.parts.iter().map(|(success, tail)| success * (1.0 - tail.exceeding(t))).collect()
-    }
-
     /// Chance that it succeeds at all.
     pub fn success(&self) -> f64 {
         let all: Vec<f64> = self.parts.iter().map(|(success, _)| *success).collect();
@@ -230,38 +235,57 @@ impl OrderStatistic {
 
     /// Probability to exceed `t`, among the successful.
     pub fn exceeding(&self, t: f64) -> f64 {
-        let apart = self.exceeding_apart(t);
-        if self.together == 0.0 {
-            return apart;
-        }
-        // Equally late, the parts end in the order of their tails.
         let mut tails: Vec<f64> = self.parts.iter().map(|(_, tail)| tail.exceeding(t)).collect();
-        tails.sort_by(f64::total_cmp);
-        let late = tails.get(self.needed.saturating_sub(1)).copied().unwrap_or(0.0);
+        self.exceeded(&mut tails, self.success())
+    }
+
+    /// The same from that of each part, in whose place something else stands afterwards.
+    fn exceeded(&self, tails: &mut [f64], success: f64) -> f64 {
+        // Equally late, the parts end in the order of their tails.
+        let late = if self.together > 0.0 {
+            let mut tails = tails.to_vec();
+            tails.sort_by(f64::total_cmp);
+            tails.get(self.needed.saturating_sub(1)).copied().unwrap_or(0.0)
+        } else {
+            0.0
+        };
+        let apart = if self.needed == self.parts.len() && success == 1.0 {
+            // The product of numbers near one, by logarithms: the tail keeps its digits.
+            let ln: f64 = tails.iter().map(|tail| (-tail).ln_1p()).sum();
+            -ln.exp_m1()
+        } else if success <= 0.0 {
+            0.0
+        } else {
+            tails.iter_mut().zip(&self.parts).for_each(|(tail, (success, _))| *tail = success * (1.0 - *tail));
+            (1.0 - at_least(tails, self.needed) / success).clamp(0.0, 1.0)
+        };
         (1.0 - self.together) * apart + self.together * late
     }
 
-    fn exceeding_apart(&self, t: f64) -> f64 {
-        let success = self.success();
-        if self.needed == self.parts.len() && success == 1.0 {
-            // The product of numbers near one, by logarithms: the tail keeps its digits.
-            let ln: f64 = self.parts.iter().map(|(_, tail)| (-tail.exceeding(t)).ln_1p()).sum();
-            return -ln.exp_m1();
-        }
-        if success <= 0.0 { 0.0 } else { (1.0 - at_least(&self.chances(t), self.needed) / success).clamp(0.0, 1.0) }
+    /// Whether it is known as well as formulas are: far out an inverted tail is rounding noise, which an integral over the half line would
+    /// add up.
+    fn is_smooth(&self) -> bool {
+        let formula = |tail: &Tail| matches!(tail, Tail::Single { wait, law } if is_formula(wait, law) && !law.is_constant() && !matches!(law, Law::Table(_)));
+        self.parts.iter().all(|(_, tail)| formula(tail))
     }
 
-    /// Mean, among the successful.
-    pub fn mean(&self, scale: f64) -> f64 {
-        if scale <= 0.0 {
-            return 0.0;
+    /// The tail beyond `shift`, which takes about so long, read at times a fixed ratio apart.
+    pub fn read(&self, shift: f64, about: f64) -> Reading<'_> {
+        let success = self.success();
+        let mut parts = vec![0.0; self.parts.len()];
+        let mut exceeding = |t: f64| {
+            parts.iter_mut().zip(&self.parts).for_each(|(own, (_, tail))| *own = tail.exceeding(shift + t));
+            self.exceeded(&mut parts, success)
+        };
+        let (low, high) = ends(&mut exceeding, about, f64::INFINITY);
+        let step = (high / low).ln() / (KNOTS - 1) as f64;
+        let mut tails: Vec<f64> = Vec::with_capacity(KNOTS);
+        let mut before = 1.0f64;
+        while tails.len() < KNOTS || before > NOTHING_LEFT && tails.len() < MOST_READ {
+            before = exceeding(low * (step * tails.len() as f64).exp()).min(before);
+            tails.push(before);
         }
-        // Far out an inverted tail is rounding noise, which the whole half line would add up.
-        let formula = |tail: &Tail| matches!(tail, Tail::Single { wait, law } if is_formula(wait, law) && !law.is_constant() && !matches!(law, Law::Table(_)));
-        if self.parts.iter().all(|(_, tail)| formula(tail)) {
-            return quadrature::half_line(scale, |t| self.exceeding(t));
-        }
-        mean_of(|t| self.exceeding(t), scale, f64::INFINITY)
+        Reading { statistic: self, shift, low, step, tails }
     }
 
     /// The chance that each part is the one that ends the wait, whose mean is given: the last of all, the first of any.
@@ -294,5 +318,49 @@ impl OrderStatistic {
         }
         let total: f64 = chances.iter().sum();
         if total > 0.0 { chances.iter().map(|c| c / total).collect() } else { vec![1.0 / n as f64; n] }
+    }
+}
+
+/// Below this nothing is left of a tail that adds to a mean; no more times are looked at than this.
+const NOTHING_LEFT: f64 = 1e-8;
+const MOST_READ: usize = 3 * KNOTS;
+
+/// An order statistic at times a fixed ratio apart.
+pub(super) struct Reading<'s> {
+    statistic: &'s OrderStatistic,
+    /// What all times are beyond.
+    shift: f64,
+    /// The first of them, and the logarithm of the ratio.
+    low: f64,
+    step: f64,
+    /// Probability to exceed each, falling.
+    tails: Vec<f64>,
+}
+
+impl Reading<'_> {
+    fn time(&self, i: usize) -> f64 {
+        self.low * (self.step * i as f64).exp()
+    }
+
+    /// Mean beyond the shift, among the successful.
+    pub fn mean(&self) -> f64 {
+        if self.statistic.is_smooth() {
+            let scale = self.shift + self.time(KNOTS / 2);
+            return quadrature::half_line(scale, |t| self.statistic.exceeding(t)) - self.shift;
+        }
+        // On logarithms of time the trapezoidal rule is as good as exact for what is smooth, once its ends are mended (Euler, Maclaurin): at
+        // the last nothing is left, at the first the tail is flat.
+        let each = self.tails.iter().enumerate().map(|(i, tail)| self.time(i) * tail);
+        let first = self.low * self.tails[0];
+        let beyond_first = self.step * (each.sum::<f64>() - 0.5 * first + self.step / 12.0 * first);
+        0.5 * self.low * (1.0 + self.tails[0]) + beyond_first
+    }
+
+    /// Knots of its law.
+    pub fn knots(&self) -> Vec<(f64, f64)> {
+        let own = self.tails.iter().take(KNOTS).enumerate().map(|(i, tail)| (self.time(i), *tail));
+        let mut knots: Vec<(f64, f64)> = [(0.0, 1.0)].into_iter().chain(own).collect();
+        knots[KNOTS].1 = 0.0;
+        knots
     }
 }

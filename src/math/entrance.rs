@@ -87,21 +87,21 @@ fn always_full(most: usize, places: usize, ratio: f64) -> Entrance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::equivalent::{Element, equivalent};
+    use crate::math::equivalent::{Element, throughput};
 
     #[test]
     fn servers_alone_make_the_queue_of_erlang() {
         let element = Element { demand: 1.0, servers: 2.0, others: 0.0, copies: 1 };
         // Two servers, load 1.5: the chance to wait is Erlang's C.
-        let part = equivalent(2, 0.0, &[element]);
-        let queue = entrance(1.5, &part.throughput, None).unwrap();
+        let rates = throughput(2, 0.0, &[element]);
+        let queue = entrance(1.5, &rates, None).unwrap();
         let all_busy: f64 = queue.inside[2];
         assert!((all_busy - crate::math::erlang::erlang_c(2, 1.5).unwrap()).abs() < 1e-12, "{all_busy}");
         assert!((element.present(1.5) - (1.5 + all_busy * 3.0)).abs() < 1e-12);
-        assert!(entrance(2.0, &part.throughput, None).is_none());
-        let limited = entrance(3.0, &part.throughput, Some((2, 1.0))).unwrap();
+        assert!(entrance(2.0, &rates, None).is_none());
+        let limited = entrance(3.0, &rates, Some((2, 1.0))).unwrap();
         let passed = (1.0 - limited.refused) * 3.0;
-        let served: f64 = limited.inside.iter().zip(&part.throughput).map(|(p, x)| p * x).sum();
+        let served: f64 = limited.inside.iter().zip(&rates).map(|(p, x)| p * x).sum();
         assert!((passed - served).abs() < 1e-12);
     }
 }

@@ -84,20 +84,55 @@ impl Element {
     }
 }
 
-/// What a part does with each number of customers inside.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Equivalent {
-    /// Rate at which they leave, from none inside on.
-    pub throughput: Vec<PerSecond>,
-    /// Mean number with each element, from none inside on: `[element][inside]`.
-    pub present: Vec<Vec<f64>>,
+/// A chance that says nothing.
+const NO_CHANCE: f64 = 1e-20;
+
+/// Rates at which so many customers leave a part, from none inside on up to `most`.
+pub fn throughput(most: usize, delay: Seconds, elements: &[Element]) -> Vec<PerSecond> {
+    let few = most.min(MOST_STATES);
+    let weights = Weights::of(few, delay, elements);
+    let all = weights.of_all();
+    let mut throughput: Vec<PerSecond> = (0..=few).map(|n| weights.rate(&all, n)).collect();
+    let mut there = (few, throughput[few]);
+    for next in as_if_open(few, most, delay, elements, there.1) {
+        throughput.extend(between(there, next).take(most + 1 - throughput.len()));
+        there = next;
+    }
+    throughput
 }
 
-/// Solves a part that holds up to `most` customers.
-pub fn equivalent(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
-    // What takes no time at all takes next to none.
-    let delay = if elements.is_empty() { delay.max(SHORTEST) } else { delay };
-    if most <= MOST_STATES { exact(most, delay, elements) } else { as_if_open(most, delay, elements) }
+/// Mean number with each element of a part in which so many are with these chances, from none on.
+pub fn present(delay: Seconds, elements: &[Element], inside: &[f64]) -> Vec<f64> {
+    let highest = inside.iter().rposition(|chance| *chance > NO_CHANCE).unwrap_or(0);
+    let few = highest.min(MOST_STATES);
+    let weights = Weights::of(few, delay, elements);
+    let Sums { others, all } = weights.sums();
+    let most = if highest > few { inside.len() - 1 } else { few };
+    let points = as_if_open(few, most, delay, elements, weights.rate(&all, few));
+    let of = |(element, (weights, others)): (&Element, (&Vec<f64>, &Vec<f64>))| {
+        let counted: Vec<f64> = weights.iter().zip(0..).map(|(weight, n)| weight * f64::from(n)).collect();
+        let copies = f64::from(element.copies);
+        let own: Vec<f64> = convolved(&counted, others).iter().zip(&all).map(|(sum, all)| copies * sum / all).collect();
+        let mut sum = mean(own.iter().copied(), inside);
+        let mut there = (few, own[few]);
+        for (n, rate) in &points {
+            let next = (*n, element.present(*rate).min(*n as f64));
+            sum += mean(between(there, next), &inside[(there.0 + 1).min(inside.len())..]);
+            there = next;
+        }
+        sum
+    };
+    elements.iter().zip(weights.each.iter().zip(&others)).map(of).collect()
+}
+
+/// What values with these chances add to a mean.
+fn mean(values: impl Iterator<Item = f64>, chances: &[f64]) -> f64 {
+    values.zip(chances).map(|(value, chance)| chance * value).sum()
+}
+
+/// What lies on the straight line after one point, up to the next.
+fn between((from, a): (usize, f64), (to, b): (usize, f64)) -> impl Iterator<Item = f64> {
+    (from + 1..=to).map(move |n| a + (n - from) as f64 / (to - from) as f64 * (b - a))
 }
 
 /// A part with exactly so many inside.
@@ -114,11 +149,10 @@ pub struct Filled {
 /// Solves a part with exactly so many inside.
 pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> Filled {
     if inside <= MOST_STATES {
-        // What takes no time at all takes next to none.
-        let delay = if elements.is_empty() { delay.max(SHORTEST) } else { delay };
-        let Sums { weights, others, all, unit } = Sums::of(inside, delay, elements);
+        let weights = Weights::of(inside, delay, elements);
+        let Sums { others, all } = weights.sums();
         let over = |e: usize, value: &dyn Fn(usize) -> f64| -> f64 {
-            let chance = |n: usize| weights[e][n] * others[e][inside - n] / all[inside];
+            let chance = |n: usize| weights.each[e][n] * others[e][inside - n] / all[inside];
             (0..=inside).map(|n| chance(n) * value(n)).sum()
         };
         let beside = |(e, element): (usize, &Element)| {
@@ -126,7 +160,7 @@ pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> Filled {
             over(e, &|n| (n + 1) as f64 / had[n + 1])
         };
         return Filled {
-            throughput: all[inside - 1] / all[inside] / unit,
+            throughput: weights.rate(&all, inside),
             present: (0..elements.len()).map(|e| f64::from(elements[e].copies) * over(e, &|n| n as f64)).collect(),
             beside: elements.iter().enumerate().map(beside).collect(),
         };
@@ -145,17 +179,26 @@ pub fn filled(inside: usize, delay: Seconds, elements: &[Element]) -> Filled {
 }
 
 /// The weights of all numbers.
-struct Sums {
-    /// Of one queue of each element, of all others, and of the whole.
-    weights: Vec<Vec<f64>>,
-    others: Vec<Vec<f64>>,
-    all: Vec<f64>,
+struct Weights {
+    /// Of those at no element.
+    away: Vec<f64>,
+    /// Of one queue of each element, and of the others of it.
+    each: Vec<Vec<f64>>,
+    copies: Vec<Option<Vec<f64>>>,
     /// What times are measured in.
     unit: Seconds,
 }
 
-impl Sums {
-    fn of(most: usize, delay: Seconds, elements: &[Element]) -> Sums {
+/// The weights of all numbers but for those at one queue of each element, and of the whole.
+struct Sums {
+    others: Vec<Vec<f64>>,
+    all: Vec<f64>,
+}
+
+impl Weights {
+    fn of(most: usize, delay: Seconds, elements: &[Element]) -> Weights {
+        // What takes no time at all takes next to none.
+        let delay = if elements.is_empty() { delay.max(SHORTEST) } else { delay };
         let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
         let slowest = elements.iter().map(|element| 1.0 / element.capacity()).fold(0.0, f64::max);
         // In this unit all weights stay far from the ends of what a number can be.
@@ -166,28 +209,47 @@ impl Sums {
             weights
         };
         let pause = |delay: Seconds| (0..=most).map(|n| n as f64 / delay).collect::<Vec<PerSecond>>();
-        let waits = if delay > 0.0 { weighted(&pause(delay)) } else { one(most) };
-        let weights: Vec<Vec<f64>> = elements.iter().map(|element| weighted(&element.rates(most))).collect();
+        let away = if delay > 0.0 { weighted(&pause(delay)) } else { one(most) };
+        let each: Vec<Vec<f64>> = elements.iter().map(|element| weighted(&element.rates(most))).collect();
+        let beside = |(own, e): (&Vec<f64>, &Element)| (e.copies > 1).then(|| of_copies(own, e.copies - 1));
+        let copies = each.iter().zip(elements).map(beside).collect();
+        Weights { away, each, copies, unit }
+    }
+
+    /// The rate at which so many leave, from the weights of the whole.
+    fn rate(&self, all: &[f64], n: usize) -> PerSecond {
+        if n == 0 { 0.0 } else { all[n - 1] / all[n] / self.unit }
+    }
+
+    /// These weights with those of the other queues of an element.
+    fn with_copies(&self, weights: Vec<f64>, e: usize) -> Vec<f64> {
+        match &self.copies[e] {
+            Some(copies) => convolved(&weights, copies),
+            None => weights,
+        }
+    }
+
+    /// The weights of the whole.
+    fn of_all(&self) -> Vec<f64> {
+        let next = |all: Vec<f64>, (e, own): (usize, &Vec<f64>)| self.with_copies(convolved(&all, own), e);
+        self.each.iter().enumerate().fold(self.away.clone(), next)
+    }
+
+    /// The same without one queue of each.
+    fn sums(&self) -> Sums {
         // What stands before and after each element, and of its own queues all but one.
-        let beside: Vec<Option<Vec<f64>>> =
-            weights.iter().zip(elements).map(|(own, e)| (e.copies > 1).then(|| of_copies(own, e.copies - 1))).collect();
-        let with = |sum: Vec<f64>, beside: &Option<Vec<f64>>| match beside {
-            Some(beside) => convolved(&sum, beside),
-            None => sum,
-        };
-        let mut before = vec![waits];
-        for (weights, beside) in weights.iter().zip(&beside) {
-            before.push(with(convolved(&before[before.len() - 1], weights), beside));
+        let mut before = vec![self.away.clone()];
+        for (e, own) in self.each.iter().enumerate() {
+            before.push(self.with_copies(convolved(&before[e], own), e));
         }
-        let all = before[weights.len()].clone();
-        let mut after = one(most);
-        let mut others = vec![Vec::new(); elements.len()];
-        for e in (0..elements.len()).rev() {
-            after = with(after, &beside[e]);
+        let mut after = one(self.away.len() - 1);
+        let mut others = vec![Vec::new(); self.each.len()];
+        for (e, own) in self.each.iter().enumerate().rev() {
+            after = self.with_copies(after, e);
             others[e] = convolved(&before[e], &after);
-            after = convolved(&after, &weights[e]);
+            after = convolved(&after, own);
         }
-        Sums { weights, others, all, unit }
+        Sums { others, all: before.swap_remove(self.each.len()) }
     }
 }
 
@@ -209,19 +271,6 @@ fn of_copies(weights: &[f64], copies: u32) -> Vec<f64> {
         }
     }
     all
-}
-
-fn exact(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
-    let Sums { weights, others, all, unit } = Sums::of(most, delay, elements);
-    let number = |(weights, others): (&Vec<f64>, &Vec<f64>)| -> Vec<f64> {
-        let counted: Vec<f64> = weights.iter().zip(0..).map(|(weight, n)| weight * f64::from(n)).collect();
-        convolved(&counted, others).iter().zip(&all).map(|(sum, all)| sum / all).collect()
-    };
-    let of_all = |(copies, present): (f64, Vec<f64>)| present.into_iter().map(|own| copies * own).collect();
-    let copies = elements.iter().map(|element| f64::from(element.copies));
-    let present = copies.zip(weights.iter().zip(&others).map(number)).map(of_all).collect();
-    let throughput = (0..=most).map(|n| if n == 0 { 0.0 } else { all[n - 1] / all[n] / unit }).collect();
-    Equivalent { throughput, present }
 }
 
 fn one(most: usize) -> Vec<f64> {
@@ -265,27 +314,26 @@ impl<'e> Open<'e> {
     }
 }
 
-/// Many inside hardly feel that they are a fixed number: their rate is that at which as many would be there if it were open,
-/// and no less than that of fewer.
-fn as_if_open(most: usize, delay: Seconds, elements: &[Element]) -> Equivalent {
-    let open = Open::of(delay, elements);
-    let Equivalent { mut throughput, mut present } = exact(MOST_STATES, delay, elements);
-    throughput.resize(most + 1, 0.0);
-    let mut there = (throughput[MOST_STATES], present.iter().map(|own| own[MOST_STATES]).collect::<Vec<f64>>());
-    present.iter_mut().for_each(|own| own.resize(most + 1, 0.0));
-    let (first, mut from) = (MOST_STATES, MOST_STATES);
-    for point in 1..=POINTS {
-        let to = (first + (most - first) * point / POINTS).max(from + 1);
-        let rate = open.rate_of(to as f64).max(there.0);
-        let next: Vec<f64> = elements.iter().map(|element| element.present(rate).min(to as f64)).collect();
-        for n in from + 1..=to.min(most) {
-            let part = (n - from) as f64 / (to - from) as f64;
-            throughput[n] = there.0 + part * (rate - there.0);
-            present.iter_mut().zip(&there.1).zip(&next).for_each(|((own, a), b)| own[n] = a + part * (b - a));
-        }
-        (from, there) = (to, (rate, next));
+/// Rates at which more than a `few` leave, at some numbers of them up to `most` or just beyond: many inside hardly feel that they are a
+/// fixed number, so that is the rate at which as many would be there if it were open, and no less than that of fewer.
+fn as_if_open(
+    few: usize,
+    most: usize,
+    delay: Seconds,
+    elements: &[Element],
+    rate: PerSecond,
+) -> Vec<(usize, PerSecond)> {
+    if most == few {
+        return Vec::new();
     }
-    Equivalent { throughput, present }
+    let open = Open::of(delay, elements);
+    let mut before = (few, rate);
+    let point = |point: usize| {
+        let n = (few + (most - few) * point / POINTS).max(before.0 + 1);
+        before = (n, open.rate_of(n as f64).max(before.1));
+        before
+    };
+    (1..=POINTS).map(point).collect()
 }
 
 #[cfg(test)]
@@ -297,31 +345,38 @@ mod tests {
         Element { demand, servers, others: 0.0, copies: 1 }
     }
 
+    /// The chances that so many are inside.
+    fn surely(n: usize) -> Vec<f64> {
+        let mut chances = vec![0.0; n + 1];
+        chances[n] = 1.0;
+        chances
+    }
+
     #[test]
     fn queues_drawn_at_random_are_as_many_elements() {
         let apart = [element(0.3, 1.0), element(0.2, 2.0), element(0.2, 2.0), element(0.2, 2.0)];
         let copies = [element(0.3, 1.0), Element { copies: 3, ..element(0.6, 2.0) }];
-        let (apart, copies) = (equivalent(9, 0.5, &apart), equivalent(9, 0.5, &copies));
+        let rates = (throughput(9, 0.5, &apart), throughput(9, 0.5, &copies));
         for n in 0..=9 {
-            assert!((apart.throughput[n] - copies.throughput[n]).abs() < 1e-12);
-            let all = apart.present[1][n] + apart.present[2][n] + apart.present[3][n];
-            assert!((all - copies.present[1][n]).abs() < 1e-12);
+            assert!((rates.0[n] - rates.1[n]).abs() < 1e-12);
+            let (apart, copies) = (present(0.5, &apart, &surely(n)), present(0.5, &copies, &surely(n)));
+            assert!((apart[1..].iter().sum::<f64>() - copies[1]).abs() < 1e-12);
         }
     }
 
     #[test]
     fn a_part_is_the_closed_network_it_is() {
         let elements = [element(0.3, 1.0), element(0.8, 3.0)];
-        let part = equivalent(12, 0.5, &elements);
+        let rates = throughput(12, 0.5, &elements);
         let stations = [
             Station { demand: 0.3, servers: Some(1), others: 0.0 },
             Station { demand: 0.8, servers: Some(3), others: 0.0 },
         ];
         for n in [1u32, 5, 12] {
             let closed = mva::solve(n, 0.5, &stations);
-            assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 1e-12);
-            for (own, (present, _)) in part.present.iter().zip(&closed.stations) {
-                assert!((own[n as usize] / present - 1.0).abs() < 1e-12);
+            assert!((rates[n as usize] / closed.throughput - 1.0).abs() < 1e-12);
+            for (own, (known, _)) in present(0.5, &elements, &surely(n as usize)).iter().zip(&closed.stations) {
+                assert!((own / known - 1.0).abs() < 1e-12);
             }
         }
     }
@@ -329,14 +384,17 @@ mod tests {
     #[test]
     fn a_large_part_is_about_the_closed_network_it_is() {
         let elements = [element(0.03, 2.0), element(0.08, 8.0)];
-        let part = equivalent(400, 2.0, &elements);
+        let rates = throughput(400, 2.0, &elements);
         let stations = [
             Station { demand: 0.03, servers: Some(2), others: 0.0 },
             Station { demand: 0.08, servers: Some(8), others: 0.0 },
         ];
         for n in [40u32, 120, 200, 400] {
             let closed = mva::solve(n, 2.0, &stations);
-            assert!((part.throughput[n as usize] / closed.throughput - 1.0).abs() < 0.02, "{n}");
+            assert!((rates[n as usize] / closed.throughput - 1.0).abs() < 0.02, "{n}");
+            for (own, (known, _)) in present(2.0, &elements, &surely(n as usize)).iter().zip(&closed.stations) {
+                assert!((own / known - 1.0).abs() < 0.05, "{n}: {own} {known}");
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::again::Link;
 use super::climb::Rungs;
 use super::rough::{self, Rough};
-use super::{Composed, Mean, OrderStatistic, Tail, knots};
+use super::{Composed, Mean, OrderStatistic, Tail};
 use crate::distribution::{Distribution, Law, Table};
 use crate::network::{Guarded, Step};
 
@@ -131,16 +131,16 @@ impl<'s> Composed<'s> {
 fn parallel_law(statistic: &OrderStatistic, means: &[Mean], roughs: &[Rough]) -> ParallelLaw {
     let rough = rough::parallel(roughs, statistic.needed);
     let success = rough.success;
-    let mean = statistic.mean(rough.mean.max(means.iter().map(|mean| mean.all).fold(0.0, f64::max)));
-    let beyond = mean - rough.shift;
-    let law = if beyond <= 1e-12 * mean {
-        Law::constant(0.0)
-    } else {
-        let knots = knots(|t| statistic.exceeding(rough.shift + t), beyond, f64::INFINITY);
-        let table = Table::new(knots);
+    let about = rough.mean.max(means.iter().map(|mean| mean.all).fold(0.0, f64::max)) - rough.shift;
+    let (law, beyond) = if about > 1e-12 * rough.mean && about.is_finite() {
+        let reading = statistic.read(rough.shift, about);
+        let (table, beyond) = (Table::new(reading.knots()), reading.mean());
         let factor = beyond / table.moment(1);
-        Law::Table(table.scaled(factor))
+        (Law::Table(table.scaled(factor)), beyond)
+    } else {
+        (Law::constant(0.0), about.max(0.0))
     };
+    let mean = rough.shift + beyond;
     let chances = statistic.decisive(mean);
     let critical: Vec<f64> = chances
         .iter()

@@ -51,19 +51,17 @@ pub(super) fn apply(limited: &[Limited], stations: &mut [StationState], gates: &
 }
 
 impl Solver<'_> {
-    /// Notes what waits at the stations and pools of a section are multiplied by, where so many are inside with these chances and so
-    /// many of those are at each.
+    /// Notes what waits at the stations and pools of a section are multiplied by, where it is passed so often and so many are at each.
     pub(super) fn limit_inside(
         &mut self,
         section: &Section,
         elements: &[Element],
-        present: &[Vec<f64>],
-        inside: &[f64],
-        (passed, crowded): (PerSecond, bool),
+        present: &[f64],
+        passed: PerSecond,
+        crowded: bool,
     ) {
         let stations = self.network.stations.len();
-        let part = |(element, present): (&Element, &Vec<f64>)| {
-            let present: f64 = inside.iter().zip(present).map(|(chance, n)| chance * n).sum();
+        let part = |(element, present): (&Element, &f64)| {
             let busy = passed * element.demand;
             let open = element.present(passed) - busy;
             if open > 1e-12 * busy { ((present - busy) / open).max(0.0) } else { 1.0 }

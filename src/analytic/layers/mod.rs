@@ -31,7 +31,7 @@ use super::traffic::Variability;
 use crate::discipline::{Delay, Knowledge};
 use crate::math::bucket;
 use crate::math::entrance::{Entrance, entrance};
-use crate::math::equivalent::{Element, equivalent};
+use crate::math::equivalent::{self, Element};
 use crate::math::lasting::Lasting;
 use crate::network::flows::{Flows, Losses};
 use crate::network::{Network, Pool, PoolId, PoolKind, Service, ServiceId, Workload};
@@ -206,28 +206,28 @@ impl Solver<'_> {
         let most = tokens(self.network, pool);
         let rate = asked / groups;
         let elements: Vec<Element> = self.elements(pool.per, section, groups, 1.0);
-        let part = equivalent(most, section.delay, &elements);
-        let capacity = part.throughput[most];
+        let throughput = equivalent::throughput(most, section.delay, &elements);
+        let capacity = throughput[most];
         let queue = places(self.network, pool);
         let scv = self.scv(section, &elements, capacity);
         let arrivals = section.stations.first().map_or(1.0, |(station, _)| self.variability[*station].scv);
         let factor = 0.5 * (arrivals.min(20.0) + scv);
         let own_capacity = self.own_capacity(section, groups, most);
         let (load, own_load) = (rate / capacity, rate / own_capacity);
-        let (gate, inside) = entered(rate, groups, &part.throughput, queue, factor);
+        let (gate, inside) = entered(rate, groups, &throughput, queue, factor);
         let nearly_full = Knowledge::Approximate { p95_error: (CAPACITY / (1.0 - load).max(CAPACITY)) };
         let mut gate = Gate { load, own_load, knowledge: HELD.and(nearly_full), ..gate };
         let passed = rate * (1.0 - gate.held());
         let time = if passed > 0.0 { mean(&inside) / passed } else { most as f64 / capacity };
         let least_time = (most as f64 / own_capacity.max(f64::MIN_POSITIVE)).min(time);
-        let alone = (1.0 / part.throughput[1]).min(time);
+        let alone = (1.0 / throughput[1]).min(time);
         self.inside[id] = Some(Inside { time, alone, least_time, capacity: capacity * groups, scv });
         if self.covered[id] {
             gate.passed();
             self.gates[id] = gate;
             return;
         }
-        let crowds = gate.wait.is_some().then(|| self.crowds(id, rate, groups, &part.throughput, queue)).flatten();
+        let crowds = gate.wait.is_some().then(|| self.crowds(id, rate, groups, &throughput, queue)).flatten();
         let inside = match &crowds {
             Some(bulk) => {
                 gate.meet_crowds(bulk, (rate, groups), capacity, factor);
@@ -236,9 +236,10 @@ impl Solver<'_> {
             None => &inside,
         };
         let passed = rate * (1.0 - gate.held());
-        self.limit_inside(section, &elements, &part.present, inside, (passed, crowds.is_some()));
+        let present = equivalent::present(section.delay, &elements, inside);
+        self.limit_inside(section, &elements, &present, passed, crowds.is_some());
         self.gates[id] = gate;
-        self.throughput[id] = part.throughput;
+        self.throughput[id] = throughput;
     }
 
     /// The elements of what is done while something of a service, or of none, is held by one group of requests: stations, then

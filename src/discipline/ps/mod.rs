@@ -124,14 +124,13 @@ pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
         return Some(Visit { wait: Delay::None, law, knowledge: knowledge(queue.service.is_exponential()) });
     }
     let slowness = Slowness::new(&chain, queue);
-    let sizes = sizes(work);
-    let square = |x: f64| slowness.variance(x) + (x * slowdown) * (x * slowdown);
-    let second: f64 = sizes.iter().map(|(weight, x)| weight * square(*x)).sum();
-    let mean = work.mean() * slowdown;
     if queue.servers > 1 {
-        let law = slowness.tabulated(&sizes, slowdown, mean);
+        let law = slowness.tabulated(work, slowdown);
         return Some(Visit { wait: Delay::None, law, knowledge: TABULATED });
     }
+    let square = |x: f64| slowness.variance(x) + (x * slowdown) * (x * slowdown);
+    let second: f64 = sizes(work, &FINELY).iter().map(|(weight, x)| weight * square(*x)).sum();
+    let mean = work.mean() * slowdown;
     let shared = Shared::new(queue.arrival_rate, &queue.service, work);
     let knowledge = knowledge(shared.is_exact());
     if work.is_constant() {
@@ -182,59 +181,67 @@ impl Slowness {
         2.0 * self.variance * self.memory * self.memory * (u + (-u).exp_m1())
     }
 
-    /// The law of the response time over sizes, on knots.
-    fn tabulated(&self, sizes: &[(f64, f64)], slowdown: f64, mean: f64) -> Law {
-        let parts: Vec<(f64, Part)> = sizes
-            .iter()
-            .map(|(weight, x)| {
-                let alone = self.free * (-self.crowding * x).exp();
-                (*weight, Part::new(*x, x * (slowdown - 1.0), self.variance(*x), alone))
-            })
-            .collect();
-        let exceeding = |t: f64| parts.iter().map(|(weight, part)| weight * part.exceeding(t)).sum::<f64>();
-        let (mut low, mut high) = (mean, mean);
-        while exceeding(low) < 1.0 - 1e-4 && low > mean * 1e-9 {
+    /// Chance that work `x` meets nobody who is in its way.
+    fn alone(&self, x: f64) -> f64 {
+        self.free * (-self.crowding * x).exp()
+    }
+
+    /// The law of the response time of this work, on knots.
+    fn tabulated(&self, work: &Law, slowdown: f64) -> Law {
+        let mean = work.mean() * slowdown;
+        let part = |(weight, x): (f64, f64)| {
+            let (alone, met) = (self.alone(x), Met::new(x, x * (slowdown - 1.0), self.variance(x), self.alone(x)));
+            (weight * (1.0 - alone), met)
+        };
+        let mut met: Vec<(f64, Met)> = sizes(work, &COARSELY).into_iter().map(part).collect();
+        met.retain(|(weight, _)| *weight > HARDLY_ANY);
+        let in_the_way = |t: f64| met.iter().map(|(weight, met)| weight * met.exceeding(t)).sum::<f64>();
+        // All who are late by their work alone are late.
+        let about = |t: f64| self.alone(t) * work.exceeding(t) + in_the_way(t);
+        let (mut low, mut high) = (work.at_score(-END, 1.0 - LEFT), work.at_score(END, LEFT).max(mean));
+        while about(low) < 1.0 - 1e-4 && low > mean * 1e-9 {
             low *= 0.7;
         }
-        while exceeding(high) > 1e-6 && high < mean * 1e9 {
+        while about(high) > 1e-6 && high < mean * 1e9 {
             high *= 1.3;
         }
         let ratio = (high / low).powf(1.0 / (KNOTS - 1) as f64);
-        let mut knots: Vec<(f64, f64)> = (0..KNOTS)
-            .map(|i| {
-                let t = low * ratio.powi(i as i32);
-                (t, exceeding(t))
-            })
-            .collect();
-        knots[0].1 = 1.0;
-        knots[KNOTS - 1].1 = 0.0;
-        for i in 1..KNOTS {
-            knots[i].1 = knots[i].1.min(knots[i - 1].1);
+        let mut knots: Vec<(f64, f64)> = Vec::with_capacity(KNOTS);
+        // From the end on: those whom nobody was in the way of are late by their work, each size with its own chance.
+        let (mut alone, mut after) = (0.0, (high, 0.0));
+        for i in (1..KNOTS - 1).rev() {
+            let t = low * ratio.powi(i as i32);
+            let longer = work.exceeding(t);
+            alone += self.alone(0.5 * (t + after.0)) * (longer - after.1);
+            let tail = knots.last().map_or(0.0, |(_, tail): &(f64, f64)| *tail).max(alone + in_the_way(t)).min(1.0);
+            knots.push((t, tail));
+            after = (t, longer);
         }
-        let table = Table::new(knots);
+        let all = [(low, 1.0)].into_iter().chain(knots.into_iter().rev()).chain([(high, 0.0)]).collect();
+        let table = Table::new(all);
         let factor = mean / table.moment(1);
         Law::Table(table.scaled(factor))
     }
 }
 
-/// Work of size `least`; with probability `alone` nothing beyond it, otherwise gamma time.
-struct Part {
+/// Of those with work of size `least` who have met others: gamma time beyond it.
+struct Met {
     least: f64,
-    alone: f64,
     shape: f64,
     scale: f64,
 }
 
-impl Part {
-    fn new(least: f64, beyond: f64, variance: f64, alone: f64) -> Part {
+impl Met {
+    /// Where all of that size, those who are alone too, take so much longer on average, with this variance.
+    fn new(least: f64, beyond: f64, variance: f64, alone: f64) -> Met {
         let met = 1.0 - alone;
         if beyond <= 0.0 || variance <= 0.0 || met <= 1e-12 {
-            return Part { least, alone: 1.0, shape: 1.0, scale: 0.0 };
+            return Met { least, shape: 1.0, scale: 0.0 };
         }
-        // Of those who meet others; never less variable than the mean allows.
+        // Never less variable than the mean allows.
         let mean = beyond / met;
         let spread = ((variance + beyond * beyond) / met - mean * mean).max(1e-4 * mean * mean);
-        Part { least, alone, shape: mean * mean / spread, scale: spread / mean }
+        Met { least, shape: mean * mean / spread, scale: spread / mean }
     }
 
     fn exceeding(&self, t: f64) -> f64 {
@@ -243,17 +250,27 @@ impl Part {
         } else if self.scale == 0.0 {
             0.0
         } else {
-            (1.0 - self.alone) * special::gamma_upper(self.shape, (t - self.least) / self.scale)
+            special::gamma_upper(self.shape, (t - self.least) / self.scale)
         }
     }
 }
 
+/// Fewer than this say nothing.
+const HARDLY_ANY: f64 = 1e-9;
+
+/// Ends of the panels of normal scores on which sizes are taken.
+const FINELY: [f64; 5] = [-4.2, -1.6, 0.0, 1.6, 4.2];
+const COARSELY: [f64; 3] = [-4.2, 0.0, 4.2];
+
+/// A normal score, and the part that is beyond it: as good as all sizes lie within.
+const END: f64 = 3.72;
+const LEFT: f64 = 1e-4;
+
 /// Sizes of work with their weights: nodes of a quadrature over its normal scores.
-fn sizes(work: &Law) -> Vec<(f64, f64)> {
+fn sizes(work: &Law, scores: &[f64]) -> Vec<(f64, f64)> {
     if work.is_constant() {
         return vec![(1.0, work.mean())];
     }
-    let scores = [-4.2, -1.6, 0.0, 1.6, 4.2];
     let mut nodes: Vec<(f64, f64)> = scores
         .windows(2)
         .flat_map(|pair| quadrature::panel(pair[0], pair[1]))

@@ -15,7 +15,7 @@
 //! Source: Coffman, Muntz and Trotter (1970); Ott (1984); Yashkov (1983); Zwart and Boxma, Sojourn time asymptotics in
 //! the M/G/1 processor sharing queue, Queueing Systems 35 (2000), theorem 3.1.
 
-use super::sizes;
+use super::{FINELY, sizes};
 use crate::distribution::{Distribution, Hyperexponential, Law, Transformed};
 use crate::math::inversion::Line;
 use crate::math::quadrature;
@@ -158,7 +158,7 @@ impl Shared {
         let parts = exponentials(size);
         let (size, exact) = match parts {
             Some(parts) => (Size::Parallel(parts), known),
-            None => (Size::Some(sizes(size)), known && size.is_constant()),
+            None => (Size::Some(sizes(size, &FINELY)), known && size.is_constant()),
         };
         Shared { arrival_rate, rho, work: all, size, beyond: None, moments: (0.0, 0.0), exact }
     }
