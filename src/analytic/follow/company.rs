@@ -23,6 +23,11 @@ const FEW: f64 = 0.2;
 /// What happens to them is followed no further than this effort.
 const MEETING_EFFORT: f64 = 200_000.0;
 
+/// Whom a request waits for that is its own may be anybody, where these waits, and those that they would be among others who come as
+/// often as they do, are no larger a part of its work; after so many forks of every kind have been seen.
+const LITTLE: f64 = 1e-3;
+const FORKS: f64 = 10.0;
+
 /// Company is taken as it was where arrivals have changed by no more than this part.
 const SAME: f64 = 0.02;
 
@@ -185,15 +190,57 @@ fn company(
     let program = Program::new(network);
     let mut machine = Machine::new(network, &program, Places::before(network, flows, losses, memories));
     // First a few, as if all visits of others came by themselves; then all, among others like those.
-    let mut few = sample(network, flows, losses, &entries, FEW, &mut machine);
+    let (mut few, followed) = sample(network, flows, losses, &entries, FEW, &mut machine);
     few.finish(network, flows);
+    let is_little = |w: usize| {
+        own_waits(network, flows, &machine.places, &few, w) <= LITTLE * work(network, flows, w)
+            && followed[w] * rarest_fork(network, flows, w) >= FORKS * rates[w]
+    };
+    if (0..rates.len()).filter(|w| rates[*w] > 0.0).all(is_little) {
+        return Some(few);
+    }
     machine.places.meet(&few);
-    let mut company = sample(network, flows, losses, &entries, 1.0, &mut machine);
+    let (mut company, _) = sample(network, flows, losses, &entries, 1.0, &mut machine);
     company.finish(network, flows);
     Some(company)
 }
 
-/// Follows requests of all entries, so many of those that are wanted, and counts what they meet.
+/// What requests of a workload wait for their own per second, or would among others.
+fn own_waits(network: &Network, flows: &Flows, places: &Places, company: &Company, w: usize) -> f64 {
+    let came = flows.came(network);
+    let each = company.waited_by[w].iter().zip(&came).enumerate();
+    each.map(|(id, ((waited, behind), came))| came[w] * (waited + places.busy(id) * (behind - waited).max(0.0))).sum()
+}
+
+/// The work that requests of a workload bring per second.
+fn work(network: &Network, flows: &Flows, w: usize) -> f64 {
+    network.visits.iter().zip(flows.visits.iter()).map(|(visit, rates)| rates[w] * visit.time.mean()).sum()
+}
+
+/// How often that is done at once, or sent off, per second which requests of a workload do least often.
+fn rarest_fork(network: &Network, flows: &Flows, w: usize) -> PerSecond {
+    let each = network.operations.iter().zip(flows.operations.iter());
+    each.map(|(operation, rates)| rarest(&operation.steps, rates[w])).fold(f64::INFINITY, f64::min)
+}
+
+/// The same of some steps that are done so often; infinite where nothing is.
+fn rarest(steps: &[Step], rate: PerSecond) -> PerSecond {
+    let of = |step: &Step| match step {
+        _ if rate <= 0.0 => f64::INFINITY,
+        Step::Send(_) => rate,
+        Step::Choose { ways, .. } => {
+            ways.iter().map(|(weight, steps)| rarest(steps, weight * rate)).fold(f64::INFINITY, f64::min)
+        }
+        step => {
+            let mut least = if matches!(step, Step::Parallel { .. }) { rate } else { f64::INFINITY };
+            step.inner(|steps| least = least.min(rarest(steps, rate)));
+            least
+        }
+    };
+    steps.iter().map(of).fold(f64::INFINITY, f64::min)
+}
+
+/// Follows requests of all entries, so many of those that are wanted, and counts what they meet; and how many of each workload.
 fn sample(
     network: &Network,
     flows: &Flows,
@@ -201,7 +248,8 @@ fn sample(
     entries: &[(usize, OperationId, PerSecond)],
     share: f64,
     machine: &mut Machine<'_>,
-) -> Company {
+) -> (Company, Vec<f64>) {
+    let mut followed = vec![0.0; network.workloads.len()];
     let all: f64 = entries.iter().map(|(_, _, rate)| rate).sum();
     let visits: f64 = flows.visits.iter().flatten().sum::<f64>() / all;
     let mut company = Company::none(network);
@@ -218,8 +266,9 @@ fn sample(
             count += 1;
         }
         company.count(&mut machine.places, w, rate / count as f64);
+        followed[w] += count as f64;
     }
-    company
+    (company, followed)
 }
 
 /// What is known of the company of visits, at which arrival rates of stations.

@@ -133,6 +133,14 @@ impl Places {
         self.places.iter_mut().zip(&company.waited).for_each(|(place, waited)| place.meet(*waited));
     }
 
+    /// The chance to wait for others at a station or, after these, a pool.
+    pub fn busy(&self, id: usize) -> f64 {
+        match self.places.get(id) {
+            Some(place) => place.wait.chance,
+            None => self.pools[id - self.places.len()].wait.chance,
+        }
+    }
+
     /// Begins with another request.
     pub fn clear(&mut self) {
         for station in self.touched.drain(..) {
