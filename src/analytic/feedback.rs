@@ -20,10 +20,6 @@ const ERRORS: f64 = 2.0;
 /// How often they are at most.
 const FOLLOWED: usize = 6;
 
-/// Flows settle within a round to such a part of what that is expected to move, and to this at least.
-const CLOSELY: f64 = 0.1;
-const LOOSELY: f64 = 1e-5;
-
 /// Where they move less than this, whom requests meet can be learned.
 const NEAR: f64 = 1e-2;
 
@@ -167,9 +163,9 @@ impl<'n> Feedback<'n> {
         !self.guarded.is_empty() || self.network.workloads.iter().any(Workload::is_closed)
     }
 
-    /// How closely flows are to settle within the next round: no more closely than that will, unless nothing else is to.
+    /// How closely flows are to settle within a round: no more closely than all, unless nothing else is to.
     pub fn tolerance(&self) -> f64 {
-        if self.is_open() { (CLOSELY * self.next).clamp(CLOSELY * SETTLED, LOOSELY) } else { TOLERANCES.flows }
+        if self.is_open() { SETTLED } else { TOLERANCES.flows }
     }
 
     /// Whether the next round is expected to be the last.
@@ -207,14 +203,12 @@ impl<'n> Feedback<'n> {
         }
         // Chances are no further apart than by one before anything is known.
         let before = if self.rounds == 0 { 1.0 } else { self.apart };
-        // Flows that were to settle loosely may have done so closely, or not at all.
-        let closely = solution.apart < CLOSELY * SETTLED || solution.apart > self.tolerance();
         self.apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
         self.next = if before > 0.0 { self.apart * self.apart / before } else { 0.0 };
         let next = self.steps.next(&taken, &led);
         self.take(&next);
         self.rounds += 1;
-        self.apart < SETTLED && closely || self.rounds == MOST_ROUNDS
+        self.apart < SETTLED || self.rounds == MOST_ROUNDS
     }
 
     /// Takes these values, in the order in which they were gathered.

@@ -85,7 +85,7 @@ impl Element {
 }
 
 /// A chance that says nothing.
-const NO_CHANCE: f64 = 1e-20;
+const NO_CHANCE: f64 = 1e-15;
 
 /// Rates at which so many customers leave a part, from none inside on up to `most`.
 pub fn throughput(most: usize, delay: Seconds, elements: &[Element]) -> Vec<PerSecond> {
