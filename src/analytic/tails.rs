@@ -1,9 +1,9 @@
 //! The tail of a response time, in whatever form it is known, and order statistics of several.
 
 use crate::discipline::{Delay, Sojourn};
-use crate::distribution::Law;
+use crate::distribution::{Law, Table};
 use crate::math::curve::Curve;
-use crate::math::ladder::{EULER, Ladder, NODES};
+use crate::math::ladder::{EULER, Ladder, NODES, Stretch};
 use crate::math::{quadrature, roots};
 use crate::network::flows::at_least;
 use crate::prediction::Times;
@@ -11,8 +11,8 @@ use crate::system::Metric;
 use num_complex::Complex64;
 use std::sync::LazyLock;
 
-/// Knots of the law of a parallel step.
-const KNOTS: usize = 72;
+/// Knots of the law of a parallel step or a guarded call, at most.
+const KNOTS: usize = 96;
 
 /// Below the time that this part exceeds a tail is drawn straight.
 const MOST_EXCEED: f64 = 0.6;
@@ -181,18 +181,15 @@ pub(super) fn is_formula(wait: &Delay, law: &Law) -> bool {
     }
 }
 
-/// Knots of a law with this tail and about this mean, all below `end`.
-pub(super) fn knots(exceeding: impl Fn(f64) -> f64, mean: f64, end: f64) -> Vec<(f64, f64)> {
+/// The law with this tail and mean, all of it below `end`.
+pub(super) fn table(exceeding: impl Fn(f64) -> f64, mean: f64, end: f64, ladder: &Ladder) -> Table {
     let (low, high) = ends(&exceeding, mean, end);
-    let ratio = (high / low).powf(1.0 / (KNOTS - 1) as f64);
-    let mut knots: Vec<(f64, f64)> = vec![(0.0, 1.0)];
-    for i in 0..KNOTS {
-        let t = low * ratio.powi(i as i32);
-        let tail = exceeding(t).min(knots[i].1);
-        knots.push((t, tail));
-    }
-    knots[KNOTS].1 = 0.0;
-    knots
+    let stretch = Stretch::between(ladder, low, high, KNOTS);
+    let falling = |lowest: &mut f64, i: usize| {
+        *lowest = exceeding(stretch.time(i)).min(*lowest);
+        Some(*lowest)
+    };
+    Table::on_lattice(stretch, (0..stretch.count).scan(1.0, falling), end, mean)
 }
 
 /// Times that nearly all exceed and that next to none do, around a mean and below `end`.
@@ -270,7 +267,7 @@ impl OrderStatistic {
     }
 
     /// The tail beyond `shift`, which takes about so long, read at times a fixed ratio apart.
-    pub fn read(&self, shift: f64, about: f64) -> Reading<'_> {
+    pub fn read(&self, shift: f64, about: f64, ladder: &Ladder) -> Reading<'_> {
         let success = self.success();
         let mut parts = vec![0.0; self.parts.len()];
         let mut exceeding = |t: f64| {
@@ -278,14 +275,14 @@ impl OrderStatistic {
             self.exceeded(&mut parts, success)
         };
         let (low, high) = ends(&mut exceeding, about, f64::INFINITY);
-        let step = (high / low).ln() / (KNOTS - 1) as f64;
-        let mut tails: Vec<f64> = Vec::with_capacity(KNOTS);
+        let stretch = Stretch::between(ladder, low, high, KNOTS);
+        let mut tails: Vec<f64> = Vec::with_capacity(stretch.count);
         let mut before = 1.0f64;
-        while tails.len() < KNOTS || before > NOTHING_LEFT && tails.len() < MOST_READ {
-            before = exceeding(low * (step * tails.len() as f64).exp()).min(before);
+        while tails.len() < stretch.count || before > NOTHING_LEFT && tails.len() < MOST_READ {
+            before = exceeding(stretch.time(tails.len())).min(before);
             tails.push(before);
         }
-        Reading { statistic: self, shift, low, step, tails }
+        Reading { statistic: self, shift, stretch, tails }
     }
 
     /// The chance that each part is the one that ends the wait, whose mean is given: the last of all, the first of any.
@@ -325,42 +322,35 @@ impl OrderStatistic {
 const NOTHING_LEFT: f64 = 1e-8;
 const MOST_READ: usize = 3 * KNOTS;
 
-/// An order statistic at times a fixed ratio apart.
+/// An order statistic at the points of a lattice, and at those behind.
 pub(super) struct Reading<'s> {
     statistic: &'s OrderStatistic,
     /// What all times are beyond.
     shift: f64,
-    /// The first of them, and the logarithm of the ratio.
-    low: f64,
-    step: f64,
+    stretch: Stretch,
     /// Probability to exceed each, falling.
     tails: Vec<f64>,
 }
 
 impl Reading<'_> {
-    fn time(&self, i: usize) -> f64 {
-        self.low * (self.step * i as f64).exp()
-    }
-
     /// Mean beyond the shift, among the successful.
     pub fn mean(&self) -> f64 {
-        if self.statistic.is_smooth() {
-            let scale = self.shift + self.time(KNOTS / 2);
-            return quadrature::half_line(scale, |t| self.statistic.exceeding(t)) - self.shift;
+        let Reading { statistic, shift, stretch, tails } = self;
+        if statistic.is_smooth() {
+            let scale = shift + stretch.time(stretch.count / 2);
+            return quadrature::half_line(scale, |t| statistic.exceeding(t)) - shift;
         }
         // On logarithms of time the trapezoidal rule is as good as exact for what is smooth, once its ends are mended (Euler, Maclaurin): at
         // the last nothing is left, at the first the tail is flat.
-        let each = self.tails.iter().enumerate().map(|(i, tail)| self.time(i) * tail);
-        let first = self.low * self.tails[0];
-        let beyond_first = self.step * (each.sum::<f64>() - 0.5 * first + self.step / 12.0 * first);
-        0.5 * self.low * (1.0 + self.tails[0]) + beyond_first
+        let (step, low) = (stretch.step(), stretch.time(0));
+        let each = tails.iter().enumerate().map(|(i, tail)| stretch.time(i) * tail);
+        let first = low * tails[0];
+        let beyond_first = step * (each.sum::<f64>() - 0.5 * first + step / 12.0 * first);
+        0.5 * low * (1.0 + tails[0]) + beyond_first
     }
 
-    /// Knots of its law.
-    pub fn knots(&self) -> Vec<(f64, f64)> {
-        let own = self.tails.iter().take(KNOTS).enumerate().map(|(i, tail)| (self.time(i), *tail));
-        let mut knots: Vec<(f64, f64)> = [(0.0, 1.0)].into_iter().chain(own).collect();
-        knots[KNOTS].1 = 0.0;
-        knots
+    /// Its law, which has this mean.
+    pub fn law(&self, mean: f64) -> Table {
+        Table::on_lattice(self.stretch, self.tails.iter().copied(), f64::INFINITY, mean)
     }
 }

@@ -14,17 +14,14 @@
 //!
 //! The factors `E` depend on nothing of the law or the model: they are computed once.
 
+use super::columns::BETWEEN;
 use super::numeric::Support;
 use super::{Distribution, Law};
 use crate::math::inversion::Line;
-use crate::math::ladder::{self, NODES};
-use crate::math::quadrature;
+use crate::math::ladder::{self, FINEST};
 use crate::unit::Seconds;
 use num_complex::Complex64;
-use std::sync::{Arc, LazyLock};
-
-/// Lattices of half, a quarter and an eighth of the step serve laws that vary little.
-const FINEST: usize = 3;
+use std::sync::Arc;
 
 /// Steps per length over which the density is smooth: interpolation is then right to about 1e-6.
 const COARSENESS: f64 = 0.25;
@@ -67,9 +64,8 @@ impl Lattice {
 
     /// The lattice of a law whose density is smooth on the logarithm of time.
     fn of(law: &Law, support: Support, density: impl Fn(Seconds) -> f64, unit: Seconds) -> Option<Lattice> {
-        let step = |fineness: usize| ladder::STEP / (1u32 << fineness) as f64;
-        let fineness = (0..=FINEST).find(|fineness| step(*fineness) <= COARSENESS * support.grain)?;
-        let h = step(fineness);
+        let fineness = (0..=FINEST).find(|fineness| ladder::step(*fineness) <= COARSENESS * support.grain)?;
+        let h = ladder::step(fineness);
         let point = |t: f64| ((t / unit).ln() / h).round();
         // From the median outwards, until what is left is not worth following.
         let middle = point(law.quantile(0.5));
@@ -142,20 +138,7 @@ impl Distribution for Lattice {
         let Some(point) = ladder::lattice_point(self.unit, line, out.len()) else {
             return self.law.transform(line, out);
         };
-        let factors = &FACTORS[self.fineness];
-        let from = self.first - point * (1i32 << self.fineness);
-        let mut sums = [0.0; 2 * NODES];
-        // Four points at once: the sums stay in registers.
-        for (masses, offset) in self.masses.chunks(4).zip((from..).step_by(4)) {
-            let columns = std::array::from_fn(|i| factors.column(offset + i as i32));
-            let mass = std::array::from_fn(|i| masses.get(i).copied().unwrap_or(0.0));
-            let ([Some(a), Some(b), Some(c), Some(d)], [p, q, r, s]) = (columns, mass) else { break };
-            for k in 0..2 * NODES {
-                sums[k] += p * a[k] + q * b[k] + r * c[k] + s * d[k];
-            }
-        }
-        let (real, imaginary) = sums.split_at(NODES);
-        out.iter_mut().zip(real.iter().zip(imaginary)).for_each(|(value, (re, im))| *value = Complex64::new(*re, *im));
+        BETWEEN[self.fineness].sum(self.first - point * (1i32 << self.fineness), &self.masses, out);
     }
 
     fn decay_rate(&self) -> f64 {
@@ -177,77 +160,6 @@ impl Distribution for Lattice {
             masses: Arc::new([]),
         })
     }
-}
-
-/// The factors `E_k(i)` of one fineness.
-struct Factors {
-    first: i32,
-    /// `[i - first]`: the real parts of all nodes, then the imaginary parts.
-    columns: Vec<[f64; 2 * NODES]>,
-}
-
-static FACTORS: [LazyLock<Factors>; FINEST + 1] = [
-    LazyLock::new(|| Factors::new(0)),
-    LazyLock::new(|| Factors::new(1)),
-    LazyLock::new(|| Factors::new(2)),
-    LazyLock::new(|| Factors::new(3)),
-];
-
-impl Factors {
-    fn new(fineness: usize) -> Factors {
-        let h = ladder::STEP / (1u32 << fineness) as f64;
-        let real = ladder::EULER.real;
-        let fastest = real.hypot(std::f64::consts::PI * (NODES - 1) as f64);
-        let at = |x: f64| (x.ln() / h).ceil() as i32;
-        // Before the first the exponential is one, but for 1e-9; after the last it is zero, but for 1e-12.
-        let (first, last) = (at(1e-9 / fastest), at(28.0 / real) + 4);
-        let bent = at(0.05 / (fastest * h));
-        let mut columns = vec![[0.0; 2 * NODES]; (last - first + 1) as usize];
-        let powers = |x: f64| {
-            let turn = Complex64::cis(-std::f64::consts::PI * x);
-            let mut value = Complex64::from((-real * x).exp());
-            let mut column = [0.0; 2 * NODES];
-            for k in 0..NODES {
-                (column[k], column[NODES + k]) = (value.re, value.im);
-                value *= turn;
-            }
-            column
-        };
-        for i in first..bent {
-            // So slow that the interpolation's vanishing moments leave the value at the point.
-            columns[(i - first) as usize] = powers((h * f64::from(i)).exp());
-        }
-        for cell in bent - 3..=last + 2 {
-            let turns = fastest * h * (h * f64::from(cell + 1)).exp();
-            let pieces = (turns / 12.0).ceil().max(1.0);
-            for piece in 0..pieces as usize {
-                let from = piece as f64 / pieces;
-                for (u, weight) in quadrature::panel(from, from + 1.0 / pieces) {
-                    let values = powers((h * (f64::from(cell) + u)).exp());
-                    for (neighbour, share) in (cell - 2..).zip(quintic(u)) {
-                        if (bent..=last).contains(&neighbour) {
-                            let sums = columns[(neighbour - first) as usize].iter_mut();
-                            sums.zip(&values).for_each(|(sum, value)| *sum += weight * share * value);
-                        }
-                    }
-                }
-            }
-        }
-        Factors { first, columns }
-    }
-
-    /// The factors at an offset; `None` where they vanish.
-    fn column(&self, offset: i32) -> Option<&[f64; 2 * NODES]> {
-        self.columns.get((offset - self.first).max(0) as usize)
-    }
-}
-
-/// Weights of the six points around `u` in [0, 1], at -2 to 3, in the interpolation of degree five.
-fn quintic(u: f64) -> [f64; 6] {
-    std::array::from_fn(|i| {
-        let own = i as f64 - 2.0;
-        (0..6).filter(|j| *j != i).map(|j| j as f64 - 2.0).map(|other| (u - other) / (own - other)).product()
-    })
 }
 
 #[cfg(test)]

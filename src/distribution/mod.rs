@@ -3,6 +3,7 @@
 //! One law a file, and [`Law`] as the table of all of them. Every law knows its moments, its distribution function and
 //! quantiles, and its Laplace-Stieltjes transform along a vertical line, which is what queueing formulas are made of.
 
+mod columns;
 mod constant;
 mod derived;
 mod empirical;

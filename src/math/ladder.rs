@@ -55,6 +55,49 @@ impl Ladder {
     }
 }
 
+/// Lattices of half, a quarter and an eighth of the step serve what varies little.
+pub const FINEST: usize = 3;
+
+/// Neighbouring points of a lattice whose step is halved so often.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stretch {
+    /// The time of point 0.
+    pub unit: Seconds,
+    /// How often the step is halved.
+    pub fineness: usize,
+    /// Number of the first point.
+    pub first: i32,
+    /// How many they are.
+    pub count: usize,
+}
+
+impl Stretch {
+    /// The finest from `low` to `high`, or just beyond, of no more points than this, if there is one; else the coarsest.
+    pub fn between(ladder: &Ladder, low: Seconds, high: Seconds, most: usize) -> Stretch {
+        let of = |fineness: usize| {
+            let number = |t: Seconds| (t / ladder.unit).ln() / step(fineness);
+            let (first, last) = (number(low).floor() as i32, number(high).ceil() as i32);
+            Stretch { unit: ladder.unit, fineness, first, count: last.saturating_sub(first).max(1) as usize + 1 }
+        };
+        (1..=FINEST).rev().map(of).find(|stretch| stretch.count <= most).unwrap_or_else(|| of(0))
+    }
+
+    /// Logarithm of the ratio of neighbours.
+    pub fn step(&self) -> f64 {
+        step(self.fineness)
+    }
+
+    /// The time of a point, counted from the first.
+    pub fn time(&self, i: usize) -> Seconds {
+        self.unit * (self.step() * (f64::from(self.first) + i as f64)).exp()
+    }
+}
+
+/// Logarithm of the ratio of neighbouring points where the step is halved so often.
+pub fn step(fineness: usize) -> f64 {
+    STEP / (1u32 << fineness) as f64
+}
+
 /// The lattice point at which the time of a line lies, when it is a line for [`EULER`] and lies on the lattice of this
 /// unit.
 pub fn lattice_point(unit: Seconds, line: Line, nodes: usize) -> Option<i32> {

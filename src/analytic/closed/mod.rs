@@ -325,7 +325,7 @@ impl<'n> Users<'n> {
         let all: f64 = (0..throughput.len()).map(flow).sum();
         let others = (0..throughput.len()).map(|k| flow(k) * self.work[k][i]).sum::<f64>() / all;
         let ClassState { treatment: Treatment::Shared(queue), .. } = self.class(i, w) else { return 0.0 };
-        let Some(open) = ps::visit(&queue, &queue.service).filter(|_| others > 0.0) else { return 0.0 };
+        let Some(open) = ps::own_visit(&queue).filter(|_| others > 0.0) else { return 0.0 };
         let mean = open.law.mean();
         let (met, variance) = sharing::moments(&present[i], servers, own, others);
         variance * (mean / met).powi(2) - mean * mean * open.law.scv()

@@ -17,8 +17,8 @@
 
 use super::rough::{Failure, Rough};
 use super::sheet::{Sheet, made_by_chance, multiply_law, product, repeated};
-use super::{Composed, Mean, Solution, Tail, knots, mean_of};
-use crate::distribution::{Distribution, Gamma, Law, Table, Uniform};
+use super::{Composed, Mean, Solution, Tail, mean_of, table};
+use crate::distribution::{Distribution, Gamma, Law, Uniform};
 use crate::math::erlang;
 use crate::network::Guarded;
 use crate::network::flows;
@@ -214,9 +214,7 @@ impl Composed<'_> {
         let law = if beyond <= 1e-12 * rough.mean {
             Law::constant(0.0)
         } else {
-            let table = Table::new(knots(exceeding, beyond, end));
-            let factor = beyond / table.moment(1);
-            Law::Table(table.scaled(factor))
+            Law::Table(table(exceeding, beyond, end, &self.ladder))
         };
         GuardLaw { law, mean: rough.shift.min(latest) + beyond, tries }
     }

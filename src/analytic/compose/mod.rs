@@ -23,7 +23,7 @@ mod sheet;
 use super::Solution;
 use super::follow::{self, Sample, Timed};
 use super::stations::{Treatment, fast};
-use super::tails::{OrderStatistic, Tail, is_formula, knots, mean_of};
+use super::tails::{OrderStatistic, Tail, is_formula, mean_of, table};
 use crate::discipline::fcfs::Queue;
 use crate::discipline::{Delay, priority, ps};
 use crate::distribution::{Distribution, Law};
@@ -373,6 +373,7 @@ fn reach(network: &Network, slot: usize, classes: usize, sent: bool, reached: &m
 /// What each visit meets, per class.
 fn meetings(solution: &Solution<'_>) -> Rows<Option<Meeting>> {
     let network = solution.network;
+    let ladder = Ladder { unit: network.unit };
     // Of classes that share alike the first says what all meet.
     let mut sharing: Option<(VisitId, &Queue, Option<ps::Visit>)> = None;
     Rows::from_fn(network.visits.len(), network.classes, |id, class| {
@@ -388,7 +389,7 @@ fn meetings(solution: &Solution<'_>) -> Rows<Option<Meeting>> {
             Treatment::Shared(queue) => {
                 let (_, _, shared) = match &sharing {
                     Some(known) if (known.0, known.1) == (id, queue) => known,
-                    _ => sharing.insert((id, queue, ps::visit(queue, &visit.time))),
+                    _ => sharing.insert((id, queue, ps::visit(queue, &visit.time, &ladder))),
                 };
                 let ps::Visit { wait, law, .. } = shared.clone()?;
                 Meeting { wait, law }

@@ -4,7 +4,8 @@ use super::again::Link;
 use super::climb::Rungs;
 use super::rough::{self, Rough};
 use super::{Composed, Mean, OrderStatistic, Tail};
-use crate::distribution::{Distribution, Law, Table};
+use crate::distribution::Law;
+use crate::math::ladder::Ladder;
 use crate::network::{Guarded, Step};
 
 /// The law of one parallel step for one class.
@@ -121,22 +122,21 @@ impl<'s> Composed<'s> {
             let steps: Vec<&[Step]> = branches.iter().map(|b| b.steps).collect();
             let together = self.together(&steps, class);
             let roughs: Vec<Rough> = branches.iter().map(|b| b.rough).collect();
-            let law = parallel_law(&OrderStatistic { parts, needed, together }, &means, &roughs);
+            let law = parallel_law(&OrderStatistic { parts, needed, together }, &means, &roughs, &self.ladder);
             self.parallels[parallel * self.classes + class] = Some(law);
         }
     }
 }
 
 /// The law of a parallel step from the tails of its branches.
-fn parallel_law(statistic: &OrderStatistic, means: &[Mean], roughs: &[Rough]) -> ParallelLaw {
+fn parallel_law(statistic: &OrderStatistic, means: &[Mean], roughs: &[Rough], ladder: &Ladder) -> ParallelLaw {
     let rough = rough::parallel(roughs, statistic.needed);
     let success = rough.success;
     let about = rough.mean.max(means.iter().map(|mean| mean.all).fold(0.0, f64::max)) - rough.shift;
     let (law, beyond) = if about > 1e-12 * rough.mean && about.is_finite() {
-        let reading = statistic.read(rough.shift, about);
-        let (table, beyond) = (Table::new(reading.knots()), reading.mean());
-        let factor = beyond / table.moment(1);
-        (Law::Table(table.scaled(factor)), beyond)
+        let reading = statistic.read(rough.shift, about, ladder);
+        let beyond = reading.mean();
+        (Law::Table(reading.law(beyond)), beyond)
     } else {
         (Law::constant(0.0), about.max(0.0))
     };

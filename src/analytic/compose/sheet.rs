@@ -60,6 +60,7 @@ impl Sheet {
         let (identity, scale) = match law {
             // What stands in the model many times, and what costs much.
             Law::Lattice(lattice) if lattice.is_shared() => (lattice.identity(), 1.0),
+            Law::Table(table) if table.is_shared() => table.identity(),
             Law::Derived(derived) if !derived.is_formula() => derived.identity(),
             law => return law.transform(line, out),
         };

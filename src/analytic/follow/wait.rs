@@ -71,7 +71,7 @@ pub(super) fn brought(often: f64, all: Seconds, stream: &mut Stream) -> Seconds 
 /// How much longer work takes at a shared station for others' requests, if a visit takes so much longer for its own: as variable as
 /// makes response times as variable as they are.
 pub(super) fn slowness(queue: &Queue, own: Seconds) -> Option<Wait> {
-    let ps::Visit { wait, law, .. } = ps::visit(queue, &queue.service)?;
+    let ps::Visit { wait, law, .. } = ps::own_visit(queue)?;
     let work = queue.service.mean();
     let (time, square) =
         (wait.mean() + law.mean(), law.moment(2) + 2.0 * law.mean() * wait.mean() + wait.second_moment());

@@ -23,6 +23,7 @@ mod single;
 use super::fcfs::{self, Arrivals, Queue};
 use super::{Delay, Knowledge};
 use crate::distribution::{Derived, Distribution, Law, Table};
+use crate::math::ladder::{Ladder, Stretch};
 use crate::math::{erlang, quadrature, special};
 use several::{Chain, Several};
 use single::Shared;
@@ -30,8 +31,8 @@ use single::Shared;
 /// Chains of more states, which are near saturation, take longer than their figures are worth.
 const MOST_STATES: usize = 4000;
 
-/// Knots of a tabulated law.
-const KNOTS: usize = 64;
+/// Knots of a tabulated law, at most.
+const KNOTS: usize = 96;
 
 /// Mean response over work: how much longer everything takes than alone.
 pub fn slowdown(queue: &Queue) -> Option<f64> {
@@ -95,11 +96,7 @@ const TABULATED: Knowledge = Knowledge::Approximate { p95_error: 0.08 };
 /// How the response time of requests that bring the work of all is known; `None` without a steady state.
 pub fn knowledge(queue: &Queue) -> Option<Knowledge> {
     let tabulated = queue.servers > 1 && queue.service.mean() > 0.0 && followed(queue, &queue.service).is_none();
-    if tabulated {
-        slowdown(queue).map(|_| TABULATED)
-    } else {
-        visit(queue, &queue.service).map(|visit| visit.knowledge)
-    }
+    if tabulated { slowdown(queue).map(|_| TABULATED) } else { own_visit(queue).map(|visit| visit.knowledge) }
 }
 
 /// The work as exponential parts, where a request can be followed among those at several servers.
@@ -108,9 +105,14 @@ fn followed(queue: &Queue, work: &Law) -> Option<Vec<(f64, f64)>> {
     if queue.servers > 1 && alike { single::exponentials(work) } else { None }
 }
 
-/// The response time of requests with work of the law `work`, in a station that as a whole looks like `queue`. `None`
-/// without a steady state.
-pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
+/// The response time of requests with the work of all.
+pub fn own_visit(queue: &Queue) -> Option<Visit> {
+    visit(queue, &queue.service, &Ladder { unit: queue.service.mean() })
+}
+
+/// The response time of requests with work of the law `work`, in a station that as a whole looks like `queue`, where the rungs of a ladder
+/// are looked at. `None` without a steady state.
+pub fn visit(queue: &Queue, work: &Law, ladder: &Ladder) -> Option<Visit> {
     let slowdown = slowdown(queue)?;
     let knowledge = |exact: bool| if exact { Knowledge::Exact } else { Knowledge::Approximate { p95_error: 0.05 } };
     if work.mean() == 0.0 || queue.arrival_rate <= 0.0 {
@@ -125,7 +127,7 @@ pub fn visit(queue: &Queue, work: &Law) -> Option<Visit> {
     }
     let slowness = Slowness::new(&chain, queue);
     if queue.servers > 1 {
-        let law = slowness.tabulated(work, slowdown);
+        let law = slowness.tabulated(work, slowdown, ladder);
         return Some(Visit { wait: Delay::None, law, knowledge: TABULATED });
     }
     let square = |x: f64| slowness.variance(x) + (x * slowdown) * (x * slowdown);
@@ -186,8 +188,8 @@ impl Slowness {
         self.free * (-self.crowding * x).exp()
     }
 
-    /// The law of the response time of this work, on knots.
-    fn tabulated(&self, work: &Law, slowdown: f64) -> Law {
+    /// The law of the response time of this work, on knots of a lattice.
+    fn tabulated(&self, work: &Law, slowdown: f64, ladder: &Ladder) -> Law {
         let mean = work.mean() * slowdown;
         let part = |(weight, x): (f64, f64)| {
             let (alone, met) = (self.alone(x), Met::new(x, x * (slowdown - 1.0), self.variance(x), self.alone(x)));
@@ -205,22 +207,18 @@ impl Slowness {
         while about(high) > 1e-6 && high < mean * 1e9 {
             high *= 1.3;
         }
-        let ratio = (high / low).powf(1.0 / (KNOTS - 1) as f64);
-        let mut knots: Vec<(f64, f64)> = Vec::with_capacity(KNOTS);
+        let stretch = Stretch::between(ladder, low, high, KNOTS);
         // From the end on: those whom nobody was in the way of are late by their work, each size with its own chance.
+        let mut tails = vec![0.0; stretch.count];
         let (mut alone, mut after) = (0.0, (high, 0.0));
-        for i in (1..KNOTS - 1).rev() {
-            let t = low * ratio.powi(i as i32);
+        for i in (0..stretch.count - 1).rev() {
+            let t = stretch.time(i);
             let longer = work.exceeding(t);
             alone += self.alone(0.5 * (t + after.0)) * (longer - after.1);
-            let tail = knots.last().map_or(0.0, |(_, tail): &(f64, f64)| *tail).max(alone + in_the_way(t)).min(1.0);
-            knots.push((t, tail));
+            tails[i] = (alone + in_the_way(t)).clamp(tails[i + 1], 1.0);
             after = (t, longer);
         }
-        let all = [(low, 1.0)].into_iter().chain(knots.into_iter().rev()).chain([(high, 0.0)]).collect();
-        let table = Table::new(all);
-        let factor = mean / table.moment(1);
-        Law::Table(table.scaled(factor))
+        Law::Table(Table::on_lattice(stretch, tails, f64::INFINITY, mean))
     }
 }
 
@@ -250,7 +248,9 @@ impl Met {
         } else if self.scale == 0.0 {
             0.0
         } else {
-            special::gamma_upper(self.shape, (t - self.least) / self.scale)
+            let y = (t - self.least) / self.scale;
+            // Far out next to none are left, and it costs as much to see how few.
+            if y > self.shape + 8.0 * self.shape.sqrt() + 30.0 { 0.0 } else { special::gamma_upper(self.shape, y) }
         }
     }
 }
