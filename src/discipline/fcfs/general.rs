@@ -9,7 +9,7 @@
 //! Source: Whitt, Approximations for the GI/G/m queue, Production and Operations Management 2 (1993). One server:
 //! Kraemer and Langenbach-Belz (1976).
 
-use super::{Arrivals, Queue, Waiting, phase};
+use super::{Arrivals, Queue, Waiting, hardly_waits, phase};
 use crate::discipline::{Delay, Knowledge, Term};
 use crate::distribution::{Distribution, Gamma, Law};
 use crate::math::{erlang, roots, special};
@@ -22,7 +22,8 @@ pub(super) fn solve(queue: &Queue) -> Waiting {
     // Of a stream known by its variability alone two moments do not say everything, the less the further from Poisson.
     let by_moments =
         if let Arrivals::Scv(scv) = queue.arrivals { 0.05 + 0.15 * (scv - 1.0).abs().min(3.0) } else { 0.0 };
-    if let Some(delay) = phase::approximate(queue) {
+    let phases = if hardly_waits(queue) { None } else { phase::approximate(queue) };
+    if let Some(delay) = phases {
         let knowledge = Knowledge::Approximate { p95_error: 0.03 + by_moments };
         return Waiting { delay: with_true_tail(delay.condensed(), queue), knowledge };
     }

@@ -9,7 +9,7 @@
 //!
 //! Source: Bolch et al. (1998), section 6.5; Tijms (2003), section 9.7.
 
-use super::{Arrivals, Queue, phase};
+use super::{Arrivals, Queue, hardly_waits, phase};
 use crate::discipline::{Delay, Knowledge};
 use crate::math::{birth_death, erlang};
 
@@ -33,7 +33,8 @@ pub fn limited(queue: &Queue, capacity: u32) -> Limited {
         return memoryless(queue, capacity, drain);
     }
     let places = (capacity - queue.servers) as usize;
-    if let Some(phases) = phase::limited(queue, capacity as usize) {
+    let phases = if hardly_waits(queue) { None } else { phase::limited(queue, capacity as usize) };
+    if let Some(phases) = phases {
         let admitted = queue.arrival_rate * (1.0 - phases.blocking);
         let mean = phases.queue_length / admitted;
         return Limited {

@@ -80,6 +80,16 @@ impl Queue {
     }
 }
 
+/// Next to nobody waits where fewer do with memoryless work, and arrivals are hardly more variable than this.
+const NEXT_TO_NOBODY: f64 = 1e-7;
+const HARDLY_VARIED: f64 = 1.5;
+
+/// Whether next to nobody ever waits: formulas then serve as well as any theory.
+fn hardly_waits(queue: &Queue) -> bool {
+    queue.arrivals.scv() <= HARDLY_VARIED
+        && erlang::erlang_c(queue.servers, queue.offered_load()).is_some_and(|busy| busy < NEXT_TO_NOBODY)
+}
+
 /// The wait in a queue, and how it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
