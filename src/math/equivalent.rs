@@ -25,6 +25,11 @@ const SHORTEST: Seconds = 1e-12;
 /// Points at which larger parts are solved.
 const POINTS: usize = 40;
 
+/// What takes no time at all takes next to none.
+fn some(delay: Seconds, elements: &[Element]) -> Seconds {
+    if elements.is_empty() { delay.max(SHORTEST) } else { delay }
+}
+
 /// An element: queues with so many servers, not always whole, one of which each pass through the part visits, drawn at random.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Element {
@@ -197,8 +202,7 @@ struct Sums {
 
 impl Weights {
     fn of(most: usize, delay: Seconds, elements: &[Element]) -> Weights {
-        // What takes no time at all takes next to none.
-        let delay = if elements.is_empty() { delay.max(SHORTEST) } else { delay };
+        let delay = some(delay, elements);
         let total: f64 = delay + elements.iter().map(|element| element.demand).sum::<f64>();
         let slowest = elements.iter().map(|element| 1.0 / element.capacity()).fold(0.0, f64::max);
         // In this unit all weights stay far from the ends of what a number can be.
@@ -290,6 +294,7 @@ struct Open<'e> {
 
 impl<'e> Open<'e> {
     fn of(delay: Seconds, elements: &'e [Element]) -> Open<'e> {
+        let delay = some(delay, elements);
         let capacity = elements.iter().map(Element::capacity).fold(f64::INFINITY, f64::min);
         let total = delay + elements.iter().map(|element| element.demand).sum::<f64>();
         Open { delay, elements, capacity, total }
@@ -379,6 +384,15 @@ mod tests {
                 assert!((own / known - 1.0).abs() < 1e-12);
             }
         }
+    }
+
+    #[test]
+    fn a_part_that_takes_no_time_lets_all_go_at_once() {
+        for most in [1, 40, 400] {
+            let rates = throughput(most, 0.0, &[]);
+            assert!(rates.len() == most + 1 && rates[1..].iter().all(|rate| rate.is_finite() && *rate > 1e9), "{most}");
+        }
+        assert!(present(0.0, &[], &surely(400)).is_empty());
     }
 
     #[test]
