@@ -28,6 +28,9 @@ use crate::math::{erlang, quadrature, special};
 use several::{Chain, Several};
 use single::Shared;
 
+/// Times are looked at down to this part of the mean.
+const SHORTEST: f64 = 1e-9;
+
 /// Chains of more states, which are near saturation, take longer than their figures are worth.
 const MOST_STATES: usize = 4000;
 
@@ -200,8 +203,9 @@ impl Slowness {
         let in_the_way = |t: f64| met.iter().map(|(weight, met)| weight * met.exceeding(t)).sum::<f64>();
         // All who are late by their work alone are late.
         let about = |t: f64| self.alone(t) * work.exceeding(t) + in_the_way(t);
-        let (mut low, mut high) = (work.at_score(-END, 1.0 - LEFT), work.at_score(END, LEFT).max(mean));
-        while about(low) < 1.0 - 1e-4 && low > mean * 1e-9 {
+        let (mut low, mut high) =
+            (work.at_score(-END, 1.0 - LEFT).max(SHORTEST * mean), work.at_score(END, LEFT).max(mean));
+        while about(low) < 1.0 - 1e-4 && low > SHORTEST * mean {
             low *= 0.7;
         }
         while about(high) > 1e-6 && high < mean * 1e9 {
@@ -215,7 +219,7 @@ impl Slowness {
             let t = stretch.time(i);
             let longer = work.exceeding(t);
             alone += self.alone(0.5 * (t + after.0)) * (longer - after.1);
-            tails[i] = (alone + in_the_way(t)).clamp(tails[i + 1], 1.0);
+            tails[i] = (alone + in_the_way(t)).max(tails[i + 1]).min(1.0);
             after = (t, longer);
         }
         Law::Table(Table::on_lattice(stretch, tails, f64::INFINITY, mean))
@@ -288,6 +292,17 @@ fn sizes(work: &Law, scores: &[f64]) -> Vec<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::discipline::fcfs::Arrivals;
+    use crate::distribution::Mixture;
+
+    #[test]
+    fn work_that_may_be_none_has_a_response_time() {
+        let work = Law::Mixture(Mixture::new(vec![(0.3, Law::constant(0.0)), (0.7, Law::lognormal(0.02, 2.0))]));
+        let queue = Queue { arrival_rate: 70.0, arrivals: Arrivals::Poisson, service: work.clone(), servers: 2 };
+        let visit = own_visit(&queue).unwrap();
+        let mean = work.mean() * slowdown(&queue).unwrap();
+        assert!((visit.law.mean() / mean - 1.0).abs() < 1e-6, "{}", visit.law.mean());
+        assert!(visit.law.exceeding(0.02) > work.exceeding(0.02) && visit.law.exceeding(1e-6) < 0.75);
+    }
 
     #[test]
     fn the_variance_of_one_memoryless_server_is_known() {
