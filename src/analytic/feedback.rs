@@ -3,7 +3,7 @@
 
 use super::compose::Composed;
 use super::{Solution, TOLERANCES};
-use crate::math::fixed_point::Steps;
+use crate::math::fixed_point::{self, Steps};
 use crate::network::flows::Losses;
 use crate::network::tries::Tries;
 use crate::network::{Guarded, Network, Workload};
@@ -203,7 +203,7 @@ impl<'n> Feedback<'n> {
         }
         // Chances are no further apart than by one before anything is known.
         let before = if self.rounds == 0 { 1.0 } else { self.apart };
-        self.apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
+        self.apart = fixed_point::apart(&taken, &led);
         self.next = if before > 0.0 { self.apart * self.apart / before } else { 0.0 };
         let next = self.steps.next(&taken, &led);
         self.take(&next);

@@ -38,7 +38,7 @@ mod waits;
 
 pub use explain::parts;
 
-use crate::math::fixed_point::Steps;
+use crate::math::fixed_point::{self, Steps};
 use crate::math::rows::Rows;
 use crate::network::flows::{Clear, Flows, Losses, flows};
 use crate::network::{Network, Workload};
@@ -318,7 +318,7 @@ fn steady_state<'n>(
             taken.push(rate.ln());
             led.push(came.ln());
         }
-        let apart = taken.iter().zip(&led).map(|(taken, led)| (led - taken).abs()).fold(0.0, f64::max);
+        let apart = fixed_point::apart(&taken, &led);
         rounds += 1;
         *left = left.saturating_sub(1);
         if apart < tolerance || rounds == MAX_ROUNDS || *left == 0 {

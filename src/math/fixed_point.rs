@@ -86,6 +86,12 @@ fn subtract(a: &mut [f64], part: f64, b: &[f64]) {
     a.iter_mut().zip(b).for_each(|(a, b)| *a -= part * b);
 }
 
+/// How far values are from where a round leads them, at most; without end where one of them is no number.
+pub fn apart(taken: &[f64], led: &[f64]) -> f64 {
+    let each = taken.iter().zip(led).map(|(taken, led)| if led == taken { 0.0 } else { (led - taken).abs() });
+    each.fold(0.0, |most: f64, apart| if apart.is_nan() { f64::INFINITY } else { most.max(apart) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +136,12 @@ mod tests {
             values = steps.next(&values, &away(&values));
         }
         assert!((values[0] - 1.0).abs() < 1e-12, "{values:?}");
+    }
+
+    #[test]
+    fn what_is_no_number_has_not_settled() {
+        assert_eq!(apart(&[1.0, 2.0], &[1.5, 1.75]), 0.5);
+        assert_eq!(apart(&[f64::NEG_INFINITY], &[f64::NEG_INFINITY]), 0.0);
+        assert_eq!(apart(&[1.0, f64::NAN], &[1.0, 2.0]), f64::INFINITY);
     }
 }
