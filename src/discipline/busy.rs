@@ -24,8 +24,11 @@ pub struct Interruptions {
     pub service: Law,
 }
 
-/// Steps of Newton's method after which the root is as good as it gets.
+/// Steps of the secant method after which the root is as good as it gets.
 const MAX_STEPS: usize = 60;
+
+/// The square of a step, over that of the root, that is the last one: the error after it is about it times the one before.
+const LAST_STEP: f64 = 1e-20;
 
 impl Interruptions {
     /// Share of the time they take; below one.
@@ -40,21 +43,24 @@ impl Interruptions {
         }
         let rate = self.arrival_rate;
         let next = |theta: Complex64| s + rate - rate * self.service.value(theta);
-        // The iteration converges from anywhere in the half plane; a few steps of it, then Newton's method.
-        let mut theta = next(s + rate * (1.0 - self.load()));
-        let mut image = next(theta);
+        // The iteration converges from anywhere in the half plane; two steps of it from where two moments lead, then the secant method.
+        let (free, spread) = (1.0 - self.load(), rate * self.service.moment(2));
+        let begun = 2.0 * s / (free + (free * free + 2.0 * spread * s).sqrt());
+        let mut before = (begun, next(begun));
+        let (mut theta, mut image) = (before.1, next(before.1));
         for _ in 0..MAX_STEPS {
             let gap = image - theta;
-            if gap.norm() <= 1e-15 * theta.norm() {
-                break;
+            let slope = (image - before.1) / (theta - before.0);
+            let step = gap / (1.0 - slope);
+            let secant = theta + step;
+            if gap == Complex64::ZERO || step.norm_sqr() <= LAST_STEP * theta.norm_sqr() {
+                return if secant.is_finite() { secant } else { image };
             }
-            let h = 1e-5 * theta.norm();
-            let slope = (next(theta + h) - next(theta - h)) / (2.0 * h);
-            let newton = theta + gap / (1.0 - slope);
-            let there = next(newton);
+            before = (theta, image);
+            let there = next(secant);
             // A step that leads away gives way to one of the iteration.
-            if newton.re >= s.re && (there - newton).norm() < 0.9 * gap.norm() {
-                (theta, image) = (newton, there);
+            if secant.re >= s.re && (there - secant).norm_sqr() < gap.norm_sqr() {
+                (theta, image) = (secant, there);
             } else {
                 (theta, image) = (image, next(image));
             }
@@ -101,6 +107,7 @@ impl Transformed for Interrupted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distribution::Hyperexponential;
 
     #[test]
     fn the_busy_period_of_memoryless_work_is_the_root_of_a_quadratic() {
@@ -113,6 +120,25 @@ mod tests {
             let exact = s + rate * (1.0 - busy);
             let got = above.exponent(s);
             assert!((got - exact).norm() < 1e-11 * exact.norm(), "{s}: {got} {exact}");
+        }
+    }
+
+    #[test]
+    fn the_root_is_found_close_to_saturation_and_far_out() {
+        for service in
+            [Law::constant(1.0), Law::exponential(1.0), Law::Hyperexponential(Hyperexponential::new(1.0, 3.0))]
+        {
+            for load in [1e-6, 0.5, 0.95, 0.999, 0.999_99] {
+                let above = Interruptions { arrival_rate: load, service: service.clone() };
+                for s in [1e-9, 1e-4, 0.01, 1.0, 100.0].map(|part| Complex64::new(part, 3.0 * part)) {
+                    let theta = above.exponent(s);
+                    let left = theta - (s + load - load * service.value(theta));
+                    assert!(
+                        theta.re >= s.re && left.norm() < 1e-14 * (load + theta.norm()),
+                        "{service:?} {load} {s}: {theta} {left}"
+                    );
+                }
+            }
         }
     }
 }

@@ -46,6 +46,14 @@ impl Distribution for Mixture {
         }
     }
 
+    fn transform_at(&self, s: f64) -> f64 {
+        self.sum(|law| law.transform_at(s))
+    }
+
+    fn value(&self, s: Complex64) -> Complex64 {
+        self.parts.iter().map(|(p, law)| *p * law.value(s)).sum()
+    }
+
     fn residual_exceeding(&self, t: Seconds) -> f64 {
         // Longer parts are met more often.
         let met = |law: &Law| if law.mean() > 0.0 { law.mean() * law.residual_exceeding(t) } else { 0.0 };

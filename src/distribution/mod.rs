@@ -280,6 +280,14 @@ impl Distribution for Law {
         each!(self, law => law.transform(line, out));
     }
 
+    fn transform_at(&self, s: f64) -> f64 {
+        each!(self, law => law.transform_at(s))
+    }
+
+    fn value(&self, s: Complex64) -> Complex64 {
+        each!(self, law => law.value(s))
+    }
+
     fn decay_rate(&self) -> f64 {
         each!(self, law => law.decay_rate())
     }

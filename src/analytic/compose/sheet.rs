@@ -58,10 +58,10 @@ impl Sheet {
     pub fn transform(&mut self, law: &Law, factor: f64, out: &mut [Complex64]) {
         let line = self.line.stretched(factor);
         let (identity, scale) = match law {
-            // What stands in the model many times, and what costs much.
+            // What stands in the model many times, or costs much.
             Law::Lattice(lattice) if lattice.is_shared() => (lattice.identity(), 1.0),
             Law::Table(table) if table.is_shared() => table.identity(),
-            Law::Derived(derived) if !derived.is_formula() => derived.identity(),
+            Law::Derived(derived) => derived.identity(),
             law => return law.transform(line, out),
         };
         let values = self.shared.entry((identity, (scale * factor).to_bits())).or_insert_with(|| {
