@@ -12,6 +12,7 @@
 
 use crate::distribution::{Distribution, Law, Transformed};
 use crate::math::inversion::Line;
+use crate::math::roots;
 use crate::unit::{PerSecond, Seconds};
 use num_complex::Complex64;
 
@@ -23,12 +24,6 @@ pub struct Interruptions {
     /// Its service time.
     pub service: Law,
 }
-
-/// Steps of the secant method after which the root is as good as it gets.
-const MAX_STEPS: usize = 60;
-
-/// The square of a step, over that of the root, that is the last one: the error after it is about it times the one before.
-const LAST_STEP: f64 = 1e-20;
 
 impl Interruptions {
     /// Share of the time they take; below one.
@@ -43,29 +38,10 @@ impl Interruptions {
         }
         let rate = self.arrival_rate;
         let next = |theta: Complex64| s + rate - rate * self.service.value(theta);
-        // The iteration converges from anywhere in the half plane; two steps of it from where two moments lead, then the secant method.
+        // Begun where two moments lead; from anywhere in the half plane the iteration converges.
         let (free, spread) = (1.0 - self.load(), rate * self.service.moment(2));
         let begun = 2.0 * s / (free + (free * free + 2.0 * spread * s).sqrt());
-        let mut before = (begun, next(begun));
-        let (mut theta, mut image) = (before.1, next(before.1));
-        for _ in 0..MAX_STEPS {
-            let gap = image - theta;
-            let slope = (image - before.1) / (theta - before.0);
-            let step = gap / (1.0 - slope);
-            let secant = theta + step;
-            if gap == Complex64::ZERO || step.norm_sqr() <= LAST_STEP * theta.norm_sqr() {
-                return if secant.is_finite() { secant } else { image };
-            }
-            before = (theta, image);
-            let there = next(secant);
-            // A step that leads away gives way to one of the iteration.
-            if secant.re >= s.re && (there - secant).norm_sqr() < gap.norm_sqr() {
-                (theta, image) = (secant, there);
-            } else {
-                (theta, image) = (image, next(image));
-            }
-        }
-        theta
+        roots::fixed_point(begun, |theta| theta.re >= s.re, next)
     }
 
     /// First two moments of an interrupted time from its own.

@@ -19,14 +19,13 @@ impl Weibull {
         self.mean / special::gamma(1.0 + 1.0 / self.shape)
     }
 
-    pub(super) fn density(&self, x: Seconds) -> f64 {
-        self.density_for(self.scale(), x)
-    }
-
-    /// The density for a scale that is known already: it costs a gamma function.
-    fn density_for(&self, scale: Seconds, x: Seconds) -> f64 {
-        let power = (x / scale).powf(self.shape);
-        self.shape / x * power * (-power).exp()
+    /// The density, whose scale costs a gamma function once.
+    pub(super) fn density(&self) -> impl Fn(Seconds) -> f64 {
+        let (shape, scale) = (self.shape, self.scale());
+        move |x| {
+            let power = (x / scale).powf(shape);
+            shape / x * power * (-power).exp()
+        }
     }
 
     /// Below it lies 1e-17, above it `exp(-40)`.
@@ -53,8 +52,7 @@ impl Distribution for Weibull {
     }
 
     fn transform(&self, line: Line, out: &mut [Complex64]) {
-        let scale = self.scale();
-        numeric::transform(&self.support(), |x| self.density_for(scale, x), line, out);
+        numeric::transform(&self.support(), self.density(), line, out);
     }
 
     fn decay_rate(&self) -> f64 {

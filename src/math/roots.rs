@@ -1,4 +1,6 @@
-//! Roots of functions of one variable in a bracket.
+//! Roots of functions of one variable, in a bracket, and fixed points in the complex plane.
+
+use num_complex::Complex64;
 
 /// More halvings than a double has bits between its smallest and its largest number change nothing.
 const MAX_STEPS: usize = 200;
@@ -48,6 +50,37 @@ pub fn bracketed(mut low: f64, mut high: f64, tolerance: f64, f: impl Fn(f64) ->
         }
     }
     0.5 * (low + high)
+}
+
+/// The square of a step, over that of the point, that is the last one: the error after it is about it times the one before.
+const LAST_STEP: f64 = 1e-20;
+
+/// The fixed point of a function of complex numbers whose iteration from `begun` would reach it, by the secant method; the last point
+/// where that does not settle. A step that leads away, or to where the fixed point is not `within`, gives way to one of the iteration.
+pub fn fixed_point(
+    begun: Complex64,
+    within: impl Fn(Complex64) -> bool,
+    image_of: impl Fn(Complex64) -> Complex64,
+) -> Complex64 {
+    let mut before = (begun, image_of(begun));
+    let (mut point, mut image) = (before.1, image_of(before.1));
+    for _ in 0..MAX_STEPS {
+        let gap = image - point;
+        let slope = (image - before.1) / (point - before.0);
+        let step = gap / (1.0 - slope);
+        let secant = point + step;
+        if gap == Complex64::ZERO || step.norm_sqr() <= LAST_STEP * point.norm_sqr() {
+            return if secant.is_finite() { secant } else { image };
+        }
+        before = (point, image);
+        let there = image_of(secant);
+        if within(secant) && (there - secant).norm_sqr() < gap.norm_sqr() {
+            (point, image) = (secant, there);
+        } else {
+            (point, image) = (image, image_of(image));
+        }
+    }
+    point
 }
 
 /// The time at which a falling function of time (the chance to last longer) reaches `level`.

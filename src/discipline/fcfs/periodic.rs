@@ -165,6 +165,9 @@ impl Periodic {
     }
 }
 
+/// The square of a step, over that of the root, that is the last one.
+const LAST_STEP: f64 = 1e-18;
+
 /// The roots other than 1: `z = ω exp(ρ (z - 1))` for each c-th root of unity `ω`, by Newton's method from the fixed
 /// point iteration, which contracts by `ρ`.
 fn roots(servers: u32, load: f64) -> Vec<Complex64> {
@@ -176,9 +179,10 @@ fn roots(servers: u32, load: f64) -> Vec<Complex64> {
             for step in 0..200 {
                 let image = omega * (rho * (z - 1.0)).exp();
                 let next = if step < 4 { image } else { z - (z - image) / (1.0 - rho * image) };
-                let moved = (next - z).norm();
+                let moved = (next - z).norm_sqr();
                 z = next;
-                if moved < 1e-16 {
+                // Newton's method squares the error.
+                if step >= 4 && moved < LAST_STEP * z.norm_sqr() {
                     break;
                 }
             }

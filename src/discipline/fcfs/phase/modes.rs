@@ -60,7 +60,9 @@ impl Levels {
             }
             Complex64::from(roots::bracketed(0.0, 1.0 - gap, 1e-15, excess))
         } else {
-            fixed_point(&image)?
+            let inside = |w: Complex64| w.norm_sqr() <= 1.0;
+            let w = roots::fixed_point(Complex64::ZERO, inside, image);
+            (inside(w) && (image(w) - w).norm() < 1e-12).then_some(w)?
         };
         let z = w.powu(stages);
         let eta = rate * (c - w * sum);
@@ -93,25 +95,4 @@ impl Levels {
         }
         level
     }
-}
-
-/// A fixed point in the unit disk, by iteration and then Newton's method on a difference quotient.
-fn fixed_point(image: &dyn Fn(Complex64) -> Complex64) -> Option<Complex64> {
-    let mut w = Complex64::ZERO;
-    for step in 0..500 {
-        let next = image(w);
-        let next = if step < 8 {
-            next
-        } else {
-            let h = Complex64::new(1e-7, 1e-7);
-            let slope = (image(w + h) - image(w - h)) / (2.0 * h);
-            w - (w - next) / (1.0 - slope)
-        };
-        let moved = (next - w).norm();
-        w = next;
-        if moved < 1e-15 {
-            return Some(w);
-        }
-    }
-    (w.norm() <= 1.0 && (image(w) - w).norm() < 1e-12).then_some(w)
 }
